@@ -1,0 +1,156 @@
+"""Writes the README's tables from what they are made of; with --check it only says whether they are up to date."""
+
+import argparse
+import inspect
+import json
+import re
+import sys
+from pathlib import Path
+
+import yaml
+from mmengine.registry import MODELS as MMENGINE_MODELS
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+from attn_plugins.registry import MODELS  # noqa: E402
+
+WIDTHS = (64, 256, 512)
+REQUIRED = ('in_channels', 'num_features')
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ['---'] * len(header), *rows]
+    return '\n'.join(
+        '| ' + ' | '.join(str(cell).replace('|', r'\|') for cell in line) + ' |' for line in lines
+    )
+
+
+def layers() -> str:
+    """Every registered layer with its parameters, counted on the layer itself."""
+    MODELS.import_from_location()
+    rows = []
+    for name, cls in sorted(MODELS.module_dict.items()):
+        if hasattr(cls, '_abbr_'):
+            source = sys.modules[cls.__module__].__doc__.splitlines()[0].rstrip('.')
+            counts = [
+                sum(p.numel() for p in MMENGINE_MODELS.build(_config(name, width)).parameters())
+                for width in WIDTHS
+            ]
+            rows.append([f'`{name}`', source, *(f'{count:,}' for count in counts)])
+    return table(['type', 'method', *(f'parameters, C = {width}' for width in WIDTHS)], rows)
+
+
+def _config(name: str, width: int) -> dict:
+    """The layer with its defaults; a convolution is 3x3 and keeps the channels."""
+    known = inspect.signature(MODELS.get(name)).parameters
+    wanted = dict(in_channels=width, num_features=width, out_channels=width, kernel_size=3, padding=1)
+    required = {
+        key: value
+        for key, value in wanted.items()
+        if key in known and ('out_channels' in known or key in REQUIRED)
+    }
+    return {'type': f'attn_plugins.{name}', **required}
+
+
+def models() -> str:
+    """Every config of a published row: the published and the reproduced result in columns of their own."""
+    rows = []
+    for file in yaml.safe_load((ROOT / 'model-index.yml').read_text())['Import']:
+        for model in yaml.safe_load((ROOT / file).read_text())['Models']:
+            published = model['Published']
+            if published is None:
+                continue
+            result = model['Results'][0]
+            ((metric, measured),) = result['Metrics'].items()
+            rows.append(
+                [
+                    f'[{model["Name"]}]({model["Config"]})',
+                    f'{result["Dataset"]}, {metric}',
+                    published['Metrics'][metric] or 'not published',
+                    'not run yet' if measured is None else measured,
+                    f'{model["Metadata"]["Parameters"]:,}',
+                    published['Source'] or 'none',
+                ]
+            )
+    return table(
+        [
+            'config',
+            'metric',
+            'published',
+            'reproduced here',
+            'parameters (counted)',
+            'source of the published number',
+        ],
+        rows,
+    )
+
+
+def demo() -> str:
+    """The measured table of `make demo`, from the report that was kept."""
+    report = json.loads((ROOT / 'docs' / 'demo_report.json').read_text())
+    rows = []
+    for comparison in report['comparisons']:
+        for line in comparison['lines']:
+            difference = line['difference']
+            rows.append(
+                [
+                    comparison['key'],
+                    line['preset'],
+                    f'{comparison["metric"]["name"]} {line["score"]["mean"]:.2f} %',
+                    f'{difference["mean"]:+.2f} (n = {difference["n"]})' if difference else '',
+                    f'{line["parameters"]:,}',
+                    f'{line["madds"] / 1e6:.1f} M',
+                    f'{line["train_seconds"]:.0f} s',
+                ]
+            )
+    (machine,) = report['made_with']['machines']
+    (versions,) = report['made_with']['versions']
+    where = (
+        f'Measured on {machine["cpu"]}, {machine["cores"]} cores, torch {versions["torch"]}, mmcv {versions["mmcv"]}, '
+        f'seed {report["made_with"]["seeds"][0]}.'
+    )
+    header = [
+        'task',
+        'preset',
+        'score',
+        'difference to none',
+        'parameters (counted)',
+        'M-Adds (counted)',
+        'training (measured)',
+    ]
+    return f'{table(header, rows)}\n\n{report["verdict"]} {where}'
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        '--check', action='store_true', help='write nothing; exit 1 if a table is out of date'
+    )
+    args = parser.parse_args()
+    readme = ROOT / 'README.md'
+    before = text = readme.read_text()
+    for name, make in (('demo', demo), ('layers', layers), ('models', models)):
+        block = f'<!-- begin: {name} -->\n{make()}\n<!-- end: {name} -->'
+        text, count = re.subn(
+            rf'<!-- begin: {name} -->\n.*?<!-- end: {name} -->',
+            lambda _, block=block: block,
+            text,
+            flags=re.DOTALL,
+        )
+        if count != 1:
+            print(
+                f'README.md has no block {name!r}: put <!-- begin: {name} --> and <!-- end: {name} --> back'
+            )
+            return 1
+    if args.check:
+        if text != before:
+            print('the tables of README.md are out of date: run python .dev_scripts/update_readme.py')
+        return int(text != before)
+    readme.write_text(text)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

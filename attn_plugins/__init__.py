@@ -1,0 +1,30 @@
+"""Attention and norm layers for OpenMMLab models: the layers, their insertion, and the study of what they gain and cost.
+
+Importing this package needs torch, mmengine and `mmcv.cnn` only. What is built on mmdet is imported on first use.
+"""
+
+from importlib import import_module
+
+from attn_plugins.insertion import InsertionError, Plugged, inserted_layers
+from attn_plugins.mim import register_configs
+from attn_plugins.official import load_official
+from attn_plugins.registry import MODELS
+from attn_plugins.version import __version__
+
+# Parts that need one of the three libraries: name -> module. mmengine's registries resolve
+# `type='attn_plugins.SSDLiteHead'` through this attribute access.
+_NEEDS_A_LIBRARY = {
+    'DeepLabV3Head': 'attn_plugins.models.aspp_head',
+    'SSDLiteHead': 'attn_plugins.models.ssdlite_head',
+    'SSDLiteNeck': 'attn_plugins.models.ssdlite_neck',
+}
+
+__all__ = ['MODELS', 'InsertionError', 'Plugged', '__version__', 'inserted_layers', 'load_official']
+
+register_configs()
+
+
+def __getattr__(name: str):
+    if name in _NEEDS_A_LIBRARY:
+        return getattr(import_module(_NEEDS_A_LIBRARY[name]), name)
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

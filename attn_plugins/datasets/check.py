@@ -1,0 +1,209 @@
+"""Whether a config's data are there: which files are missing, where they should be, and how to get them.
+
+Nothing is built for it: folders and annotation files are read as the dataset classes of the three libraries read them.
+"""
+
+import json
+import mmap
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmengine.config import Config
+
+from attn_plugins.datasets.sources import digit_scenes_home, how_to_get
+
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+IMAGES = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif')
+CIFAR = {
+    'CIFAR10': (
+        'cifar-10-batches-py',
+        (
+            'data_batch_1',
+            'data_batch_2',
+            'data_batch_3',
+            'data_batch_4',
+            'data_batch_5',
+            'test_batch',
+            'batches.meta',
+        ),
+    ),
+    'CIFAR100': ('cifar-100-python', ('train', 'test', 'meta')),
+}
+IMAGENET_CLASSES = 1000
+
+
+@dataclass
+class Found:
+    """What was found of one dataset: `faults` is empty if it is complete, `content` says what it holds."""
+
+    loader: str
+    content: str
+    faults: list[str]
+    advice: str
+
+
+def missing_data(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> list[str]:
+    """Sentences that name what a config's datasets lack and how to get it; empty if they are complete."""
+    sentences = [f'{fault}: {found.advice}' for found in inspect_data(cfg, loaders) for fault in found.faults]
+    return list(dict.fromkeys(sentences))
+
+
+def inspect_data(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> list[Found]:
+    """Looks at every dataset of a config's dataloaders, those within RepeatDataset, ConcatDataset and others too."""
+    result = []
+    for loader in loaders:
+        for dataset in _leaves((cfg.get(loader) or {}).get('dataset')):
+            content, faults = _inspect(dataset)
+            if faults and _is_whole_digit_scenes(dataset):
+                content, faults = f'DigitScenes as it was written, in {dataset["data_root"]}', []
+            result.append(Found(loader.removesuffix('_dataloader'), content, faults, how_to_get(dataset)))
+    return result
+
+
+def _leaves(dataset: dict | list | None) -> Iterator[dict]:
+    """The datasets that read files, without what repeats, joins or mixes them."""
+    if isinstance(dataset, (list, tuple)):
+        for item in dataset:
+            yield from _leaves(item)
+    elif dataset:
+        inner = dataset.get('dataset') or dataset.get('datasets')
+        if inner:
+            yield from _leaves(inner)
+        else:
+            yield dataset
+
+
+def _inspect(dataset: dict) -> tuple[str, list[str]]:
+    """What one dataset holds, and what it lacks."""
+    kind = str(dataset['type']).rpartition('.')[2]
+    root = dataset.get('data_root') or ''
+    prefix = dataset.get('data_prefix') or {}
+    if '://' in root:
+        return f'{root}, which is not on this machine', []
+    if root and not Path(root).is_dir():
+        return '', [f'the folder {root.rstrip("/")} is missing']
+    if kind in CIFAR:
+        folder, files = CIFAR[kind]
+        return _listed([Path(root, folder, file) for file in files], f'{root}/{folder}')
+    ann_file = Path(root, dataset['ann_file']) if dataset.get('ann_file') else None
+    if ann_file is not None and not ann_file.exists():
+        return '', [f'the annotation file {ann_file} is missing']
+    if isinstance(prefix, str):
+        prefix = dict(img_path=prefix)
+    folders = {key: Path(root, folder) for key, folder in prefix.items() if isinstance(folder, str)}
+    for folder in folders.values():
+        if not folder.is_dir():
+            return '', [f'the folder {folder} is missing']
+    images = folders.get('img') or folders.get('img_path') or Path(root)
+    if ann_file is not None and ann_file.suffix == '.json':
+        return _coco(ann_file, images)
+    if 'sub_data_root' in folders and ann_file is not None:
+        return _voc_boxes(ann_file, folders['sub_data_root'], dataset)
+    if 'seg_map_path' in folders:
+        return _masks(ann_file, images, folders['seg_map_path'], dataset)
+    if ann_file is not None and ann_file.is_file():
+        return _listed([images / line.split()[0] for line in _lines(ann_file)], str(ann_file))
+    return _class_folders(images, kind, dataset)
+
+
+def _is_whole_digit_scenes(dataset: dict) -> bool:
+    """Whether it is of a DigitScenes with every file as written: a tiny one has no digit of some classes."""
+    home = digit_scenes_home(dataset)
+    if home is None or not (home / 'settings.json').is_file():
+        return False
+    from attn_plugins.datasets.digit_scenes import (
+        is_complete,  # scikit-learn and OpenCV, which nothing else here needs
+    )
+
+    return is_complete(home)
+
+
+def _listed(files: list[Path], listing: str) -> tuple[str, list[str]]:
+    """Files that something lists, against those that are there; folders are read once, not file by file."""
+    if not files:
+        return '', [f'{listing} lists nothing']
+    there = {
+        folder: set(os.listdir(folder)) if folder.is_dir() else set()
+        for folder in {file.parent for file in files}
+    }
+    absent = [file for file in files if file.name not in there[file.parent]]
+    faults = (
+        [f'{len(absent)} of the {len(files)} files of {listing} are missing (first: {absent[0]})']
+        if absent
+        else []
+    )
+    return f'{len(files)} files of {listing}', faults
+
+
+def _coco(ann_file: Path, folder: Path) -> tuple[str, list[str]]:
+    """Every image of a COCO JSON; its file names are searched for as bytes, which takes a second where parsing takes ten."""
+    if ann_file.stat().st_size == 0:
+        return '', [f'the annotation file {ann_file} is empty']
+    with open(ann_file, 'rb') as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        if not data[-100:].rstrip().endswith(b'}'):
+            return '', [f'the annotation file {ann_file} is cut short']
+        names = [
+            json.loads(match[1]) for match in re.finditer(rb'"file_name"\s*:\s*("(?:[^"\\]|\\.)*")', data)
+        ]
+    return _listed([folder / name for name in dict.fromkeys(names)], str(ann_file))
+
+
+def _voc_boxes(ann_file: Path, folder: Path, dataset: dict) -> tuple[str, list[str]]:
+    """An image and an XML file for every name of VOC's list."""
+    names = [line.split()[0] for line in _lines(ann_file)]
+    images = folder / dataset.get('img_subdir', 'JPEGImages')
+    boxes = folder / dataset.get('ann_subdir', 'Annotations')
+    return _listed(
+        [file for name in names for file in (images / f'{name}.jpg', boxes / f'{name}.xml')], str(ann_file)
+    )
+
+
+def _masks(ann_file: Path | None, images: Path, masks: Path, dataset: dict) -> tuple[str, list[str]]:
+    """An image and a mask for every name of the list, or a mask for every image of the folder if there is no list."""
+    cityscapes = 'Cityscapes' in str(dataset['type'])
+    suffix = dataset.get('img_suffix') or ('_leftImg8bit.png' if cityscapes else '.jpg')
+    mask_suffix = dataset.get('seg_map_suffix') or ('_gtFine_labelTrainIds.png' if cityscapes else '.png')
+    if ann_file is not None and ann_file.is_file():
+        names = _lines(ann_file)
+        files = [file for name in names for file in (images / (name + suffix), masks / (name + mask_suffix))]
+        return _listed(files, str(ann_file))
+    names = [str(file.relative_to(images))[: -len(suffix)] for file in sorted(images.rglob(f'*{suffix}'))]
+    if not names:
+        return '', [f'the folder {images} holds no image *{suffix}']
+    content, faults = _listed([masks / (name + mask_suffix) for name in names], f'the masks of {images}')
+    if faults and cityscapes and any(masks.rglob('*_polygons.json')):
+        faults = [f'{faults[0]}, though the polygons they are converted from are there']
+    return f'{len(names)} images with masks in {images}', faults
+
+
+def _class_folders(folder: Path, kind: str, dataset: dict) -> tuple[str, list[str]]:
+    """A folder of images for every class; a folder of images alone where no labels are wanted."""
+    children = sorted(child for child in folder.iterdir() if child.is_dir())
+    extensions = tuple(dataset.get('extensions', IMAGES))
+    if dataset.get('with_label') is False or not children:
+        whole = any(file.suffix.lower() in extensions for file in folder.rglob('*'))
+        return f'images in {folder}', [] if whole else [f'the folder {folder} holds no image']
+    expected = (
+        IMAGENET_CLASSES
+        if kind == 'ImageNet'
+        else len((dataset.get('metainfo') or {}).get('classes') or children)
+    )
+    faults = []
+    if len(children) != expected:
+        faults.append(f'{folder} has {len(children)} class folders, not {expected}')
+    empty = [
+        child for child in children if not any(e.name.lower().endswith(extensions) for e in os.scandir(child))
+    ]
+    if empty:
+        faults.append(
+            f'{len(empty)} of the {len(children)} class folders of {folder} are empty (first: {empty[0]})'
+        )
+    return f'{len(children)} class folders in {folder}', faults
+
+
+def _lines(file: Path) -> list[str]:
+    """The lines of a list that are not empty."""
+    return [line.strip() for line in file.read_text().splitlines() if line.strip()]

@@ -1,0 +1,44 @@
+"""Where each data set comes from: the end of the sentence that says one is missing."""
+
+from pathlib import Path
+
+DIGIT_SCENES = 'digit_scenes'
+MMSEG_CONVERTERS = "$(python -c 'import mmseg; print(mmseg.__path__[0])')/.mim/tools/dataset_converters"
+# The first whose word is in the dataset's folder or type; the text has {root} for the folder.
+SOURCES = {
+    'cityscapes': 'get gtFine_trainvaltest.zip and leftImg8bit_trainvaltest.zip from www.cityscapes-dataset.com, unpack '
+    f'them into {{root}}, then run `python {MMSEG_CONVERTERS}/cityscapes.py {{root}}`',
+    'coco': 'get train2017.zip, val2017.zip and annotations_trainval2017.zip from cocodataset.org/#download and unpack them '
+    'into {root}',
+    'vocaug': 'get VOCtrainval_11-May-2012.tar from host.robots.ox.ac.uk/pascal/VOC/voc2012 and unpack it into {parent}, get '
+    'the SBD (benchmark.tgz) and unpack it into {parent}/VOCaug, then run '
+    f'`python {MMSEG_CONVERTERS}/voc_aug.py {{parent}} {{parent}}/VOCaug`',
+    'voc': 'get VOCtrainval_06-Nov-2007.tar, VOCtest_06-Nov-2007.tar and VOCtrainval_11-May-2012.tar from '
+    'host.robots.ox.ac.uk/pascal/VOC and unpack them so that {root} holds VOC2007 and VOC2012',
+    'cifar100': 'get cifar-100-python.tar.gz from www.cs.toronto.edu/~kriz/cifar.html and unpack it into {root}',
+    'cifar10': 'get cifar-10-python.tar.gz from www.cs.toronto.edu/~kriz/cifar.html and unpack it into {root}',
+    'imagenet': 'get ILSVRC2012 from image-net.org/download and sort its images into {root}/train/<class> and '
+    '{root}/val/<class>',
+}
+
+
+def how_to_get(dataset: dict) -> str:
+    """What to do to get the data of a dataset's config."""
+    root = Path(dataset.get('data_root') or '.')
+    home = digit_scenes_home(dataset)
+    if home is not None:
+        option = '' if home == Path('data', DIGIT_SCENES) else f' --root {home}'
+        return f'run `python tools/make_digit_scenes.py{option}`, which writes the whole set'
+    words = f'{root} {str(dataset.get("type")).rpartition(".")[2]}'.lower()
+    if 'Aug' in str(dataset.get('ann_file')) + str(dataset.get('data_prefix')):
+        words = 'vocaug'
+    for word, text in SOURCES.items():
+        if word in words:
+            return text.format(root=root, parent=root.parent)
+    return f'put it there, or set data_root of {dataset.get("type")} in the config to where it is'
+
+
+def digit_scenes_home(dataset: dict) -> Path | None:
+    """The folder of the DigitScenes that a dataset reads, None if it reads something else."""
+    parts = Path(dataset.get('data_root') or '.').parts
+    return Path(*parts[: parts.index(DIGIT_SCENES) + 1]) if DIGIT_SCENES in parts else None

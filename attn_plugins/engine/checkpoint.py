@@ -1,0 +1,118 @@
+"""Checkpoints before they are used: whole or cut short, of this model or another, and which one a run resumes from."""
+
+import re
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from mmengine.runner.checkpoint import _load_checkpoint
+from torch import Tensor, nn
+
+from attn_plugins.engine.errors import UserError
+
+
+def read_checkpoint(path: str | Path) -> dict:
+    """Reads a checkpoint onto the CPU.
+
+    Raises:
+        UserError: There is no such file, it is cut short, or it is no checkpoint.
+    """
+    path = Path(path)
+    if not path.is_file():
+        others = sorted(str(file) for file in path.parent.glob('*.pth'))
+        raise UserError(
+            f'there is no checkpoint {path}' + (f': choose from {", ".join(others)}' if others else '')
+        )
+    try:
+        checkpoint = _load_checkpoint(str(path), map_location='cpu')
+    except PermissionError:
+        raise
+    except (
+        Exception
+    ) as error:  # whatever the bytes made of torch's zip reader and of pickle, an OSError among it
+        raise UserError(
+            f'{path} is cut short or no checkpoint: get or train it again, or use another one'
+        ) from error
+    if not isinstance(checkpoint, Mapping) or not _weights(checkpoint):
+        raise UserError(f'{path} holds no weights: give a checkpoint that a training run has written')
+    return checkpoint
+
+
+def check_fits(checkpoint: dict, model: nn.Module, path: str | Path, advice: str) -> None:
+    """Compares a checkpoint's weights with a model's, by name and shape.
+
+    Args:
+        checkpoint (dict): As read.
+        model (nn.Module): The model that is to load it.
+        path (str or Path): Where it was read from, for the message.
+        advice (str): What to do if it does not fit.
+
+    Raises:
+        UserError: The two differ; the message counts the differences and names the first.
+    """
+    loaded = _weights(checkpoint)
+    expected = model.state_dict()
+    # Weights from before torch counted batches do fit.
+    missing = [key for key in expected if key not in loaded and not key.endswith('num_batches_tracked')]
+    unexpected = [key for key in loaded if key not in expected]
+    reshaped = [key for key in expected if key in loaded and expected[key].shape != loaded[key].shape]
+    faults = [
+        f'{len(keys)} {word} (first: {keys[0]})'
+        for word, keys in (('missing', missing), ('unexpected', unexpected), ('of another shape', reshaped))
+        if keys
+    ]
+    if faults:
+        raise UserError(
+            f'{path} is the checkpoint of another model, its weights are {", ".join(faults)}: {advice}'
+        )
+
+
+def latest_checkpoint(work_dir: str | Path) -> Path | None:
+    """The checkpoint that a run in this folder resumes from, None if it starts anew.
+
+    It is the one that mmengine's `last_checkpoint` names. That file is written after the checkpoint is complete, so it
+    never names one that a full disk cut short; but the file itself may be cut short or stale. Then it is the newest
+    `epoch_*.pth` or `iter_*.pth` that is whole.
+    """
+    work_dir = Path(work_dir)
+    note = work_dir / 'last_checkpoint'
+    named = note.read_text().strip() if note.is_file() else ''
+    if named:
+        # The path was written relative to the folder the run was started from, which may be another one now.
+        for path in (work_dir / Path(named).name, Path(named)):
+            if path.is_file() and is_whole(path):
+                return path
+    return next((path for path in numbered_checkpoints(work_dir) if is_whole(path)), None)
+
+
+def numbered_checkpoints(work_dir: Path) -> list[Path]:
+    """The `epoch_*.pth` and `iter_*.pth` of a folder, the newest first."""
+    numbered = [
+        (int(match[1]), path)
+        for path in work_dir.glob('*.pth')
+        if (match := re.fullmatch(r'(?:epoch|iter)_(\d+)\.pth', path.name))
+    ]
+    return [path for _, path in sorted(numbered, reverse=True)]
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a checkpoint was written to its end, where torch's format has the table of contents."""
+    return zipfile.is_zipfile(path)
+
+
+def progress_of(path: Path) -> str:
+    """How far a checkpoint's run had come: 'epoch 3' or 'iteration 2000', as its name says."""
+    kind, _, number = path.stem.partition('_')
+    return f'{dict(iter="iteration").get(kind, kind)} {number}'
+
+
+def _weights(checkpoint: Mapping) -> dict[str, Tensor]:
+    """The weights by name, as mmengine loads them: with or without `state_dict` around and `module.` before."""
+    weights = checkpoint.get('state_dict', checkpoint)
+    if not isinstance(weights, Mapping):
+        return {}
+    return {
+        re.sub(r'^module\.', '', key): value
+        for key, value in weights.items()
+        if isinstance(key, str) and isinstance(value, Tensor)
+    }

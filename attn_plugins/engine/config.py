@@ -1,0 +1,159 @@
+"""Loads a config with an attention preset; what is misspelt gets one sentence with the nearest choice."""
+
+import difflib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mmengine.config import Config, DictAction
+
+import attn_plugins
+from attn_plugins.engine.errors import UserError
+from attn_plugins.registry import nearest
+
+# The configs as they are shipped; in a checkout `.mim` links to the repository's own.
+CONFIGS = Path(attn_plugins.__file__).parent / '.mim' / 'configs'
+PRESETS = Path('_base_', 'attention')
+# A config that suites vary has '{{$ATTENTION:none}}' in the path of its preset.
+VARIABLE = 'ATTENTION'
+
+
+class ConfigOptions(DictAction):
+    """argparse's action for `--cfg-options KEY=VALUE ...`, with a sentence for what is no such pair."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        """Reads the pairs into a dict."""
+        for value in values:
+            if '=' not in value:
+                parser.error(f'{option_string} takes KEY=VALUE, not {value!r}')
+        super().__call__(parser, namespace, values, option_string)
+
+
+def load_config(path: str | Path, attention: str | None = None, cfg_options: dict | None = None) -> Config:
+    """Reads a config file, with an attention preset and single values put in their place.
+
+    Args:
+        path (str or Path): The config file.
+        attention (str, optional): Name of a preset. None leaves it to the environment variable ATTENTION and to the
+            config's own default.
+        cfg_options (dict, optional): `{'train_cfg.max_epochs': 1}`, as OpenMMLab's `--cfg-options`.
+
+    Returns:
+        Config: The whole config.
+
+    Raises:
+        UserError: The file or the preset does not exist, the file cannot be read, it fixes another preset, or an
+            option comes too late.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f'there is no config {path}{_nearest_config(path)}')
+    with _environment(attention):
+        try:
+            cfg = Config.fromfile(path)
+        except FileNotFoundError as error:
+            raise UserError(_missing_base(path, error)) from error
+        except (SyntaxError, KeyError) as error:
+            raise UserError(f'{path} cannot be read: {error.args[0]}') from error
+    if attention is not None:
+        _check_fixed(cfg, path, attention)
+    if cfg_options:
+        _check_options(cfg_options)
+        cfg.merge_from_dict(cfg_options)
+    return cfg
+
+
+def _check_options(cfg_options: dict) -> None:
+    """Refuses what would change nothing: the preset has been put in its place before options are merged."""
+    late = next((key for key in cfg_options if key.split('.')[0] == 'attention'), None)
+    if late is not None:
+        place = late.replace('attention', 'model.backbone.plugins.0.cfg', 1)
+        raise UserError(
+            f'--cfg-options {late} comes too late, the layer is in its place by then: change {place}'
+        )
+
+
+def preset_names(folder: Path | None = None) -> list[str]:
+    """The presets of a folder, by default those of this package, in alphabetical order."""
+    return sorted(file.stem for file in (folder or CONFIGS / PRESETS).glob('*.py'))
+
+
+def leaf_configs() -> list[Path]:
+    """Every config that can be run: those of ./configs, else of the package, in alphabetical order."""
+    root = Path('configs') if Path('configs').is_dir() else CONFIGS
+    return sorted(file for file in root.glob('*/*.py') if '_base_' not in file.parts)
+
+
+def preset_of(cfg: Config) -> str | None:
+    """The preset that was chosen when the config was loaded, None if it was left to the config."""
+    return cfg.env_variables.get(VARIABLE)
+
+
+@contextmanager
+def _environment(attention: str | None) -> Iterator[None]:
+    """Sets the variable while a config is read, and puts back what was there."""
+    if attention is None:
+        yield
+        return
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = attention
+    try:
+        yield
+    finally:
+        os.environ.pop(VARIABLE)
+        if before is not None:
+            os.environ[VARIABLE] = before
+
+
+def _check_fixed(cfg: Config, path: Path, attention: str) -> None:
+    """Refuses a preset that the config does not take: it names one for good, or has no place for one."""
+    if preset_of(cfg) is not None:
+        return
+    if 'attention' not in cfg:
+        raise UserError(
+            f'{path} takes no attention preset: leave --attention out, or choose a config of configs/ that '
+            'has attention = ... from its base'
+        )
+    folder = next(
+        (parent / PRESETS for parent in path.resolve().parents if (parent / PRESETS).is_dir()),
+        CONFIGS / PRESETS,
+    )
+    if attention not in preset_names(folder):
+        raise UserError(_unknown_preset(attention, folder))
+    if Config.fromfile(folder / f'{attention}.py').attention != cfg.attention:
+        raise UserError(
+            f'{path} is fixed to attention = {_short(cfg.attention)}: leave --attention {attention} out, or '
+            'choose a config that takes any preset'
+        )
+
+
+def _short(layer: dict | None) -> str:
+    return 'None' if layer is None else f'{layer["type"]}(...)'
+
+
+def _missing_base(path: Path, error: FileNotFoundError) -> str:
+    """Says which of the files that a config is built on is missing: a preset or another base file."""
+    words = [word.strip('"\'') for word in str(error).split()]
+    missing = next((Path(word) for word in words if word.endswith('.py')), path)
+    if missing.parent.parts[-2:] == PRESETS.parts and missing.parent.is_dir():
+        return _unknown_preset(missing.stem, missing.parent)
+    return f'{path} is built on {missing}, which does not exist: put its _base_ right'
+
+
+def _unknown_preset(name: str, folder: Path) -> str:
+    names = preset_names(folder)
+    close = difflib.get_close_matches(name, names, n=1)
+    meant = f', did you mean {close[0]}' if close else ''
+    return f'there is no attention preset {name!r}{meant}: choose from {", ".join(names)}'
+
+
+def _nearest_config(path: Path) -> str:
+    """The end of the sentence: the existing config whose name is nearest, with a path that can be typed."""
+    near = [file for file in path.parent.glob('*.py') if file.is_file()]
+    files = near + leaf_configs()
+    by_name = {file.name: str(file) for file in reversed(files)}
+    if not by_name:
+        return ': give the path of a config file'
+    close = difflib.get_close_matches(path.with_suffix('.py').name, by_name, n=1, cutoff=0.3)
+    return f': did you mean {by_name[close[0]]}?' if close else f': {nearest(path.name, by_name)}'

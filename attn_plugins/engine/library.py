@@ -1,0 +1,68 @@
+"""Which of the three libraries a config belongs to, and what that library's own tools do to it before a run."""
+
+from importlib import import_module
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS
+from torch import nn
+
+from attn_plugins.engine.errors import UserError
+
+LIBRARIES = ('mmdet', 'mmseg', 'mmpretrain')
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+
+
+def library_of(cfg: Config) -> str:
+    """The library of a config, read from its `default_scope`.
+
+    Raises:
+        UserError: The config names none of the three.
+    """
+    scope = cfg.get('default_scope')
+    if scope not in LIBRARIES:
+        raise UserError(
+            f'{cfg.filename or "the config"} has default_scope = {scope!r}: build it on one of configs/_base_/'
+            f'runtime_*.py, or set default_scope to {", ".join(LIBRARIES[:-1])} or {LIBRARIES[-1]}'
+        )
+    return scope
+
+
+def register(library: str) -> None:
+    """Imports a library with all its modules, so that their types can be built outside a Runner.
+
+    Raises:
+        UserError: The library is not installed.
+    """
+    try:
+        utils = import_module(f'{library}.utils')
+    except ModuleNotFoundError as error:
+        if error.name != library:
+            raise
+        raise UserError(
+            f'{library} is not installed: run `make install`, or install it beside the mm* packages you have'
+        ) from error
+    utils.register_all_modules(init_default_scope=False)
+
+
+def build_model(cfg: Config) -> nn.Module:
+    """The config's model, outside a Runner, with random weights."""
+    library = library_of(cfg)
+    register(library)
+    return MODELS.build(dict(cfg.model, _scope_=library))
+
+
+def prepare(cfg: Config) -> None:
+    """Imports a config's library and does to the config, in place, what that library's own train.py and test.py do."""
+    library = library_of(cfg)
+    register(library)
+    if library == 'mmdet':
+        import_module('mmdet.utils').setup_cache_size_limit_of_dynamo()
+    if library == 'mmpretrain':
+        for name in LOADERS:
+            loader = cfg.get(name)
+            if loader is not None:
+                # A value of the config goes before the default. Without workers none can persist.
+                loader.setdefault('pin_memory', torch.cuda.is_available())
+                loader.setdefault('persistent_workers', loader.get('num_workers', 0) > 0)
+                loader.setdefault('collate_fn', dict(type='default_collate'))

@@ -1,0 +1,48 @@
+"""The container that stands in a host where a layer was put: the host's own module and the layer beside it."""
+
+from torch import Tensor, nn
+
+from attn_plugins.insertion.errors import InsertionError
+from attn_plugins.layers.wrapper import Wrapper
+
+
+class Plug(Wrapper):
+    """y = layer(module(x)), or y = module(layer(x)) with `side='before'`.
+
+    The host's module keeps its state-dict keys; the layer's keys follow the module's name and the layer's own
+    (`layer3.0.bn3.attn_se.*`). It is a module and not a hook, so deep copies own their layer, and the conversion of
+    the host's SyncBN finds the batch norm as usual.
+
+    Args:
+        module (nn.Module): The host's module.
+        layer (nn.Module): The layer, shape preserving.
+        name (str): The name of the layer in the state dict, its `_abbr_` and postfix.
+        side (str): 'after' or 'before' the module.
+
+    Raises:
+        InsertionError: A layer of this name stands there already.
+    """
+
+    def __init__(self, module: nn.Module, layer: nn.Module, name: str, side: str = 'after'):
+        super().__init__()
+        taken = {key.split('.')[0] for key in module.state_dict()}
+        if name in taken:
+            raise InsertionError(
+                f"there is a {name} already: give the second one a postfix in its cfg, as postfix='_2'"
+            )
+        self.wrapped = module
+        self.add_module(name, layer)
+        self.layer_name = name
+        self.side = side
+
+    @property
+    def layer(self) -> nn.Module:
+        """The layer that was put in."""
+        return self._modules[self.layer_name]
+
+    def forward(self, x: Tensor, *args, **kwargs) -> Tensor:
+        """The host's call, with the layer applied to the first argument or to the result."""
+        layer = self._modules[self.layer_name]
+        if self.side == 'before':
+            return self._modules['wrapped'](layer(x), *args, **kwargs)
+        return layer(self._modules['wrapped'](x, *args, **kwargs))

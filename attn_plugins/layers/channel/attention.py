@@ -1,0 +1,64 @@
+"""Channel attention composed from a squeeze, an excitation and a gate; the named methods are such compositions."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from attn_plugins.layers.channel.features import build_excitation
+from attn_plugins.ops.recalibrate import product, recalibrate
+from attn_plugins.registry import GATES, MODELS, SQUEEZES, build_part
+
+
+@MODELS.register_module()
+class ChannelAttention(nn.Module):
+    """y = x * gate(excitation(squeeze(x))), one gate per sample and channel.
+
+    With several squeezes the one excitation reads each of them and the logits are added (CBAM's channel gate):
+    y = x * gate(sum_i excitation(squeeze_i(x))). A squeeze may give several values per channel ('mean_std', 'stack').
+    With several logits per channel ('switch') each has its gate and the gates multiply: y = x * prod_m gate(e_m).
+
+    Parameters: those of the excitation.
+
+    Args:
+        in_channels (int): C.
+        squeeze (str, dict or list): 'mean', 'max', 'std', 'mean_std', 'l1', 'l2', 'dct', 'stack', a config of one with
+            options, or a list of them.
+        excitation (str or dict): 'fc', 'conv1d', 'instance_enhance', 'style', 'normalized_scale', 'switch', 'identity',
+            or a config of one with options.
+        gate (str or dict): 'sigmoid', 'hard_sigmoid', 'one_plus_tanh' or 'softmax'.
+
+    Raises:
+        ValueError: A part or an option does not exist, or leaves no channel.
+    """
+
+    _abbr_ = 'attn_channel'
+
+    def __init__(
+        self,
+        in_channels: int,
+        squeeze: str | dict | Sequence = 'mean',
+        excitation: str | dict = 'fc',
+        gate: str | dict = 'sigmoid',
+    ):
+        super().__init__()
+        squeezes = [squeeze] if isinstance(squeeze, (str, dict)) else squeeze
+        self.squeezes = nn.ModuleList(build_part(cfg, SQUEEZES, in_channels=in_channels) for cfg in squeezes)
+        features = {squeeze.features for squeeze in self.squeezes}
+        if len(features) != 1:
+            raise ValueError(
+                f'squeeze={squeeze!r} gives {sorted(features)} values per channel, but one excitation reads all: '
+                "join them with dict(type='stack', squeezes=[...])"
+            )
+        self.excitation = build_excitation(excitation, in_channels, features.pop())
+        self.gate = build_part(gate, GATES)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Restores the initialisation of the excitation, the only part with parameters."""
+        self.excitation.init_weights()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, H, W)."""
+        logits = sum(self.excitation(squeeze(x)) for squeeze in self.squeezes)
+        gates = self.gate(logits)
+        return recalibrate(x, gates if gates.dim() == 2 else product(gates))

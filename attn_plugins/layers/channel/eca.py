@@ -1,0 +1,23 @@
+"""Efficient Channel Attention (Wang et al., CVPR 2020, arXiv:1910.03151). Checked against BangguWu/ECANet b332f6b."""
+
+from attn_plugins.layers.channel.attention import ChannelAttention
+from attn_plugins.registry import MODELS
+
+
+@MODELS.register_module()
+class ECA(ChannelAttention):
+    """Efficient Channel Attention: y = x * sigmoid(conv1d_k(mean_hw(x))), the convolution runs along the channels.
+
+    Parameters: k. By default k follows the paper's rule for C (`Conv1dExcitation`); the authors' code takes k per
+    stage from a list instead (ResNet-50: 3, 5, 5, 7), which is `kernel_size=` here.
+
+    Args:
+        in_channels (int): C.
+        kernel_size (int, optional): k, odd.
+    """
+
+    _abbr_ = 'attn_eca'
+    official_names = {'conv': 'excitation.conv'}
+
+    def __init__(self, in_channels: int, kernel_size: int | None = None):
+        super().__init__(in_channels, squeeze='mean', excitation=dict(type='conv1d', kernel_size=kernel_size))

@@ -1,0 +1,48 @@
+"""Frequency channel attention, FcaNet (Qin et al., ICCV 2021, arXiv:2012.11879).
+
+Checked against cfzd/FcaNet aa5fb63.
+"""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from attn_plugins.layers.channel.attention import ChannelAttention
+from attn_plugins.registry import MODELS
+
+
+@MODELS.register_module()
+class FCA(ChannelAttention):
+    """Frequency channel attention: y = x * sigmoid(W2 relu(W1 z)), z_c = sum_hw x_c f_u(h) f_v(w), without biases.
+
+    Each group of C / F consecutive channels is squeezed to its own frequency (u, v) of the two-dimensional DCT
+    (`DctSqueeze`), so F divides C. Parameters: 2 C m with m = C // reduction; the bases are fixed.
+
+    The authors' ResNet has `dct_size` 56, 28, 14, 7 in its four stages, the map's size at 224 x 224. A map of any other
+    size counts as adaptively average-pooled to `dct_size`, as in their detectors. Deviation: the bases are pulled
+    back to the map instead of pooling the map, the same numbers with a deterministic backward; and they are
+    computed, not saved: `load_official` compares the saved ones and refuses others.
+
+    Args:
+        in_channels (int): C.
+        reduction (int): C // m.
+        dct_size (tuple[int] or int): Size of the bases, at least 7.
+        frequencies (str or list): 'top', 'low' or 'bot' and a number up to 32, or (u, v) pairs on the 7 x 7 grid.
+    """
+
+    _abbr_ = 'attn_fca'
+    official_names = {'fc.0': 'excitation.fc1', 'fc.2': 'excitation.fc2'}
+
+    def __init__(
+        self,
+        in_channels: int,
+        reduction: int = 16,
+        dct_size: Sequence[int] | int = (7, 7),
+        frequencies: str | Sequence[Sequence[int]] = 'top16',
+    ):
+        squeeze = dict(type='dct', dct_size=dct_size, frequencies=frequencies)
+        super().__init__(in_channels, squeeze, dict(type='fc', reduction=reduction, bias=False))
+
+    def official_constants(self) -> dict[str, Tensor]:
+        """What the authors' state dict holds but is computed here, under their name."""
+        return {'dct_layer.weight': self.squeezes[0].weight()}

@@ -1,0 +1,35 @@
+"""Gated Channel Transformation (Yang et al., CVPR 2020, arXiv:1909.11519). Checked against z-x-yang/GCT 68983ed."""
+
+from attn_plugins.layers.channel.attention import ChannelAttention
+from attn_plugins.registry import MODELS
+
+
+@MODELS.register_module()
+class GCT(ChannelAttention):
+    """Gated channel transformation: y = x * (1 + tanh(gamma_c s_c / sqrt(mean_c s_c^2 + eps) + beta_c)).
+
+    s_c = alpha_c sqrt(sum_hw x^2 + eps). With mode='l1' s_c = alpha_c sum_hw |x|, divided by mean_c |s_c| + eps.
+    Parameters: 3 C. It starts as the identity: alpha = 1, gamma = beta = 0.
+
+    The authors put it before every convolution and train beta without weight decay. Deviation: their l1 mode can leave
+    out the absolute value after a ReLU (`after_relu`), where it changes nothing; here it is always taken.
+
+    Args:
+        in_channels (int): C.
+        mode (str): 'l2' or 'l1'.
+        eps (float): In both roots.
+    """
+
+    _abbr_ = 'attn_gct'
+    official_names = {
+        'alpha': 'excitation.alpha',
+        'gamma': 'excitation.gamma',
+        'beta': 'excitation.beta',
+    }
+
+    def __init__(self, in_channels: int, mode: str = 'l2', eps: float = 1e-5):
+        if mode not in ('l1', 'l2'):
+            raise ValueError(f"mode={mode!r} must be 'l1' or 'l2'")
+        squeeze = dict(type='l2', eps=eps) if mode == 'l2' else 'l1'
+        excitation = dict(type='normalized_scale', p=int(mode[1]), eps=eps)
+        super().__init__(in_channels, squeeze=squeeze, excitation=excitation, gate='one_plus_tanh')

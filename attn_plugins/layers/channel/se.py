@@ -1,0 +1,45 @@
+"""Squeeze-and-Excitation (Hu et al., CVPR 2018, arXiv:1709.01507).
+
+Checked against hujie-frank/SENet 0262d43 (structure), hyunjaelee410/style-based-recalibration-module f6221c7 and
+Andrew-Qibin/ssdlite-pytorch-mobilenext 6219e33 (numbers).
+"""
+
+from attn_plugins.layers.channel.attention import ChannelAttention
+from attn_plugins.registry import MODELS
+
+
+@MODELS.register_module()
+class SE(ChannelAttention):
+    """Squeeze-and-Excitation: y = x * sigmoid(W2 relu(W1 mean_hw(x) + b1) + b2).
+
+    Parameters: 2 C m + m + C with m = C // reduction; 2 C m without bias.
+
+    The Coordinate Attention paper's SE in MobileNetV2 is `reduction=24, act_cfg=dict(type='ReLU6')`. Published ports
+    disagree on the bias: the authors' Caffe release has it and is followed here, FcaNet's and SimAM's have none.
+
+    Args:
+        in_channels (int): C.
+        reduction (int): C // m.
+        bias (bool): Whether the two layers have a bias.
+        act_cfg (dict, optional): Activation between them, ReLU by default.
+        gate (str or dict): The gate.
+    """
+
+    _abbr_ = 'attn_se'
+    official_names = {
+        'fc.0': 'excitation.fc1',
+        'fc.2': 'excitation.fc2',
+        'conv.0': 'excitation.fc1',
+        'conv.2': 'excitation.fc2',
+    }
+
+    def __init__(
+        self,
+        in_channels: int,
+        reduction: int = 16,
+        bias: bool = True,
+        act_cfg: dict | None = None,
+        gate: str | dict = 'sigmoid',
+    ):
+        excitation = dict(type='fc', reduction=reduction, bias=bias, act_cfg=act_cfg)
+        super().__init__(in_channels, squeeze='mean', excitation=excitation, gate=gate)

@@ -1,0 +1,43 @@
+"""Switchable self-attention module, SEM (Zhong et al., 2022, arXiv:2209.05680).
+
+Checked against Qrange-group/SEM db5e194.
+"""
+
+from collections.abc import Sequence
+
+from attn_plugins.layers.channel.attention import ChannelAttention
+from attn_plugins.registry import MODELS
+
+
+@MODELS.register_module()
+class SEM(ChannelAttention):
+    """Switchable attention: y = x * prod_i sigmoid(v_i E_i(z)), z = mean_hw(x), v = sigmoid(F z + f).
+
+    The E_i are the excitations of SE (fc), ECA (conv1d) and IEBN (instance_enhance), or any other list. The switch
+    weighs the logits, before the sigmoids; the gates multiply.
+    Parameters: 2 C m + m + C with m = C // reduction (fc), k (conv1d), 2 C (instance_enhance), 3 C + 3 (switch).
+
+    The gate starts near 0.5 * 0.5 * sigmoid(-0.5) = 0.094. In the authors' code only bottleneck blocks have it.
+
+    Args:
+        in_channels (int): C.
+        reduction (int): C // m of the fc in the default list.
+        excitations (list, optional): Names or configs of excitations; None is the published list.
+    """
+
+    _abbr_ = 'attn_sem'
+    official_names = {
+        'switch_fc': 'excitation.switch',
+        'fc1': 'excitation.excitations.0.fc1',
+        'fc2': 'excitation.excitations.0.fc2',
+        'conv': 'excitation.excitations.1.conv',
+        'w1': 'excitation.excitations.2.weight',
+        'b1': 'excitation.excitations.2.bias',
+    }
+
+    def __init__(
+        self, in_channels: int, reduction: int = 16, excitations: Sequence[str | dict] | None = None
+    ):
+        if excitations is None:
+            excitations = [dict(type='fc', reduction=reduction), 'conv1d', 'instance_enhance']
+        super().__init__(in_channels, squeeze='mean', excitation=dict(type='switch', excitations=excitations))

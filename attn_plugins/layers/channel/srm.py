@@ -1,0 +1,31 @@
+"""Style-based Recalibration Module (Lee et al., ICCV 2019, arXiv:1903.10829).
+
+Checked against hyunjaelee410/style-based-recalibration-module f6221c7.
+"""
+
+from attn_plugins.layers.channel.attention import ChannelAttention
+from attn_plugins.layers.variant import follows_code
+from attn_plugins.registry import MODELS
+
+
+@MODELS.register_module()
+class SRM(ChannelAttention):
+    """Style-based recalibration: y = x * sigmoid(BN(w_c1 mean_hw(x) + w_c2 std_hw(x))), two weights per channel.
+
+    std = sqrt(var_hw(x) + 1e-5). Parameters: 4 C. The gate starts at 0.5 everywhere.
+
+    The authors' code divides the variance by H W - 1, the paper's formula by H W: `variant`. In training the batch norm
+    needs more than one sample: N > 1. Deviation: a 1x1 map has variance 0 (the authors' code gives nan). The authors
+    train weights and batch norm without weight decay.
+
+    Args:
+        in_channels (int): C.
+        variant (str): 'code' (the published numbers) or 'paper'.
+    """
+
+    _abbr_ = 'attn_srm'
+    official_names = {'cfc': 'excitation.weight', 'bn': 'excitation.norm'}
+
+    def __init__(self, in_channels: int, variant: str = 'code'):
+        squeeze = dict(type='mean_std', unbiased=follows_code(variant))
+        super().__init__(in_channels, squeeze=squeeze, excitation='style')

@@ -1,0 +1,73 @@
+"""Instance Enhancement Batch Normalization (Liang et al., AAAI 2020, arXiv:1908.04008).
+
+Checked against gbup-group/IEBN ed6d563.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from attn_plugins.layers.wrapper import Wrapper
+from attn_plugins.ops.instance_enhance import enhance, instance_gate
+from attn_plugins.registry import MODELS
+
+
+@MODELS.register_module()
+class IEBN(Wrapper):
+    """Batch norm whose scale is gated per instance by the layer's own input.
+
+    delta_nc = sigmoid(gate_weight_c * mean_hw(x_nchw) + gate_bias_c)
+    y = weight_c * delta_nc * (x - mu_c) / sqrt(var_c + eps) + bias_c
+
+    mu and var are the batch's in training and the running ones in evaluation; delta is the instance's own in both.
+    Parameters: 4 C instead of batch norm's 2 C. The gate starts at sigmoid(-1) = 0.2689 everywhere.
+
+    It holds a batch norm instead of being one: conversions of SyncBN replace subclasses by plain batch norm and would
+    drop the gate. State-dict keys are batch norm's own plus `gate_weight` and `gate_bias`, all of shape (C,) (the
+    authors': (1, C, 1, 1)). In the authors' ResNet the batch norm of a projection shortcut stays plain:
+    `norm='main'` of `Plugged` does that, `norm_cfg=dict(type='attn_plugins.IEBN')` replaces every one.
+
+    Args:
+        num_features (int): C.
+        eps (float): Added to the variance.
+        momentum (float): Of the running statistics.
+        affine (bool): Whether there are weight and bias.
+        track_running_stats (bool): As in batch norm.
+        sync (bool): Whether statistics are taken over all processes; the gate is per sample and needs none.
+    """
+
+    _abbr_ = 'bn'
+    wrapped_name = 'bn'
+    official_names = {
+        'weight': 'weight',
+        'bias': 'bias',
+        'weight_readjust': 'gate_weight',
+        'bias_readjust': 'gate_bias',
+        'running_mean': 'running_mean',
+        'running_var': 'running_var',
+        'num_batches_tracked': 'num_batches_tracked',
+    }
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        sync: bool = False,
+    ):
+        super().__init__()
+        norm = nn.SyncBatchNorm if sync else nn.BatchNorm2d
+        self.bn = norm(num_features, eps, momentum, affine, track_running_stats)
+        self.gate_weight = nn.Parameter(torch.empty(num_features))
+        self.gate_bias = nn.Parameter(torch.empty(num_features))
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """The published start of the gate. The batch norm's weight is the host's matter (zero-init residuals)."""
+        nn.init.zeros_(self.gate_weight)
+        nn.init.constant_(self.gate_bias, -1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, H, W)."""
+        return enhance(self.bn(x), instance_gate(x, self.gate_weight, self.gate_bias), self.bn.bias)

@@ -1,0 +1,79 @@
+"""Batch norm under constant noise, the attack of the IEBN paper (Liang et al., AAAI 2020, arXiv:1908.04008).
+
+No code of it was published.
+"""
+
+import math
+
+from torch import Tensor, nn
+
+from attn_plugins.layers.wrapper import Wrapper
+from attn_plugins.ops.noise import perturb
+from attn_plugins.registry import MODELS
+
+
+@MODELS.register_module()
+class NoisyBN(Wrapper):
+    """Batch norm whose normalised values are disturbed by constants: y = weight * (na * x_hat + nb) + bias.
+
+    x_hat = (x - mu) / sqrt(var + eps), by the batch's statistics in training and the running ones in evaluation; the
+    running statistics themselves see no noise. Shapes stay (N, C, H, W). Parameters: 2 C, batch norm's own.
+
+    Deviations: the pairs (na, nb) of the paper and whether it keeps the noise in testing are not known here, so the
+    defaults are this package's choice and a result with them reproduces no published number. The noise follows the
+    layer's own training mode, so a host's `norm_eval`, which fixes the batch norm inside, leaves it on.
+
+    State-dict keys are batch norm's own. `Plugged(norm='main')` keeps the host's batch norms inside; their kind, eps,
+    momentum, weight and bias stay as they are.
+
+    Args:
+        num_features (int): C.
+        na (float): Factor on x_hat, not zero.
+        nb (float): Summand on x_hat.
+        at_test (bool): Whether the noise stays in evaluation.
+        eps (float): Added to the variance.
+        momentum (float): Of the running statistics.
+        affine (bool): Whether there are weight and bias.
+        track_running_stats (bool): As in batch norm.
+        sync (bool): Whether statistics are taken over all processes.
+
+    Raises:
+        ValueError: The constants are not finite, or na is zero.
+    """
+
+    _abbr_ = 'bn'
+    wrapped_name = 'bn'
+    official_names = {
+        name: name for name in ('weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked')
+    }
+
+    def __init__(
+        self,
+        num_features: int,
+        na: float = 0.8,
+        nb: float = 0.8,
+        at_test: bool = False,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        sync: bool = False,
+    ):
+        super().__init__()
+        if na == 0 or not math.isfinite(na) or not math.isfinite(nb):
+            raise ValueError(f'na={na}, nb={nb} must be finite and na not zero: na=1, nb=0 is no noise')
+        norm = nn.SyncBatchNorm if sync else nn.BatchNorm2d
+        self.bn = norm(num_features, eps, momentum, affine, track_running_stats)
+        self.na = na
+        self.nb = nb
+        self.at_test = at_test
+
+    def init_weights(self) -> None:
+        """There is nothing to initialise: the batch norm's weight and bias are the host's matter."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, H, W)."""
+        y = self.bn(x)
+        return (
+            perturb(y, self.na, self.nb, self.bn.weight, self.bn.bias) if self.training or self.at_test else y
+        )

@@ -1,0 +1,279 @@
+"""Generalized attention (An Empirical Study of Spatial Attention; Zhu et al., ICCV 2019, arXiv:1904.05873).
+
+Checked against open-mmlab/mmcv a8073c7 where that is right, and against a double loop over all places everywhere.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from attn_plugins.ops.attention import attend, join_heads, split_heads
+from attn_plugins.ops.relative_position import (
+    axis_weights,
+    map_key_features,
+    map_query_features,
+    position_angles,
+    window,
+)
+from attn_plugins.ops.residual import add_branch
+from attn_plugins.registry import MODELS
+
+
+@MODELS.register_module()
+class GeneralizedAttention(nn.Module):
+    """Attention from any of four terms: y_i = x_i + gamma (W_o sum_j softmax_j(E1 + E2 + E3 + E4) v_j + b_o).
+
+    For the query q_i and key k_j of a head, d = C // num_heads channels each, and their places' distance (dx, dy) in
+    pixels, with the position P = (W_x p(dx) + W_y p(dy)) / sqrt(2) and p the sines and cosines of it:
+
+    * E1 = q_i . k_j, query and key content ('1000');
+    * E2 = q_i . P, query content and relative position ('0100');
+    * E3 = u . k_j, key content only ('0010');
+    * E4 = v . P, relative position only ('0001').
+
+    u and v are vectors of the head. q, k and the values are 1x1 convolutions without bias. The products are not scaled.
+    gamma = 0 at the start, so the layer starts as the identity.
+
+    (N, C, H, W) -> (N, C, H, W). Parameters: for O = d num_heads and D = position_embedding_dim, 2 C O + C + 1; C O
+    more with E1 or E2; C O more with E1 or E3; D O more with E2 or E4; O more with E3; O more with E4.
+
+    Deviations from mmcv's module, whose names and weights are kept: '0100', '0110', '1100' and '1110' follow the
+    definition above on every map (mmcv takes the vertical position of another place, and fails where H != W);
+    `spatial_range` works for any C, map, stride and type; position terms are features of queries and keys
+    (`ops/relative_position.py`), so no map over all pairs is held where torch's scaled_dot_product_attention has a
+    fused kernel; '0001' is two softmaxes, one per axis; '0010' is one vector for the whole map.
+
+    Args:
+        in_channels (int): C.
+        spatial_range (int): How many pixels up, down, left and right are visible, rounded outwards to the keys' grid
+            (one more to the right and below, as in mmcv, where kv_stride is 1); -1 for all. The range costs one boolean
+            map over all pairs, shared by samples and heads.
+        num_heads (int): Number of heads.
+        position_embedding_dim (int): D, a multiple of 4; -1 for C.
+        position_magnitude (float): Factor of the distances.
+        kv_stride (int): Every how many-th row and column is a key.
+        q_stride (int): Every how many-th row and column is a query; the result is interpolated bilinearly.
+        attention_type (str): Four bits, which of E1, E2, E3, E4 are there.
+
+    Raises:
+        ValueError: The type is not four bits or has none set, or heads, strides, range or D are impossible.
+    """
+
+    _abbr_ = 'attn_generalized'
+    official_names = {
+        name: name
+        for name in (
+            'query_conv',
+            'key_conv',
+            'value_conv',
+            'proj_conv',
+            'appr_geom_fc_x',
+            'appr_geom_fc_y',
+            'appr_bias',
+            'geom_bias',
+            'gamma',
+        )
+    }
+
+    def __init__(
+        self,
+        in_channels: int,
+        spatial_range: int = -1,
+        num_heads: int = 9,
+        position_embedding_dim: int = -1,
+        position_magnitude: float = 1,
+        kv_stride: int = 2,
+        q_stride: int = 1,
+        attention_type: str = '1111',
+    ):
+        super().__init__()
+        self.position_dim = in_channels if position_embedding_dim == -1 else position_embedding_dim
+        self.num_heads = num_heads
+        self.spatial_range = spatial_range
+        self.position_magnitude = position_magnitude
+        self.kv_stride = kv_stride
+        self.q_stride = q_stride
+        self.attention_type = attention_type
+        _check_type(attention_type)
+        self.content, self.content_position, self.key_only, self.position_only = (
+            bit == '1' for bit in attention_type
+        )
+        self._check_numbers(in_channels)
+        self._make_parameters(in_channels, in_channels // num_heads * num_heads)
+        self.init_weights()
+
+    def _check_numbers(self, in_channels: int) -> None:
+        if not 1 <= self.num_heads <= in_channels:
+            raise ValueError(
+                f'num_heads={self.num_heads} leaves no channel per head for in_channels={in_channels}: '
+                f'choose from 1 to {in_channels}'
+            )
+        for name in ('kv_stride', 'q_stride'):
+            if getattr(self, name) < 1:
+                raise ValueError(f'{name}={getattr(self, name)} must be at least 1')
+        if self.spatial_range < -1:
+            raise ValueError(
+                f'spatial_range={self.spatial_range} must be at least 0, or -1 for the whole map'
+            )
+        if self.has_position and (self.position_dim < 4 or self.position_dim % 4):
+            raise ValueError(
+                f'position_embedding_dim={self.position_dim} must be a positive multiple of 4 (sine and cosine of '
+                f'two axes): try {max(4, (self.position_dim + 3) // 4 * 4)}'
+            )
+
+    @property
+    def has_position(self) -> bool:
+        """Whether a term reads the relative position."""
+        return self.content_position or self.position_only
+
+    def _make_parameters(self, in_channels: int, out_channels: int) -> None:
+        """The parameters that the terms need, under mmcv's names."""
+        if self.content or self.content_position:
+            self.query_conv = nn.Conv2d(in_channels, out_channels, 1, bias=False)
+        if self.content or self.key_only:
+            self.key_conv = nn.Conv2d(in_channels, out_channels, 1, bias=False)
+        self.value_conv = nn.Conv2d(in_channels, out_channels, 1, bias=False)
+        if self.has_position:
+            self.appr_geom_fc_x = nn.Linear(self.position_dim // 2, out_channels, bias=False)
+            self.appr_geom_fc_y = nn.Linear(self.position_dim // 2, out_channels, bias=False)
+        if self.key_only:
+            self.appr_bias = nn.Parameter(self.value_conv.weight.new_empty(out_channels))
+        if self.position_only:
+            self.geom_bias = nn.Parameter(self.value_conv.weight.new_empty(out_channels))
+        self.proj_conv = nn.Conv2d(out_channels, in_channels, 1)
+        self.gamma = nn.Parameter(self.value_conv.weight.new_zeros(1))
+
+    def init_weights(self) -> None:
+        """As published: Kaiming uniform with a = 1, u and v uniform up to 1 / sqrt(2 d), b_o and gamma zero."""
+        for module in self.children():
+            nn.init.kaiming_uniform_(module.weight, a=1)
+        bound = (2 * self.proj_conv.in_channels // self.num_heads) ** -0.5
+        for name in ('appr_bias', 'geom_bias'):
+            if hasattr(self, name):
+                nn.init.uniform_(getattr(self, name), -bound, bound)
+        nn.init.zeros_(self.proj_conv.bias)
+        nn.init.zeros_(self.gamma)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, H, W)."""
+        queries, keys = _every(x, self.q_stride), _every(x, self.kv_stride)
+        value = split_heads(self.value_conv(keys), self.num_heads)
+        everywhere = self.attention_type == '0010' and self.spatial_range < 0
+        if everywhere:
+            vector = self._vectors(self.appr_bias).expand(x.shape[0], -1, -1, -1)
+            out = join_heads(attend(vector, split_heads(self.key_conv(keys), self.num_heads), value), 1, 1)
+        elif self.attention_type == '0001':
+            out = self._attend_along_axes(queries, keys, value)
+        else:
+            out = self._attend(queries, keys, value)
+        y = self.proj_conv(out)
+        if self.q_stride > 1 and not everywhere:
+            y = F.interpolate(y, size=x.shape[2:], mode='bilinear', align_corners=False)
+        return add_branch(x, y, self.gamma)
+
+    def _attend(self, queries: Tensor, keys: Tensor, value: Tensor) -> Tensor:
+        """The terms as one product of query and key features, (N, O, H_q, W_q)."""
+        n, _, height, width = queries.shape
+        of_query, of_key = [], []
+        if self.content or self.content_position:
+            query = split_heads(self.query_conv(queries), self.num_heads)
+        else:
+            query = None
+        if self.content or self.key_only:
+            of_query.append(self._asking(query if self.content else None, 'appr_bias'))
+            of_key.append(split_heads(self.key_conv(keys), self.num_heads))
+        if self.has_position:
+            asking = self._asking(query if self.content_position else None, 'geom_bias')
+            grid = (height, width) if self.content_position else (1, 1)
+            angles, key_angles = self._angles(queries, self.q_stride), self._angles(keys, self.kv_stride)
+            of_query.append(map_query_features(asking.unflatten(2, grid), self._position_weights(), angles))
+            of_key.append(map_key_features(key_angles)[None, None])
+        of_query, of_key = (
+            [part.to(value.dtype).expand(n, self.num_heads, length, -1) for part in parts]
+            for parts, length in ((of_query, height * width), (of_key, keys.shape[2] * keys.shape[3]))
+        )
+        rows = attend(_concatenated(of_query), _concatenated(of_key), value, mask=self._mask(queries, keys))
+        return join_heads(rows, height, width)
+
+    def _attend_along_axes(self, queries: Tensor, keys: Tensor, value: Tensor) -> Tensor:
+        """'0001': the softmax of a sum over the two axes is the product of theirs, (N, O, H_q, W_q)."""
+        vectors = self._vectors(self.geom_bias)[0, :, 0]
+        of_x, of_y = (
+            axis_weights(vectors, weight, angles, key_angles, visible).to(value.dtype)[:, None]
+            for weight, angles, key_angles, visible in zip(
+                self._position_weights(),
+                self._angles(queries, self.q_stride),
+                self._angles(keys, self.kv_stride),
+                self._windows(queries, keys),
+                strict=True,
+            )
+        )
+        value = value.transpose(2, 3).unflatten(3, (keys.shape[2], keys.shape[3]))
+        return (of_y @ (value @ of_x.transpose(2, 3))).flatten(1, 2)
+
+    def _asking(self, query: Tensor | None, name: str) -> Tensor:
+        """What a key is multiplied with: the query, the vectors u or v of that name, or the sum of those there."""
+        if not hasattr(self, name):
+            return query
+        vectors = self._vectors(getattr(self, name))
+        return vectors if query is None else query + vectors
+
+    def _vectors(self, bias: Tensor) -> Tensor:
+        """u or v, (1, heads, 1, d)."""
+        return bias.view(1, self.num_heads, 1, -1)
+
+    def _position_weights(self) -> tuple[Tensor, Tensor]:
+        """W_x and W_y over sqrt(2), each (heads, d, D / 2)."""
+        layers = (self.appr_geom_fc_x, self.appr_geom_fc_y)
+        return tuple(layer.weight.unflatten(0, (self.num_heads, -1)) * 0.5**0.5 for layer in layers)
+
+    def _angles(self, places: Tensor, stride: int) -> tuple[Tensor, Tensor]:
+        """The angles of the columns and of the rows."""
+        step = stride * self.position_magnitude
+        width, height = places.shape[3], places.shape[2]
+        return tuple(position_angles(length, step, self.position_dim, places) for length in (width, height))
+
+    def _windows(self, queries: Tensor, keys: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Which columns and which rows of the keys every query sees; None for all."""
+        if self.spatial_range < 0:
+            return None, None
+        return tuple(
+            window(
+                queries.shape[axis],
+                self.q_stride,
+                keys.shape[axis],
+                self.kv_stride,
+                self.spatial_range,
+                keys.device,
+            )
+            for axis in (3, 2)
+        )
+
+    def _mask(self, queries: Tensor, keys: Tensor) -> Tensor | None:
+        """Which keys every query sees, (H_q * W_q, H_k * W_k); None for all."""
+        columns, rows = self._windows(queries, keys)
+        if columns is None:
+            return None
+        return (rows[:, None, :, None] & columns[None, :, None, :]).flatten(2, 3).flatten(0, 1)
+
+    def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs) -> None:
+        """mmcv stores the window as a parameter; here it follows from the sizes."""
+        state_dict.pop(f'{prefix}local_constraint_map', None)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+
+def _check_type(attention_type: str) -> None:
+    if not isinstance(attention_type, str) or len(attention_type) != 4 or set(attention_type) - set('01'):
+        raise ValueError(
+            f"attention_type={attention_type!r} must be a string of four bits such as '1111' or '0010'"
+        )
+    if attention_type == '0000':
+        raise ValueError("attention_type='0000' has no term: set at least one bit, such as '0010'")
+
+
+def _every(x: Tensor, stride: int) -> Tensor:
+    return x if stride == 1 else x[:, :, ::stride, ::stride]
+
+
+def _concatenated(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts, -1)

@@ -1,0 +1,129 @@
+"""Non-local block (Wang et al., CVPR 2018, arXiv:1711.07971).
+
+Checked against open-mmlab/mmcv a8073c7 (NonLocal2d); facebookresearch/video-nonlocal-net c253ed5 is the authors' code.
+"""
+
+import torch.nn.functional as F
+from mmcv.cnn import build_norm_layer
+from torch import Tensor, nn
+
+from attn_plugins.layers.hidden import hidden_channels
+from attn_plugins.ops.attention import attend, attend_by_sum, attend_linearly, join_heads, split_heads
+from attn_plugins.ops.residual import add_branch
+from attn_plugins.registry import MODELS, nearest
+
+MODES = ('gaussian', 'embedded_gaussian', 'dot_product', 'concatenation')
+
+
+@MODELS.register_module()
+class NonLocal(nn.Module):
+    """Every place attends to every place: y_i = x_i + W_o (1/Z sum_j f(x_i, x_j) g(x_j)) + b_o.
+
+    With M key places, m = max(1, C // reduction) and theta, phi, g 1x1 convolutions to m channels with bias:
+
+    * 'gaussian': f/Z = softmax_j(x_i . x_j), without theta and phi;
+    * 'embedded_gaussian': f/Z = softmax_j(theta_i . phi_j / sqrt(m));
+    * 'dot_product': f/Z = theta_i . phi_j / M;
+    * 'concatenation': f/Z = relu(w . [theta_i, phi_j]) / M.
+
+    W_o, or the norm after it, is zero at the start, so the layer starts as the identity.
+
+    (N, C, H, W) -> (N, C, H, W). Parameters: 4 C m + 3 m + C (2 C^2 + 2.5 C by default); 'concatenation' 2 m more;
+    'gaussian' 2 C m + m + C. A norm adds 2 C and takes b_o, C, away.
+
+    Deviations: the structure is mmcv's; the authors' block for video has a batch norm (`norm_cfg=dict(type='BN')`) and
+    b_o, and pools phi and g (`sub_sample=True`). 'dot_product' holds no (H W)^2 map; the two Gaussian modes hold none
+    where torch's scaled_dot_product_attention has a fused kernel; 'concatenation' holds one number per pair, and unlike
+    mmcv's can be trained. `sub_sample` leaves an axis of length 1 as it is. A batch norm needs more than one value per
+    channel in training.
+
+    Args:
+        in_channels (int): C.
+        reduction (int): C // m.
+        mode (str): One of the four above.
+        use_scale (bool): Whether 'embedded_gaussian' divides by sqrt(m).
+        sub_sample (bool): Whether phi and g are max-pooled 2x2, which leaves a quarter of the key places.
+        norm_cfg (dict, optional): Config of a norm after the last convolution.
+
+    Raises:
+        ValueError: The mode does not exist, or the reduction is less than one.
+    """
+
+    _abbr_ = 'attn_non_local'
+    official_names = {
+        'g.conv': 'g',
+        'g.0.conv': 'g',
+        'phi.conv': 'phi',
+        'phi.0.conv': 'phi',
+        'theta.conv': 'theta',
+        'concat_project.conv': 'concat_project',
+        'conv_out.conv': 'conv_out',
+        'conv_out.bn': 'norm',
+    }
+
+    def __init__(
+        self,
+        in_channels: int,
+        reduction: int = 2,
+        mode: str = 'embedded_gaussian',
+        use_scale: bool = True,
+        sub_sample: bool = False,
+        norm_cfg: dict | None = None,
+    ):
+        super().__init__()
+        if mode not in MODES:
+            raise ValueError(f'mode={mode!r} does not exist: {nearest(mode, MODES)}')
+        hidden = hidden_channels(in_channels, reduction, minimum=1)
+        self.mode = mode
+        self.scale = hidden**-0.5 if use_scale and mode == 'embedded_gaussian' else 1.0
+        self.sub_sample = sub_sample
+        self.g = nn.Conv2d(in_channels, hidden, 1)
+        if mode != 'gaussian':
+            self.theta = nn.Conv2d(in_channels, hidden, 1)
+            self.phi = nn.Conv2d(in_channels, hidden, 1)
+        if mode == 'concatenation':
+            self.concat_project = nn.Conv2d(2 * hidden, 1, 1, bias=False)
+        self.conv_out = nn.Conv2d(hidden, in_channels, 1, bias=norm_cfg is None)
+        self.norm = None if norm_cfg is None else build_norm_layer(norm_cfg, in_channels)[1]
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """As in mmcv: theta, phi and g N(0, 0.01), the last step zero."""
+        for name in ('g', 'theta', 'phi'):
+            if hasattr(self, name):
+                nn.init.normal_(getattr(self, name).weight, std=0.01)
+                nn.init.zeros_(getattr(self, name).bias)
+        if self.mode == 'concatenation':
+            nn.init.kaiming_normal_(self.concat_project.weight, mode='fan_out', nonlinearity='relu')
+        if self.norm is None:
+            nn.init.zeros_(self.conv_out.weight)
+            nn.init.zeros_(self.conv_out.bias)
+        else:
+            nn.init.kaiming_normal_(self.conv_out.weight, mode='fan_out', nonlinearity='relu')
+            nn.init.zeros_(self.norm.weight)
+            nn.init.zeros_(self.norm.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, H, W)."""
+        gaussian = self.mode == 'gaussian'
+        theta, phi = (x, x) if gaussian else (self.theta(x), self.phi(x))
+        rows = self._attend(theta, self._pooled(phi), split_heads(self._pooled(self.g(x))))
+        y = self.conv_out(join_heads(rows, x.shape[2], x.shape[3]))
+        return add_branch(x, y if self.norm is None else self.norm(y))
+
+    def _attend(self, theta: Tensor, phi: Tensor, g: Tensor) -> Tensor:
+        """The sum over the places that the mode asks for, (N, 1, H * W, m)."""
+        if self.mode == 'dot_product':
+            return attend_linearly(split_heads(theta), split_heads(phi), g)
+        if self.mode == 'concatenation':
+            of_theta, of_phi = self.concat_project.weight.chunk(2, 1)
+            return attend_by_sum(
+                split_heads(F.conv2d(theta, of_theta)), split_heads(F.conv2d(phi, of_phi)), g
+            )
+        return attend(split_heads(theta), split_heads(phi).to(g.dtype), g, self.scale)
+
+    def _pooled(self, x: Tensor) -> Tensor:
+        """Max-pooled 2x2 if asked for; an axis of length 1 stays."""
+        if not self.sub_sample:
+            return x
+        return F.max_pool2d(x, (min(2, x.shape[2]), min(2, x.shape[3])))

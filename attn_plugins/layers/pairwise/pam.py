@@ -1,0 +1,35 @@
+"""Position attention of DANet (Fu et al., CVPR 2019, arXiv:1809.02983). Checked against junfu1115/DANet b0a0fa0."""
+
+from torch import Tensor
+
+from attn_plugins.layers.pairwise.projected import ProjectedAttention
+from attn_plugins.ops.attention import attend, join_heads, split_heads
+from attn_plugins.registry import MODELS
+
+
+@MODELS.register_module()
+class PAM(ProjectedAttention):
+    """Every place attends to every place: y_i = x_i + gamma sum_j softmax_j(q_i . k_j) v_j.
+
+    q, k and v are 1x1 convolutions with bias, q and k of d = C // reduction channels; gamma = 0 at the start, so the
+    layer starts as the identity.
+
+    (N, C, H, W) -> (N, C, H, W). Parameters: 2 (C d + d) + C^2 + C + 1; 1.25 C^2 + 1.25 C + 1 by default.
+
+    The products are not scaled, as published. Deviations: none in the results; the (H W)^2 map of the authors' code is
+    not held where torch's scaled_dot_product_attention has a fused kernel.
+
+    Args:
+        in_channels (int): C.
+        reduction (int): C // d.
+
+    Raises:
+        ValueError: The reduction leaves no channel.
+    """
+
+    _abbr_ = 'attn_pam'
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """(N, d, H, W), (N, d, H, W), (N, C, H, W) -> (N, C, H, W)."""
+        rows = attend(split_heads(query), split_heads(key), split_heads(value))
+        return join_heads(rows, value.shape[2], value.shape[3])

@@ -1,0 +1,82 @@
+"""Convolutional Block Attention Module (Woo et al., ECCV 2018, arXiv:1807.06521).
+
+Checked against Jongchan/attention-module 459efad.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from attn_plugins.layers.channel.attention import ChannelAttention
+from attn_plugins.layers.kernel import odd
+from attn_plugins.ops.pool import channel_max_mean
+from attn_plugins.ops.recalibrate import recalibrate
+from attn_plugins.registry import MODELS
+
+
+class SpatialGate(nn.Module):
+    """Ms = sigmoid(BN(conv_kxk([max_c x; mean_c x]))), one gate per place.
+
+    Args:
+        kernel_size (int): k, odd.
+    """
+
+    def __init__(self, kernel_size: int):
+        super().__init__()
+        self.conv = nn.Conv2d(2, 1, odd(kernel_size), padding=kernel_size // 2, bias=False)
+        self.norm = nn.BatchNorm2d(1, momentum=0.01)
+
+    def init_weights(self) -> None:
+        """As published: the norm starts at zero, so the gate starts at 0.5 everywhere."""
+        nn.init.kaiming_normal_(self.conv.weight, mode='fan_out')
+        nn.init.zeros_(self.norm.weight)
+        nn.init.zeros_(self.norm.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, 1, H, W)."""
+        return torch.sigmoid(self.norm(self.conv(channel_max_mean(x))))
+
+
+@MODELS.register_module()
+class CBAM(nn.Module):
+    """Channel gate, then spatial gate: x' = x * sigmoid(MLP(mean_hw x) + MLP(max_hw x)); y = x' * Ms(x').
+
+    Parameters: 2 C m + m + C + 2 k^2 + 2 with m = C // reduction.
+
+    Deviations: the authors' code has a batch norm after the spatial convolution which the paper's formula lacks; the
+    code is followed. Where several places share the maximum, the gradient is shared among them (the authors' max
+    pooling gives it to the first).
+
+    Args:
+        in_channels (int): C.
+        reduction (int): C // m.
+        kernel_size (int): k of the spatial convolution.
+        spatial (bool): Whether the spatial gate is there.
+    """
+
+    _abbr_ = 'attn_cbam'
+    official_names = {
+        'ChannelGate.mlp.1': 'channel.excitation.fc1',
+        'ChannelGate.mlp.3': 'channel.excitation.fc2',
+        'SpatialGate.spatial.conv': 'spatial.conv',
+        'SpatialGate.spatial.bn': 'spatial.norm',
+    }
+
+    def __init__(self, in_channels: int, reduction: int = 16, kernel_size: int = 7, spatial: bool = True):
+        super().__init__()
+        excitation = dict(type='fc', reduction=reduction)
+        self.channel = ChannelAttention(in_channels, squeeze=['mean', 'max'], excitation=excitation)
+        self.spatial = SpatialGate(kernel_size) if spatial else None
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """As in the authors' ResNet: torch's default for the MLP's weights, zero biases, a flat spatial gate."""
+        self.channel.init_weights()
+        nn.init.zeros_(self.channel.excitation.fc1.bias)
+        nn.init.zeros_(self.channel.excitation.fc2.bias)
+        if self.spatial is not None:
+            self.spatial.init_weights()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, H, W)."""
+        x = self.channel(x)
+        return x if self.spatial is None else recalibrate(x, self.spatial(x))

@@ -1,0 +1,80 @@
+"""Coordinate Attention (Hou et al., CVPR 2021, arXiv:2103.02907). Checked against houqb/CoordAttention 7619bea."""
+
+import torch
+from torch import Tensor, nn
+
+from attn_plugins.layers.hidden import hidden_channels
+from attn_plugins.ops.pool import column_mean, row_mean
+from attn_plugins.ops.recalibrate import recalibrate
+from attn_plugins.registry import MODELS
+
+AXES = ('hw', 'h', 'w')
+
+
+@MODELS.register_module()
+class CoordAttention(nn.Module):
+    """Coordinate Attention: a gate per row times a gate per column, each knowing its channel and its coordinate.
+
+    f = hswish(BN(W1 [mean_w(x); mean_h(x)])), the two strips side by side along space; after the split
+    g_h = sigmoid(W_h f_h), g_w = sigmoid(W_w f_w) and y = x * g_h * g_w.
+
+    Parameters: C m + 3 m + 2 (m C + C) with m = max(8, C // reduction); with one axis C m + 3 m + m C + C.
+
+    Deviation: one axis alone ('h': the paper's X attention, pooled along the width; 'w': Y attention) is an ablation
+    of the paper without published code; it is the same layer with the other strip left out.
+
+    Args:
+        in_channels (int): C.
+        reduction (int): C // m, m is at least `min_channels`.
+        axes (str): 'hw', 'h' (gate per row) or 'w' (gate per column).
+        min_channels (int): The least m.
+
+    In training the batch norm needs more than one value per channel: N (H + W) > 1, with one axis N H > 1 or N W > 1.
+    """
+
+    _abbr_ = 'attn_ca'
+    # The authors' classification model calls the last two convolutions conv2 and conv3.
+    official_names = {
+        'conv1': 'conv1',
+        'bn1': 'norm',
+        'conv_h': 'conv_h',
+        'conv_w': 'conv_w',
+        'conv2': 'conv_h',
+        'conv3': 'conv_w',
+    }
+
+    def __init__(self, in_channels: int, reduction: int = 32, axes: str = 'hw', min_channels: int = 8):
+        super().__init__()
+        if axes not in AXES:
+            raise ValueError(f'axes={axes!r} must be one of {", ".join(AXES)}')
+        hidden = hidden_channels(in_channels, reduction, min_channels)
+        self.conv1 = nn.Conv2d(in_channels, hidden, 1)
+        self.norm = nn.BatchNorm2d(hidden)
+        self.act = nn.Hardswish()
+        self.conv_h = nn.Conv2d(hidden, in_channels, 1) if 'h' in axes else None
+        self.conv_w = nn.Conv2d(hidden, in_channels, 1) if 'w' in axes else None
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """As in the authors' MobileNetV2: convolutions N(0, 2 / fan_out), zero biases, plain batch norm."""
+        for module in self.children():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode='fan_out', nonlinearity='relu')
+                nn.init.zeros_(module.bias)
+        self.norm.reset_parameters()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, H, W)."""
+        strips = []
+        if self.conv_h is not None:
+            strips.append(row_mean(x))
+        if self.conv_w is not None:
+            strips.append(column_mean(x).transpose(2, 3))
+        features = self.act(self.norm(self.conv1(torch.cat(strips, 2))))
+        features = list(features.split([strip.shape[2] for strip in strips], 2))
+        gates = []
+        if self.conv_h is not None:
+            gates.append(torch.sigmoid(self.conv_h(features.pop(0))))
+        if self.conv_w is not None:
+            gates.append(torch.sigmoid(self.conv_w(features.pop(0))).transpose(2, 3))
+        return recalibrate(x, *gates)

@@ -1,0 +1,51 @@
+"""Spatial Group-wise Enhance (Li et al., 2019, arXiv:1905.09646). Checked against implus/PytorchInsight 2864528."""
+
+import torch
+from torch import Tensor, nn
+
+from attn_plugins.layers.divide import check_divides
+from attn_plugins.layers.variant import follows_code
+from attn_plugins.ops.group_similarity import group_similarity
+from attn_plugins.ops.recalibrate import recalibrate
+from attn_plugins.registry import MODELS
+
+
+@MODELS.register_module()
+class SGE(nn.Module):
+    """Spatial group-wise enhancement: in each group of channels a gate per place, by its likeness to the group's mean.
+
+    t_i = <mean_hw x, x_i> over the group's channels, t' = (t - mean_hw t) / (std_hw t + 1e-5) and
+    y_i = x_i sigmoid(w_g t'_i + b_g). Parameters: 2 G. It starts at sigmoid(1) = 0.731 everywhere: w = 0, b = 1.
+
+    The authors' code has the unbiased standard deviation (H W - 1), the written formula the biased one: `variant`.
+    Deviation: on a 1x1 map t' = 0 (the authors' code gives nan).
+
+    Args:
+        in_channels (int): C, divisible by `groups`.
+        groups (int): G.
+        variant (str): 'code' (the published numbers) or 'paper'.
+    """
+
+    _abbr_ = 'attn_sge'
+    official_names = {'weight': 'weight', 'bias': 'bias'}
+
+    def __init__(self, in_channels: int, groups: int = 64, variant: str = 'code'):
+        super().__init__()
+        check_divides('groups', groups, in_channels)
+        self.groups = groups
+        self.unbiased = follows_code(variant)
+        self.weight = nn.Parameter(torch.empty(groups))
+        self.bias = nn.Parameter(torch.empty(groups))
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """As published: w = 0, b = 1."""
+        nn.init.zeros_(self.weight)
+        nn.init.ones_(self.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, H, W)."""
+        groups = x.unflatten(1, (self.groups, -1))
+        similarity = group_similarity(groups, 1e-5, self.unbiased)
+        gate = torch.sigmoid(similarity * self.weight[:, None, None] + self.bias[:, None, None])
+        return recalibrate(groups, gate[:, :, None]).reshape(x.shape)

@@ -1,0 +1,70 @@
+"""Triplet attention (Misra et al., WACV 2021, arXiv:2010.03045).
+
+Checked against landskape-ai/triplet-attention 2cf02fb.
+"""
+
+from torch import Tensor, nn
+
+from attn_plugins.layers.spatial.cbam import SpatialGate
+from attn_plugins.ops.recalibrate import recalibrate
+from attn_plugins.registry import MODELS
+
+# Exchanges the channels with the rows or with the columns; each is its own inverse.
+ROWS = (0, 2, 1, 3)
+COLUMNS = (0, 3, 2, 1)
+
+
+@MODELS.register_module()
+class TripletAttention(nn.Module):
+    """Triplet attention: y = x * (g_cw + g_ch + g_hw) / 3, a gate over each pair of the axes C, H and W.
+
+    g = sigmoid(BN(conv_kxk([max; mean]))) where maximum and mean are taken along the axis that the pair lacks:
+    g_cw is (N, C, 1, W), g_ch (N, C, H, 1) and g_hw (N, 1, H, W). Without `spatial` y = x * (g_cw + g_ch) / 2.
+
+    Parameters: 3 (2 k^2 + 2), without `spatial` 2 (2 k^2 + 2), whatever C is.
+
+    Deviations: the gates are added before the one multiplication with the map (the authors add three gated maps).
+    Where several places share the maximum, the gradient is shared among them (the authors' goes to the first).
+
+    Args:
+        in_channels (int): C; any number works.
+        kernel_size (int): k, odd.
+        spatial (bool): Whether g_hw is there.
+
+    Raises:
+        ValueError: The kernel has no centre.
+    """
+
+    _abbr_ = 'attn_triplet'
+    official_names = {
+        'ChannelGateH.spatial.conv': 'gate_cw.conv',
+        'ChannelGateH.spatial.bn': 'gate_cw.norm',
+        'ChannelGateW.spatial.conv': 'gate_ch.conv',
+        'ChannelGateW.spatial.bn': 'gate_ch.norm',
+        'SpatialGate.spatial.conv': 'gate_hw.conv',
+        'SpatialGate.spatial.bn': 'gate_hw.norm',
+    }
+
+    def __init__(self, in_channels: int, kernel_size: int = 7, spatial: bool = True):
+        super().__init__()
+        self.gate_cw = SpatialGate(kernel_size)
+        self.gate_ch = SpatialGate(kernel_size)
+        self.gate_hw = SpatialGate(kernel_size) if spatial else None
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """As in the authors' ResNet: the norm starts at zero in the gate over H and W only."""
+        for gate in (self.gate_cw, self.gate_ch, self.gate_hw):
+            if gate is not None:
+                gate.init_weights()
+        nn.init.ones_(self.gate_cw.norm.weight)
+        nn.init.ones_(self.gate_ch.norm.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, H, W)."""
+        gates = self.gate_cw(x.permute(ROWS)).permute(ROWS) + self.gate_ch(x.permute(COLUMNS)).permute(
+            COLUMNS
+        )
+        if self.gate_hw is None:
+            return recalibrate(x, gates / 2)
+        return recalibrate(x, (gates + self.gate_hw(x)) / 3)

@@ -1,0 +1,1 @@
+"""Hosts and heads that OpenMMLab lacks. Each needs one of its libraries, so nothing is imported here."""

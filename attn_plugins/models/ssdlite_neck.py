@@ -1,0 +1,70 @@
+"""The extra levels of SSDLite320 as in the Coordinate Attention experiments: inverted residuals of stride 2.
+
+mmdet's `SSDNeck` makes them of a 1x1 and a separable 3x3 convolution and cannot give the published parameter counts.
+Structure: https://github.com/Andrew-Qibin/ssdlite-pytorch-mobilenext, commit 6219e33.
+"""
+
+from collections.abc import Sequence
+
+from mmdet.models.layers import InvertedResidual
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from attn_plugins.registry import MODELS
+
+
+@MODELS.register_module()
+class SSDLiteNeck(BaseModule):
+    """Passes the backbone's levels through and halves the last one again and again.
+
+    Args:
+        in_channels (Sequence[int]): Channels of the backbone's levels.
+        out_channels (Sequence[int]): Channels of each extra level.
+        expand_ratios (Sequence[float]): Hidden width of each extra level, as a part of its input's width.
+        norm_cfg, act_cfg (dict): Of every convolution, the linear ones without activation.
+
+    Shapes:
+        Input: one (N, C_l, H_l, W_l) map per level of `in_channels`. Output: the same maps, then one of half the
+        height and width, rounded up, per entry of `out_channels`.
+
+    Raises:
+        ValueError: `out_channels` and `expand_ratios` differ in length.
+    """
+
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        out_channels: Sequence[int] = (512, 256, 256, 64),
+        expand_ratios: Sequence[float] = (0.2, 0.5, 0.5, 0.5),
+        norm_cfg: dict | None = None,
+        act_cfg: dict | None = None,
+        init_cfg=(
+            dict(type='Kaiming', layer='Conv2d', mode='fan_out'),
+            dict(type='Constant', layer='BatchNorm2d', val=1),
+        ),
+    ) -> None:
+        super().__init__(list(init_cfg) if isinstance(init_cfg, tuple) else init_cfg)
+        if len(out_channels) != len(expand_ratios):
+            raise ValueError(
+                f'SSDLiteNeck has {len(out_channels)} out_channels and {len(expand_ratios)} expand_ratios: '
+                'give one ratio per extra level.'
+            )
+        widths = [in_channels[-1], *out_channels]
+        self.extra_layers = nn.ModuleList(
+            InvertedResidual(
+                width,
+                out,
+                mid_channels=round(width * ratio),
+                stride=2,
+                norm_cfg=norm_cfg or dict(type='BN'),
+                act_cfg=act_cfg or dict(type='ReLU6'),
+            )
+            for width, out, ratio in zip(widths, out_channels, expand_ratios, strict=False)
+        )
+
+    def forward(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """The levels of the backbone and the extra ones."""
+        levels = list(inputs)
+        for layer in self.extra_layers:
+            levels.append(layer(levels[-1]))
+        return tuple(levels)

@@ -1,0 +1,95 @@
+"""Attention among the places or the channels of a map; the places of a map are read row by row."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def split_heads(x: Tensor, heads: int = 1) -> Tensor:
+    """One row per place: (N, heads * d, H, W) -> (N, heads, H * W, d), a view of a channels_last map.
+
+    The rows are contiguous, without which no fused kernel takes them.
+    """
+    rows = x.permute(0, 2, 3, 1).contiguous().flatten(1, 2)
+    return rows.unflatten(2, (heads, -1)).transpose(1, 2)
+
+
+def join_heads(rows: Tensor, height: int, width: int) -> Tensor:
+    """The inverse of `split_heads`: (N, heads, H * W, d) -> (N, heads * d, H, W), in channels_last."""
+    return rows.transpose(1, 2).flatten(2).unflatten(1, (height, width)).permute(0, 3, 1, 2)
+
+
+def attend(
+    query: Tensor, key: Tensor, value: Tensor, scale: float = 1.0, mask: Tensor | None = None
+) -> Tensor:
+    """y_i = sum_j softmax_j(scale * q_i . k_j) v_j; the weights are never held where a fused kernel serves.
+
+    Args:
+        query (Tensor): (N, heads, L, d).
+        key (Tensor): (N, heads, M, d).
+        value (Tensor): (N, heads, M, e).
+        scale (float): Factor of the products; the published methods here mostly have none.
+        mask (Tensor, optional): Boolean, broadcasts to (N, heads, L, M); True where j is visible from i.
+
+    Returns:
+        Tensor: (N, heads, L, e).
+    """
+    width = value.shape[-1]
+    if not (query.is_cuda or torch.jit.is_tracing()):
+        query, key, value = _of_one_width(query, key, value)
+    rows = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
+    return rows if rows.shape[-1] == width else rows[..., :width]
+
+
+def _of_one_width(*rows: Tensor) -> list[Tensor]:
+    """Filled up with zeros, which change no product: the CPU's fused kernel wants d = e. Exports have no such kernel."""
+    widest = max(part.shape[-1] for part in rows)
+    return [part if part.shape[-1] == widest else F.pad(part, (0, widest - part.shape[-1])) for part in rows]
+
+
+def attend_linearly(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """y_i = 1/M sum_j (q_i . k_j) v_j, as q (k^T v) / M: no (L, M) map. Shapes as in `attend`."""
+    return query @ (key.transpose(-2, -1) / key.shape[-2] @ value)
+
+
+def attend_by_sum(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """y_i = 1/M sum_j relu(q_i + k_j) v_j; one number per pair is held.
+
+    Args:
+        query (Tensor): One number per place, (N, heads, L, 1).
+        key (Tensor): One number per place, (N, heads, M, 1).
+        value (Tensor): (N, heads, M, e).
+
+    Returns:
+        Tensor: (N, heads, L, e).
+    """
+    return torch.relu(query + key.transpose(-2, -1)) @ (value / key.shape[-2])
+
+
+def attend_channels(x: Tensor, sign: float) -> Tensor:
+    """y_c = sum_d softmax_d(sign * x_c . x_d) x_d among the channels, (N, C, H, W) -> (N, C, H, W).
+
+    The products are sums over all places, too large for half precision: they are taken in float32 at least.
+    """
+    rows = x.flatten(2)
+    with torch.autocast(x.device.type, enabled=False):
+        exact = rows.to(torch.promote_types(x.dtype, torch.float32))
+        weights = torch.softmax(sign * (exact @ exact.transpose(1, 2)), 2)
+        return (weights @ exact).unflatten(2, x.shape[2:]).to(x.dtype)
+
+
+def gather_and_distribute(feature: Tensor, gather: Tensor, distribute: Tensor) -> Tensor:
+    """y_i = sum_m G_m softmax_m(distribute_i), G_m = sum_j softmax_j(gather_m) feature_j.
+
+    Args:
+        feature (Tensor): (N, e, H, W).
+        gather (Tensor): Logits of M maps over the places, (N, M, H, W).
+        distribute (Tensor): Logits of every place over the M maps, (N, M, H, W).
+
+    Returns:
+        Tensor: (N, e, H, W).
+    """
+    maps = torch.softmax(gather.flatten(2), 2).to(feature.dtype)
+    gathered = feature.flatten(2) @ maps.transpose(1, 2)
+    shares = torch.softmax(distribute.flatten(2), 1).to(feature.dtype)
+    return (gathered @ shares).unflatten(2, feature.shape[2:])

@@ -1,0 +1,50 @@
+"""Self-attention over a map with learned relative positions (attention-augmented convolution, arXiv:1904.09925)."""
+
+import torch
+from torch import Tensor
+
+
+def relative_rows(table: Tensor, length: int) -> Tensor:
+    """The embedding of every offset between two places of an axis: r[i, j] = table[clip(j - i) + centre].
+
+    Offsets that the table does not reach get its outermost entry.
+
+    Args:
+        table (Tensor): (2 M - 1, d), the entry M - 1 is that of the offset zero.
+        length (int): L, the axis' length.
+
+    Returns:
+        Tensor: (L, L, d), first query then key.
+    """
+    places = torch.arange(length, device=table.device)
+    centre = table.shape[0] // 2
+    return table[(places[None] - places[:, None]).clamp(-centre, centre) + centre]
+
+
+def relative_attention(query: Tensor, key: Tensor, value: Tensor, table_h: Tensor, table_w: Tensor) -> Tensor:
+    """sum_j softmax_j(q_i k_j + q_i r_h[dy] + q_i r_w[dx]) v_j over all places j of the map.
+
+    Args:
+        query (Tensor): Already scaled, (N, heads, d, H, W).
+        key (Tensor): (N, heads, d, H, W).
+        value (Tensor): (N, heads, e, H, W).
+        table_h (Tensor): Embeddings of vertical offsets (key minus query), (2 M - 1, d).
+        table_w (Tensor): Embeddings of horizontal offsets, (2 M - 1, d).
+
+    Returns:
+        Tensor: (N, heads, e, H, W).
+    """
+    height, width = query.shape[3], query.shape[4]
+    vertical = torch.einsum('nhdyx,yzd->nhyxz', query, relative_rows(table_h, height).to(query.dtype))
+    horizontal = torch.einsum('nhdyx,xzd->nhyxz', query, relative_rows(table_w, width).to(query.dtype))
+    relative = (vertical[..., :, None] + horizontal[..., None, :]).flatten(4).flatten(2, 3)
+    logits = query.flatten(3).transpose(2, 3) @ key.flatten(3) + relative
+    weights = logits.softmax(-1).to(value.dtype)
+    return (value.flatten(3) @ weights.transpose(2, 3)).unflatten(3, (height, width))
+
+
+def append_channels(x: Tensor, more: Tensor) -> Tensor:
+    """[x; more] along the channels, in x's dtype and memory format: (N, C, H, W), (N, D, H, W) -> (N, C + D, H, W)."""
+    only_channels_last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+    memory_format = torch.channels_last if only_channels_last else torch.contiguous_format
+    return torch.cat([x, more.to(x.dtype).contiguous(memory_format=memory_format)], 1)

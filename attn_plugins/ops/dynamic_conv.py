@@ -1,0 +1,34 @@
+"""Depth-wise convolution whose kernel differs from place to place."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def dynamic_depthwise(
+    value: Tensor, weights: Tensor, kernel_size: int, stride: tuple[int, int], dilation: tuple[int, int]
+) -> Tensor:
+    """y_c(p) = sum_t weights_{g(c), t}(p) value_c(p * stride + (t - centre) * dilation), zeros outside of the map.
+
+    One multiply-add per tap instead of an unfolded neighbourhood, which would hold k^2 copies of the map.
+
+    Args:
+        value (Tensor): The map, (N, C, H, W).
+        weights (Tensor): The kernels, (N, G, k^2, H', W') with H' = ceil(H / stride); G divides C, and consecutive
+            channels share a kernel.
+        kernel_size (int): k, odd.
+        stride (tuple): Vertical and horizontal.
+        dilation (tuple): Vertical and horizontal.
+
+    Returns:
+        Tensor: (N, C, H', W').
+    """
+    reach = [kernel_size // 2 * step for step in dilation]
+    padded = F.pad(value, (reach[1], reach[1], reach[0], reach[0])).unflatten(1, (weights.shape[1], -1))
+    height, width = weights.shape[3], weights.shape[4]
+    result = None
+    for tap in range(kernel_size * kernel_size):
+        top, left = tap // kernel_size * dilation[0], tap % kernel_size * dilation[1]
+        rows = padded[:, :, :, top : top + (height - 1) * stride[0] + 1 : stride[0]]
+        part = rows[..., left : left + (width - 1) * stride[1] + 1 : stride[1]] * weights[:, :, None, tap]
+        result = part if result is None else result + part
+    return result.flatten(1, 2)

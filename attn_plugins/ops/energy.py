@@ -1,0 +1,23 @@
+"""The energy of SimAM (Yang et al., ICML 2021): how far a value stands out of its channel's map."""
+
+import torch
+from torch import Tensor
+
+
+def inverse_energy(x: Tensor, e_lambda: float) -> Tensor:
+    """e = (x - mu)^2 / (4 (v + lambda)) + 1/2 with v = sum_hw (x - mu)^2 / (H W - 1), per sample and channel.
+
+    The statistics are taken in at least single precision, and the distance is scaled before it is squared: so half
+    precision does not overflow. A map of one value has v = 0 and e = 1/2.
+
+    Args:
+        x (Tensor): The map, (N, C, H, W).
+        e_lambda (float): lambda, positive.
+
+    Returns:
+        Tensor: Shape and dtype of `x`.
+    """
+    exact = x.to(torch.promote_types(x.dtype, torch.float32))
+    variance, mean = torch.var_mean(exact, (2, 3), correction=int(x.shape[2] * x.shape[3] > 1), keepdim=True)
+    distance = (exact - mean) * torch.rsqrt(4 * (variance + e_lambda))
+    return (distance * distance + 0.5).to(x.dtype)

@@ -1,0 +1,37 @@
+"""The last step of every gated layer: multiply the map by its gates."""
+
+import functools
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def recalibrate(x: Tensor, *gates: Tensor) -> Tensor:
+    """Multiplies a map by gates that broadcast to it: y = x * g1 * g2 ...
+
+    The result keeps the map's dtype: under autocast the gates come in half precision whatever the map is.
+
+    Args:
+        x (Tensor): The map, (N, C, H, W). It is not modified.
+        gates (Tensor): Gates of any shape that broadcasts to the map's: (N, C) is read as (N, C, 1, 1).
+
+    Returns:
+        Tensor: Shape, dtype and memory format of `x`.
+    """
+    for gate in gates:
+        x = x * (gate[:, :, None, None] if gate.dim() == 2 else gate).to(x.dtype)
+    return x
+
+
+def product(gates: Tensor) -> Tensor:
+    """Multiplies M gates per channel before they meet the map: (N, C, M) -> (N, C).
+
+    Factor by factor: the backward of `torch.prod` asks the device whether a factor is zero.
+    """
+    return functools.reduce(torch.mul, gates.unbind(2))
+
+
+def spread(gate: Tensor, x: Tensor) -> Tensor:
+    """Spreads a coarse gate over the map by nearest neighbour: (N, C, h, w) -> (N, C, H, W) of `x`."""
+    return F.interpolate(gate, size=x.shape[2:], mode='nearest')

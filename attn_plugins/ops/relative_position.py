@@ -1,0 +1,120 @@
+"""Relative position terms of attention, factored into features of the query and of the key.
+
+A position is embedded per axis as [sin(D / w_f), cos(D / w_f)] of the difference D = a - b of two coordinates, with
+w_f = 1000^(4 f / dim), f < dim / 4 (arXiv:1904.05873). Since sin(a - b) = sin a cos b - cos a sin b and
+cos(a - b) = cos a cos b + sin a sin b, a product of any query with the embedding of (a, b) is a product of features of
+(query, a) with features of b alone. So no map over all pairs of places is needed to add such terms to an attention.
+"""
+
+import torch
+from torch import Tensor
+
+
+def position_angles(length: int, step: float, dim: int, like: Tensor) -> Tensor:
+    """a / w_f of the coordinates a = 0, step, 2 step, ...; at least in float32.
+
+    Args:
+        length (int): Number of coordinates L.
+        step (float): Distance between neighbours.
+        dim (int): dim of the embedding, a multiple of 4.
+        like (Tensor): Gives the device, and float64 if it is float64.
+
+    Returns:
+        Tensor: (L, dim / 4).
+    """
+    options = {'device': like.device, 'dtype': torch.promote_types(like.dtype, torch.float32)}
+    wave_length = 1000 ** (torch.arange(dim // 4, **options) * (4 / dim))
+    return torch.arange(length, **options)[:, None] * step / wave_length
+
+
+def query_features(projected: Tensor, angles: Tensor) -> Tensor:
+    """Features of (query, a): the projection of the query on the embedding, rotated by the angles of a.
+
+    Args:
+        projected (Tensor): The query's weights of [sin, cos], (..., dim / 2).
+        angles (Tensor): Broadcasts to (..., dim / 4).
+
+    Returns:
+        Tensor: (..., dim / 2), `projected`'s dtype; its product with `key_features(b)` is
+        projected . [sin(a - b), cos(a - b)].
+    """
+    of_sin, of_cos = projected.chunk(2, -1)
+    sin, cos = angles.sin().to(projected.dtype), angles.cos().to(projected.dtype)
+    return torch.cat([of_sin * sin + of_cos * cos, of_cos * sin - of_sin * cos], -1)
+
+
+def key_features(angles: Tensor) -> Tensor:
+    """Features of b: (..., dim / 4) -> (..., dim / 2)."""
+    return torch.cat([angles.cos(), angles.sin()], -1)
+
+
+def map_query_features(
+    query: Tensor, weights: tuple[Tensor, Tensor], angles: tuple[Tensor, Tensor]
+) -> Tensor:
+    """Features of every query of a map for q . (W_x p(dx) + W_y p(dy)).
+
+    Args:
+        query (Tensor): (N, heads, H, W, d); H and W are 1 for a query that is the same everywhere.
+        weights (tuple): W_x and W_y, each (heads, d, dim / 2).
+        angles (tuple): Of the W columns and of the H rows, (W, dim / 4) and (H, dim / 4).
+
+    Returns:
+        Tensor: (N, heads, H * W, dim).
+    """
+    of_x, of_y = (
+        (query.flatten(2, 3) @ weight).unflatten(2, (query.shape[2], query.shape[3])) for weight in weights
+    )
+    columns, rows = angles
+    features = torch.broadcast_tensors(query_features(of_x, columns), query_features(of_y, rows[:, None]))
+    return torch.cat(features, -1).flatten(2, 3)
+
+
+def map_key_features(angles: tuple[Tensor, Tensor]) -> Tensor:
+    """Features of every key of a map, from the angles of its columns and rows: -> (H * W, dim)."""
+    columns, rows = angles
+    features = torch.broadcast_tensors(key_features(columns)[None], key_features(rows)[:, None])
+    return torch.cat(features, -1).flatten(0, 1)
+
+
+def axis_weights(
+    query: Tensor, weight: Tensor, angles: Tensor, key_angles: Tensor, visible: Tensor | None
+) -> Tensor:
+    """softmax_b(q . W p(a - b)) along one axis, for a query that is the same everywhere.
+
+    Args:
+        query (Tensor): (heads, d).
+        weight (Tensor): W, (heads, d, dim / 2).
+        angles (Tensor): Of the queries' coordinates a, (L, dim / 4).
+        key_angles (Tensor): Of the keys' coordinates b, (M, dim / 4).
+        visible (Tensor, optional): Boolean (L, M); True where b is visible from a.
+
+    Returns:
+        Tensor: (heads, L, M).
+    """
+    features = query_features(query[:, None] @ weight, angles)
+    energy = features @ key_features(key_angles).to(features.dtype).transpose(0, 1)
+    if visible is not None:
+        energy = energy.masked_fill(~visible, float('-inf'))
+    return torch.softmax(energy, -1)
+
+
+def window(length: int, stride: int, key_length: int, key_stride: int, reach: int, device) -> Tensor:
+    """Which keys of one axis are visible: floor((a - reach) / s) <= j <= floor((a + reach + 1) / s).
+
+    a is the query's coordinate in pixels, s the keys' stride: the window is rounded outwards to the keys' grid, so it
+    is never empty.
+
+    Args:
+        length (int): Number of queries L.
+        stride (int): Pixels between queries.
+        key_length (int): Number of keys M.
+        key_stride (int): s.
+        reach (int): Pixels to either side.
+        device (torch.device): Where the result lies.
+
+    Returns:
+        Tensor: Boolean (L, M).
+    """
+    query = torch.arange(length, device=device)[:, None] * stride
+    key = torch.arange(key_length, device=device) * key_stride
+    return (key + key_stride > query - reach) & (key <= query + reach + 1)

@@ -1,0 +1,74 @@
+"""Registries of the package: children of mmengine's, so that `type='attn_plugins.X'` resolves from every scope."""
+
+import difflib
+import inspect
+from collections.abc import Iterable
+
+from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import Registry
+from torch import nn
+
+# `locations` are imported at the first look-up: a config needs no `custom_imports`.
+MODELS = Registry(
+    'model',
+    parent=MMENGINE_MODELS,
+    scope='attn_plugins',
+    locations=['attn_plugins.layers', 'attn_plugins.insertion'],
+)
+HOOKS = Registry(
+    'hook', parent=MMENGINE_HOOKS, scope='attn_plugins', locations=['attn_plugins.engine.channels_last']
+)
+
+# The three steps of channel attention; `ChannelAttention` builds its parts from these by name.
+SQUEEZES = Registry('squeeze', scope='attn_plugins', locations=['attn_plugins.layers.channel'])
+EXCITATIONS = Registry('excitation', scope='attn_plugins', locations=['attn_plugins.layers.channel'])
+GATES = Registry('gate', scope='attn_plugins', locations=['attn_plugins.layers.channel'])
+
+
+def nearest(word: str, choices: Iterable[str]) -> str:
+    """Says what was meant by a misspelt word: 'did you mean A or B?', or lists all choices if none is near."""
+    choices = sorted(choices)
+    close = difflib.get_close_matches(str(word), choices, n=3, cutoff=0.5)
+    return f'did you mean {" or ".join(close)}?' if close else f'choose from {", ".join(choices)}'
+
+
+def build_part(cfg: dict | str, registry: Registry, **given) -> nn.Module:
+    """Builds a layer or a part of one from its config and checks the words in it first.
+
+    Args:
+        cfg (dict or str): A config with `type`, or the type alone.
+        registry (Registry): Where the type is looked up.
+        given: What the caller knows (`in_channels=64`); the config may repeat but not contradict it.
+
+    Returns:
+        nn.Module: What was built.
+
+    Raises:
+        ValueError: The type or an option does not exist, or an option contradicts what is given; the message
+            names the nearest valid choices.
+    """
+    options = {'type': cfg} if isinstance(cfg, str) else dict(cfg)
+    name = options.pop('type', None)
+    cls = registry.get(name) if isinstance(name, str) else name
+    if cls is None:
+        known = registry.module_dict
+        if name is not None and name.startswith('attn_plugins.'):
+            known = [f'attn_plugins.{key}' for key in MODELS.module_dict]
+        raise ValueError(f'there is no {registry.name} of type {name!r}: {nearest(name, known)}')
+    parameters = inspect.signature(cls).parameters
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        for option in options:
+            if option not in parameters:
+                raise ValueError(f'{name} has no option {option!r}: {nearest(option, parameters)}')
+        missing = [
+            key
+            for key, p in parameters.items()
+            if p.default is p.empty and p.kind is not p.VAR_POSITIONAL and key not in {**options, **given}
+        ]
+        if missing:
+            raise ValueError(f'{name} needs {", ".join(missing)}: give it in the cfg')
+    for key, value in given.items():
+        if options.setdefault(key, value) != value:
+            raise ValueError(f'{name} is given {key}={options[key]}, but {key}={value} is what fits here')
+    return cls(**options)

@@ -1,0 +1,13 @@
+# With Coordinate Attention, r=32. Published: 74.0 mIoU on Cityscapes val, 5.0 M parameters
+# (github.com/houqb/CoordAttention, README, commit 7619bea). Hardware and schedule: not published; mmseg's 80k steps
+# of batch 8 are used. Counted: 4,968,803.
+_base_ = [
+    '../_base_/attention/ca.py', '../_base_/models/deeplabv3_mobilenetv2.py',
+    '../_base_/datasets/cityscapes_512x1024.py', '../_base_/schedules/seg_80k.py', '../_base_/runtime_mmseg.py'
+]
+model = dict(
+    backbone=dict(
+        plugins=[dict(cfg={{_base_.attention}}, position='after_depthwise', norm='main', stages=(False, ) + (True, ) * 6)]))
+default_hooks = dict(
+    logger=dict(log_metric_by_epoch=False), checkpoint=dict(by_epoch=False, interval=8000, max_keep_ckpts=2))
+log_processor = dict(by_epoch=False)

@@ -1,0 +1,11 @@
+# Detects the digits of DigitScenes.
+_base_ = [
+    '../_base_/attention/{{$ATTENTION:none}}.py', '../_base_/models/ssdlite_mobilenetv2_digitscenes.py',
+    '../_base_/datasets/digitscenes_detection.py', '../_base_/schedules/digitscenes_adamw_5e.py',
+    '../_base_/runtime_mmdet.py'
+]
+model = dict(
+    backbone=dict(
+        plugins=[
+            dict(cfg={{_base_.attention}}, position='after_depthwise', norm='main', stages=(False, ) + (True, ) * 6)
+        ]))

@@ -1,0 +1,111 @@
+"""Plans: resolved configs, the hash that tells results apart, and what happens when a config changes."""
+
+import runpy
+import zipfile
+
+import pytest
+
+from attn_plugins.benchmark.plan import plan_suite, settle_changes, write_inputs
+from attn_plugins.benchmark.record import read_json, write_json
+from attn_plugins.benchmark.suite import read_suite
+from attn_plugins.engine.errors import UserError
+
+
+def plan(project, work_dir=None, **changes):
+    suite = read_suite(project.suite(**changes), work_dir)
+    return suite, {run.name: plan for run, plan in plan_suite(suite).items()}
+
+
+def finish(suite, plans):
+    """Leave what finished runs of these plans leave."""
+    for each in plans.values():
+        each.run.folder.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(each.run.folder / 'epoch_3.pth', 'w') as file:
+            file.writestr('weights', '')
+        (each.run.folder / 'last_checkpoint').write_text('/moved/away/epoch_3.pth')
+        write_inputs(each, suite)
+        write_json(each.run.folder / 'result.json', dict(state='finished'))
+
+
+def test_the_hash_is_of_what_decides_a_result(project):
+    _, plans = plan(project, seeds=[0, 1])
+    hashes = {name: each.config_hash for name, each in plans.items()}
+    assert len(set(hashes.values())) == 8
+    _, moved = plan(project, seeds=[0, 1], work_dir='elsewhere')
+    assert hashes == {name: each.config_hash for name, each in moved.items()}
+    project.config.write_text(project.config.read_text() + '# a remark\n')
+    _, remarked = plan(project, seeds=[0, 1])
+    assert hashes == {name: each.config_hash for name, each in remarked.items()}
+    project.config.write_text(project.config.read_text() + 'batch = 2\n')
+    _, changed = plan(project, seeds=[0, 1])
+    assert not set(hashes.values()) & {each.config_hash for each in changed.values()}
+
+
+def test_the_inputs_of_a_run(project):
+    suite, plans = plan(project, seeds=[5])
+    finish(suite, plans)
+    source, target = (
+        runpy.run_path(str(plans[f'{key}/ca/seed5'].run.folder / 'config.py')) for key in suite.config_keys
+    )
+    assert source['randomness'] == dict(seed=5)
+    assert source['attention']['type'] == 'attn_plugins.CoordAttention'
+    assert 'init_cfg' not in source['model']['backbone']
+    assert target['model']['backbone']['init_cfg'] == dict(
+        type='Pretrained', checkpoint='work_dirs/toys/source/ca/seed5/epoch_3.pth', prefix='backbone.'
+    )
+    record = read_json(plans['target/ca/seed5'].run.folder / 'run.json')
+    assert (record['needs'], record['max_epochs']) == ('source/ca/seed5', 3)
+    assert any(name.endswith('attention/ca.py') for name in record['files'])
+
+
+def test_a_changed_config_file_is_named_and_nothing_is_touched(project):
+    finish(*plan(project))
+    settle_changes({each.run: each for each in plan(project)[1].values()}, redo=False)
+    project.config.write_text(project.config.read_text() + 'batch = 2\n')
+    suite, plans = plan(project)
+    with pytest.raises(UserError, match=r'^toy.py changed since source/none/seed0, .*--redo .*--work-dir'):
+        settle_changes({each.run: each for each in plans.values()}, redo=False)
+    assert all((run.folder / 'result.json').is_file() for run in suite.runs)
+    settle_changes({each.run: each for each in plans.values()}, redo=True)
+    assert not any(run.folder.exists() for run in suite.runs)
+
+
+def test_an_option_of_the_suite_is_named_and_redo_takes_only_what_it_affects(project):
+    finish(*plan(project))
+    configs = dict(
+        source=dict(config='toy.py'),
+        target=dict(config='toy.py', backbone_from='source', cfg_options={'model.backbone.depth': 34}),
+    )
+    suite, plans = plan(project, configs=configs)
+    with pytest.raises(
+        UserError, match=r"^the suite's option model.backbone.depth changed since target/none"
+    ):
+        settle_changes({each.run: each for each in plans.values()}, redo=False)
+    settle_changes({each.run: each for each in plans.values()}, redo=True)
+    assert {run.name for run in suite.runs if run.folder.exists()} == {'source/none/seed0', 'source/ca/seed0'}
+
+
+def test_what_starts_from_another_backbone_now_is_outdated_too(project):
+    finish(*plan(project))
+    configs = dict(
+        source=dict(config='toy.py', cfg_options={'train_cfg.max_epochs': 9}),
+        target=dict(config='toy.py', backbone_from='source', cfg_options={}),
+    )
+    suite, plans = plan(project, configs=configs)
+    settle_changes({each.run: each for each in plans.values()}, redo=True)
+    assert not any(run.folder.exists() for run in suite.runs)
+
+
+def test_a_run_that_failed_before_its_first_checkpoint_may_be_mended(project):
+    suite, plans = plan(project)
+    run = suite.runs[0]
+    write_inputs(plans[run.name], suite)
+    write_json(run.folder / 'result.json', dict(state='failed', error='no such optimizer'))
+    project.config.write_text(project.config.read_text() + 'batch = 2\n')
+    settle_changes({each.run: each for each in plan(project)[1].values()}, redo=False)
+
+
+def test_backbone_from_needs_a_backbone(project):
+    project.config.write_text(project.config.read_text().replace('backbone', 'trunk'))
+    with pytest.raises(UserError, match='has no backbone'):
+        plan(project)

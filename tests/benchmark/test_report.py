@@ -1,0 +1,118 @@
+"""Reports: nothing is dropped, nothing is fetched, and one seed shows no gain."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+from rich.console import Console
+
+from attn_plugins.benchmark.report import print_report, print_status, write_report
+from attn_plugins.benchmark.results import read_results
+from attn_plugins.benchmark.suite import read_suite
+
+VALUES = {('none', 0): 90.0, ('none', 1): 92.0, ('ca', 0): 91.0, ('ca', 1): 94.0}
+
+
+@pytest.fixture
+def suite(project):
+    """none and ca finished on two seeds, iebn failed on one and has not run on the other; a name that needs escaping."""
+    configs = {'a<b>|c': dict(config='toy.py')}
+    suite = read_suite(project.suite(seeds=[0, 1], presets=['none', 'ca', 'iebn'], configs=configs))
+    for run in suite.runs:
+        if run.preset != 'iebn':
+            project.put_result(
+                run, VALUES[run.preset, run.seed], madds=50_000_000 + 10**6 * (run.preset == 'ca')
+            )
+    project.put_failure(suite.runs[2], 'the loss is <nan>')
+    return suite
+
+
+class Page(HTMLParser):
+    """Collects what a page refers to, the order values of its cells, and checks that its tags are closed in order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.references, self.orders, self.open, self.tags = [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.references += [
+            value for name, value in attributes if name in ('src', 'href', 'xlink:href', 'srcset')
+        ]
+        self.orders += [value for name, value in attributes if name == 'data-order']
+        if tag not in ('meta', 'link', 'img', 'br'):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.references += [
+            value for name, value in attributes if name in ('src', 'href', 'xlink:href', 'srcset')
+        ]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_page_needs_nothing_but_itself(suite):
+    text = write_report(suite, read_results(suite))['html'].read_text()
+    page = Page(text)
+    assert page.open == []
+    assert page.references, 'the plot refers to its own markers'
+    assert all(reference.startswith('#') for reference in page.references)
+    assert not re.search(r'url\((?!#)|@import|<link', text)
+    assert 'svg' in page.tags
+    assert 'a<b>' not in text
+    assert 'the loss is &lt;nan&gt;' in text
+
+
+def test_numbers_of_the_report(suite):
+    paths = write_report(suite, read_results(suite))
+    row = next(line for line in paths['md'].read_text().splitlines() if line.startswith('| ca '))
+    # Differences 1 and 2: mean 1.5, std 0.7071, t(0.975, 1) = 12.7062, half of the interval 6.3531.
+    assert '92.50 ± 2.12 (n = 2)' in row
+    assert '+1.50 ± 0.71 (n = 2, 95 %: −4.85 to +7.85)' in row
+    assert '| 2.000 M | 51.0 M | 1 min 40 s | 900 MB |' in row
+    content = json.loads(paths['json'].read_text())
+    assert content['comparisons'][0]['lines'][1]['difference']['mean'] == 1.5
+    assert Page(paths['html'].read_text()).orders[7:10] == ['ca', '92.5', '1.5']
+
+
+def test_what_failed_or_is_missing_is_shown(suite):
+    paths = write_report(suite, read_results(suite))
+    for suffix in ('md', 'html'):
+        text = paths[suffix].read_text()
+        assert 'seed 0 failed; seed 1 waiting' in text
+        assert 'Runs without a result' in text
+    states = {run['name']: run['state'] for run in json.loads(paths['json'].read_text())['runs']}
+    assert list(states.values()) == ['finished', 'finished', 'failed', 'finished', 'finished', 'waiting']
+    console = Console(record=True, width=160)
+    print_report(read_results(suite), console)
+    print_status(read_results(suite), console)
+    shown = console.export_text()
+    assert 'seed 0 failed; seed 1 waiting' in shown
+    assert shown.count('the loss is <nan>') == 2
+
+
+def test_one_seed_shows_no_gain(project):
+    suite = read_suite(project.suite(configs=dict(toy=dict(config='toy.py'))))
+    for run, value in zip(suite.runs, (90.0, 95.0), strict=True):
+        project.put_result(run, value)
+    for path in write_report(suite, read_results(suite)).values():
+        assert 'One seed shows no gain' in path.read_text()
+    assert '| +5.00 (n = 1) |' in (suite.folder / 'report.md').read_text()
+
+
+def test_a_report_before_anything_has_finished(project):
+    suite = read_suite(project.suite())
+    text = write_report(suite, read_results(suite))['html'].read_text()
+    assert 'no finished pair' in text
+    assert '<svg' not in text
+
+
+def test_results_of_different_machines_are_told_apart(project):
+    suite = read_suite(project.suite(configs=dict(toy=dict(config='toy.py'))))
+    for run, commit in zip(suite.runs, ('1' * 40, '2' * 40), strict=True):
+        project.put_result(run, 90.0, git_commit=commit)
+    text = write_report(suite, read_results(suite))['md'].read_text()
+    assert '1' * 40 in text and '2' * 40 in text

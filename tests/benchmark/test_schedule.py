@@ -1,0 +1,156 @@
+"""A suite at work, as processes: killed, interrupted, failing, alone in its folder. The training is a stand-in's (stub/)."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+from rich.console import Console
+
+from attn_plugins.benchmark.engine import RUN_COMMAND, LocalEngine
+from attn_plugins.benchmark.plan import plan_suite
+from attn_plugins.benchmark.progress import PlainView
+from attn_plugins.benchmark.record import read_json
+from attn_plugins.benchmark.results import read_results
+from attn_plugins.benchmark.schedule import work_off
+from attn_plugins.benchmark.suite import read_suite
+from attn_plugins.engine.errors import UserError
+from tests.benchmark.conftest import REPOSITORY
+
+DRIVE = Path(__file__).parent / 'stub' / 'drive.py'
+
+
+def drive(suite: Path) -> subprocess.Popen:
+    """Start the suite; its output goes to drive.log."""
+    with open('drive.log', 'w') as log:
+        return subprocess.Popen(
+            [sys.executable, DRIVE, suite],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=dict(os.environ, PYTHONPATH=str(REPOSITORY), CUDA_VISIBLE_DEVICES='', OMP_NUM_THREADS='1'),
+        )
+
+
+def finish(path: Path, looks=None) -> str:
+    """Run the suite to its end from this process; return what it printed. `looks` is called while it works."""
+    suite, console = read_suite(path), Console(file=io.StringIO(), width=200)
+    engine = LocalEngine(2, (*RUN_COMMAND, '--tools', str(DRIVE.parent)))
+    view = PlainView(suite, engine.slots, console)
+    view.show = lambda rows: looks and looks()
+    view.every = 0.3
+    work_off(suite, plan_suite(suite), engine, view)
+    return console.file.getvalue()
+
+
+def wait_for(condition, seconds: float = 180):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, Path('drive.log').read_text()
+        time.sleep(0.05)
+
+
+def training(suite: Path) -> list[psutil.Process]:
+    """The stand-in's processes that train for this suite's folder."""
+    found = []
+    for process in psutil.process_iter(['cmdline', 'cwd', 'status']):
+        line, alive = process.info['cmdline'] or [], process.info['status'] != psutil.STATUS_ZOMBIE
+        if (
+            alive
+            and process.info['cwd'] == str(suite.parent)
+            and any(str(DRIVE.parent / 'train.py') in part for part in line)
+        ):
+            found.append(process)
+    return found
+
+
+def states(suite: Path) -> dict[str, str]:
+    return {row.run.name: row.state for row in read_results(read_suite(suite))}
+
+
+def test_killed_anywhere_the_same_command_goes_on_and_ends_with_the_same_results(project):
+    """kill -9 of the benchmark alone, twice: while the first runs train, and when one has finished."""
+    configs = dict(source=dict(config='toy.py'), target=dict(config='toy.py', backbone_from='source'))
+    suite = project.suite(configs=configs, presets=['none'])
+    source, target = (run.folder for run in read_suite(suite).runs)
+    for hold, folder, last in (('source 2', source, 'epoch_1.pth'), ('target 3', target, 'epoch_2.pth')):
+        Path('hold').write_text(hold)
+        process = drive(suite)
+        wait_for((folder / last).exists)
+        process.kill()
+        process.wait()
+        wait_for(lambda: not training(suite), seconds=10)
+        assert states(suite)[read_json(folder / 'run.json')['name']] == 'cut off'
+    Path('hold').unlink()
+    first = read_json(source / 'result.json')
+    finish(suite)
+    assert read_json(source / 'result.json') == first, 'what had finished is not done again'
+    assert read_json(target / 'result.json')['metrics'] == {'accuracy/top1': 90.0, 'accuracy/top5': 99.0}
+    logs = [(folder / 'train.log').read_text() for folder in (source, target)]
+    assert [log.count('$ ') for log in logs] == [2, 2], 'each was resumed once'
+    assert [log.count('[1][10/10]') for log in logs] == [1, 1], 'no epoch was trained twice'
+    before = {path: path.stat().st_mtime_ns for path in Path('work_dirs').rglob('*.json')}
+    assert 'started' not in finish(suite)
+    assert before == {path: path.stat().st_mtime_ns for path in Path('work_dirs').rglob('*.json')}
+
+
+@pytest.mark.parametrize(('sent', 'code'), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted_it_stops_at_once_and_holds_its_folder_until_then(project, sent, code):
+    suite = project.suite(configs=dict(toy=dict(config='toy.py')), presets=['none'])
+    Path('hold').write_text('toy 2')
+    process = drive(suite)
+    wait_for(lambda: training(suite))
+    assert states(suite) == {'toy/none/seed0': 'running'}
+    if sent == signal.SIGINT:
+        with pytest.raises(
+            UserError, match=rf'another benchmark \(process {process.pid}\) is at work in work_dirs/toys'
+        ):
+            finish(suite)
+        assert training(suite)
+    process.send_signal(sent)
+    assert process.wait(timeout=20) == code
+    assert not training(suite)
+    assert 'Traceback' not in Path('drive.log').read_text()
+    assert states(suite) == {'toy/none/seed0': 'cut off'}
+
+
+def test_a_failed_run_is_recorded_the_others_go_on_and_it_is_tried_again(project):
+    configs = dict(
+        bad=dict(config='toy.py', cfg_options={'breaks': True}),
+        needs_bad=dict(config='toy.py', backbone_from='bad'),
+        good=dict(config='toy.py'),
+    )
+    suite = project.suite(configs=configs, presets=['none'])
+    said = finish(suite)
+    assert states(suite) == {
+        'bad/none/seed0': 'failed',
+        'needs_bad/none/seed0': 'blocked',
+        'good/none/seed0': 'finished',
+    }
+    result = read_json(read_suite(suite).runs[0].folder / 'result.json')
+    assert result['error'] == 'train.py exited with 1: the loss is nan: lower the learning rate'
+    assert result['log_tail'][-1] == 'error: the loss is nan: lower the learning rate'
+    assert 'failed bad/none/seed0: train.py exited with 1: the loss is nan' in said
+    assert 'blocked needs_bad/none/seed0: it needs bad/none/seed0' in said
+    content = yaml.safe_load(suite.read_text())
+    del content['configs']['bad']['cfg_options']
+    suite.write_text(yaml.safe_dump(content, sort_keys=False))
+    finish(suite)
+    assert set(states(suite).values()) == {'finished'}
+
+
+def test_a_run_whose_process_dies_is_recorded(project):
+    suite = project.suite(configs=dict(toy=dict(config='toy.py')), presets=['none'])
+    Path('hold').write_text('toy 2')
+    finish(suite, looks=lambda: [process.parent().kill() for process in training(suite)])
+    assert not training(suite)
+    result = read_json(read_suite(suite).runs[0].folder / 'result.json')
+    assert (result['state'], result['error']) == (
+        'failed',
+        "the run's process left no result: ended by SIGKILL",
+    )

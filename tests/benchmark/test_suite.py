@@ -1,0 +1,97 @@
+"""Suites: what they expand to, and one sentence for each thing that can be wrong in one."""
+
+import pytest
+
+from attn_plugins.benchmark.suite import read_suite
+from attn_plugins.engine.errors import UserError
+
+
+def test_expands_to_runs_in_dependency_order(project):
+    target_first = dict(target=dict(config='toy.py', backbone_from='source'), source=dict(config='toy.py'))
+    suite = read_suite(project.suite(seeds=[0, 3], configs=target_first))
+    assert [run.name for run in suite.runs] == [
+        f'{key}/{preset}/seed{seed}'
+        for key in ('source', 'target')
+        for seed in (0, 3)
+        for preset in ('none', 'ca')
+    ]
+    needs = {run.name: run.needs and run.needs.name for run in suite.runs}
+    assert needs['source/ca/seed3'] is None
+    assert needs['target/ca/seed3'] == 'source/ca/seed3'
+    assert str(suite.runs[1].folder) == 'work_dirs/toys/source/ca/seed0'
+
+
+def test_a_config_may_have_its_own_presets_seeds_and_options(project):
+    configs = dict(
+        a=dict(config='toy.py'), b=dict(config='toy.py', presets=['eca'], seeds=[7], cfg_options={'x': 1})
+    )
+    last = read_suite(project.suite(configs=configs), work_dir='elsewhere').runs[-1]
+    assert (last.name, last.cfg_options, str(last.folder)) == (
+        'b/eca/seed7',
+        {'x': 1},
+        'elsewhere/b/eca/seed7',
+    )
+
+
+def test_configs_are_found_from_another_directory(project, tmp_path_factory, monkeypatch):
+    path = project.suite()
+    monkeypatch.chdir(tmp_path_factory.mktemp('elsewhere'))
+    assert read_suite(path).runs[0].config.samefile(project.config)
+
+
+def entry(**changes):
+    return dict(toy=dict(dict(config='toy.py'), **changes))
+
+
+@pytest.mark.parametrize(
+    ('changes', 'words'),
+    [
+        (dict(presests=['ca']), ["unknown key 'presests'", 'did you mean presets']),
+        (dict(configs=entry(sed=[1])), ["unknown key 'sed'", 'did you mean seeds']),
+        (dict(name=None), ["no 'name'"]),
+        (dict(configs=None), ["no 'configs'"]),
+        (dict(presets=['none', 'coord']), ["no preset 'coord'", 'choose from', 'ca_x']),
+        (dict(presets=['iebm']), ["no preset 'iebm'", 'did you mean iebn']),
+        (dict(presets=[None]), ["'presets' must be a list"]),
+        (dict(seeds=3), ["'seeds' must be a list", 'not 3']),
+        (dict(seeds=[1, 1]), ["'seeds' names 1 twice"]),
+        (dict(configs=entry(config='tooy.py')), ['no config tooy.py', 'did you mean toy.py']),
+        (dict(configs=dict(toy=dict(seeds=[1]))), ['does not say which config']),
+        (dict(configs=entry(backbone_from='toyy')), ["names 'toyy'", 'did you mean toy']),
+        (dict(configs=entry(backbone_from='toy')), ['circle: toy -> toy']),
+        (
+            dict(
+                configs=dict(
+                    a=dict(config='toy.py', backbone_from='b'), b=dict(config='toy.py', backbone_from='a')
+                )
+            ),
+            ['circle: a -> b -> a'],
+        ),
+        (
+            dict(
+                configs=dict(
+                    a=dict(config='toy.py', presets=['ca']), b=dict(config='toy.py', backbone_from='a')
+                )
+            ),
+            ["'b' with preset 'none' and seed 0", "backbone of 'a'"],
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence(project, changes, words):
+    with pytest.raises(UserError) as error:
+        read_suite(project.suite(**changes))
+    message = str(error.value)
+    assert all(word in message for word in words), message
+    assert '\n' not in message
+
+
+def test_a_suite_that_is_missing_or_no_yaml(project):
+    path = project.suite()
+    with pytest.raises(UserError, match='no suite .*toy.yml: did you mean .*toys.yml'):
+        read_suite(path.with_name('toy.yml'))
+    path.write_text('name: toys\nseeds: [0\npresets: x')
+    with pytest.raises(UserError, match=r'no valid YAML \(line 3\)'):
+        read_suite(path)
+    path.write_text('- toys')
+    with pytest.raises(UserError, match='must be a mapping'):
+        read_suite(path)

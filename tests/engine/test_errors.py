@@ -1,0 +1,79 @@
+"""friendly_errors: which exceptions become one line, which exit code they give, and which keep their traceback."""
+
+import errno
+import os
+
+import pytest
+import torch
+from mmengine.registry import MODELS
+
+from attn_plugins.engine.errors import UserError, friendly_errors
+from attn_plugins.insertion import InsertionError
+
+
+def leave(error: BaseException, capsys, **options) -> tuple[int, str]:
+    with pytest.raises(SystemExit) as exit_, friendly_errors(**options):
+        raise error
+    return exit_.value.code, capsys.readouterr().err
+
+
+def disk_full() -> OSError:
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_sentence_is_printed_in_one_line_and_nothing_else(capsys):
+    assert leave(UserError('this is\n   wrong: do that'), capsys) == (1, 'error: this is wrong: do that\n')
+    assert leave(InsertionError('no such place'), capsys) == (1, 'error: no such place\n')
+
+
+def test_an_error_that_led_to_another_is_the_one_that_is_told(capsys):
+    try:
+        try:
+            raise InsertionError('at layer1: it does not fit')
+        except ValueError as cause:
+            raise RuntimeError('could not build') from cause
+    except RuntimeError as error:
+        assert leave(error, capsys) == (1, 'error: at layer1: it does not fit\n')
+
+
+def test_a_full_disk_and_ctrl_c_say_how_to_go_on(capsys):
+    advice = dict(advice=lambda: 'run it again')
+    assert leave(disk_full(), capsys, **advice) == (
+        1,
+        'error: the disk is full: free space and run it again\n',
+    )
+    assert leave(disk_full(), capsys) == (1, 'error: the disk is full: free space\n')
+    assert leave(KeyboardInterrupt(), capsys, **advice) == (130, 'interrupted: run it again\n')
+
+
+def test_torchs_own_writer_on_a_full_disk(capsys):
+    with pytest.raises(SystemExit), friendly_errors():
+        torch.save(torch.zeros(1 << 20), '/dev/full')
+    assert capsys.readouterr().err == 'error: the disk is full: free space\n'
+
+
+def test_types_and_options_of_the_libraries(capsys):
+    with pytest.raises(SystemExit), friendly_errors():
+        MODELS.build(dict(type='mmdet.SingleStageDetectr'))
+    line = capsys.readouterr().err
+    assert line.startswith(
+        "error: the config names an unknown model 'mmdet.SingleStageDetectr': did you mean "
+    )
+    assert 'SingleStageDetector' in line
+    with pytest.raises(SystemExit), friendly_errors():
+        MODELS.build(dict(type='BaseDataPreprocessor', blocking=True))
+    assert 'blocking' in capsys.readouterr().err
+
+
+def test_a_defect_and_debug_keep_the_traceback():
+    with pytest.raises(ZeroDivisionError), friendly_errors():
+        1 / 0  # noqa: B018
+    with pytest.raises(UserError), friendly_errors(debug=True):
+        raise UserError('wrong')
+
+
+def test_nested_the_inner_one_speaks(capsys):
+    with pytest.raises(SystemExit) as exit_, friendly_errors(), friendly_errors(advice=lambda: 'again'):
+        raise disk_full()
+    assert exit_.value.code == 1
+    assert capsys.readouterr().err.count('error:') == 1

@@ -1,0 +1,68 @@
+"""Two processes with half a batch each compute the gradients of one process with the whole batch."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+from tests.insertion.hosts import CA, IEBN, plugged
+
+NAME = 'mmpretrain MobileNetV2'
+WORKER = """
+import sys, torch
+from torch import distributed
+from torch.nn.parallel import DistributedDataParallel
+from tests.insertion.hosts import CA, IEBN
+from tests.insertion.test_ddp import loss_of, model_of
+distributed.init_process_group('gloo')
+rank = distributed.get_rank()
+for name, cfg in (('CA', CA), ('IEBN', IEBN)):
+    model = model_of(cfg)
+    x = torch.load(f'{sys.argv[1]}/x.pth')[2 * rank:2 * rank + 2]
+    loss_of(DistributedDataParallel(model), x).backward()
+    if rank == 0:
+        torch.save({key: p.grad for key, p in model.named_parameters()}, f'{sys.argv[1]}/{name}.pth')
+distributed.destroy_process_group()
+"""
+
+
+def model_of(cfg: dict) -> torch.nn.Module:
+    """The same weights in every process, batch norms in evaluation, float64."""
+    torch.manual_seed(0)
+    model = plugged(NAME, cfg).double()
+    model.eval()
+    return model
+
+
+def loss_of(model: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
+    return model(x)[-1].square().mean()
+
+
+def test_two_processes_equal_one(tmp_path):
+    x = torch.randn(4, 3, 32, 32, dtype=torch.float64)
+    torch.save(x, tmp_path / 'x.pth')
+    (tmp_path / 'worker.py').write_text(WORKER)
+    root = Path(__file__).parents[2]
+    subprocess.run(
+        [
+            sys.executable,
+            '-m',
+            'torch.distributed.run',
+            '--standalone',
+            '--nproc_per_node=2',
+            tmp_path / 'worker.py',
+            tmp_path,
+        ],
+        check=True,
+        cwd=root,
+        env={**os.environ, 'PYTHONPATH': str(root), 'OMP_NUM_THREADS': '1'},
+    )
+    for name, cfg in (('CA', CA), ('IEBN', IEBN)):
+        model = model_of(cfg)
+        loss_of(model, x).backward()
+        gradients = torch.load(tmp_path / f'{name}.pth')
+        assert gradients and all(value is not None for value in gradients.values())
+        for key, parameter in model.named_parameters():
+            torch.testing.assert_close(gradients[key], parameter.grad, rtol=1e-8, atol=1e-12)

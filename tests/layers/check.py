@@ -1,0 +1,154 @@
+"""The layer contract as one generic check that every layer passes."""
+
+import copy
+import inspect
+import io
+import pickle
+import warnings
+
+import numpy as np
+import onnxruntime
+import torch
+from mmengine.registry import MODELS
+
+SHAPES = [(2, 5, 7), (1, 4, 9), (2, 1, 1), (3, 8, 3)]
+
+
+def build(cfg: dict, channels: int) -> torch.nn.Module:
+    """Builds a layer from mmengine's root registry, as a config does, with random weights in place of the initial."""
+    torch.manual_seed(0)
+    layer = MODELS.build(dict(cfg, **{_channels_name(cfg): channels}))
+    scramble(layer)
+    return layer
+
+
+def _channels_name(cfg: dict) -> str:
+    parameters = inspect.signature(MODELS.get(cfg['type'])).parameters
+    return 'num_features' if 'num_features' in parameters else 'in_channels'
+
+
+def scramble(layer: torch.nn.Module) -> None:
+    """Gives every parameter and running statistic a value that no initialisation has."""
+    for name, value in [*layer.named_parameters(), *layer.named_buffers()]:
+        if value.is_floating_point():
+            value.data = torch.rand_like(value) + 0.5 if 'var' in name else torch.randn_like(value) * 0.5
+
+
+def check_shapes(cfg: dict, channels: int) -> None:
+    """Any H and W from 1x1 up, batch 1, the input is not modified, the memory format is kept."""
+    layer = build(cfg, channels)
+    for training in (False, True):
+        layer.train(training)
+        for batch, height, width in SHAPES:
+            if training and any(isinstance(module, torch.nn.BatchNorm1d) for module in layer.modules()):
+                batch = max(batch, 2)  # a batch norm of the descriptor has one value per sample and channel
+            for memory_format in (torch.contiguous_format, torch.channels_last):
+                x = torch.randn(batch, channels, height, width).contiguous(memory_format=memory_format)
+                before = x.clone()
+                y = layer(x)
+                assert y.shape == x.shape and y.dtype == x.dtype
+                assert y.is_contiguous(memory_format=memory_format)
+                assert torch.isfinite(y).all()
+                assert torch.equal(x, before), 'the layer modified its input'
+
+
+def check_gradients(cfg: dict, channels: int) -> None:
+    """The gradient of input and parameters agrees with finite differences in float64, in both modes."""
+    for training in (False, True):
+        layer = build(cfg, channels).double().train(training)
+        x = torch.randn(2, channels, 3, 4, dtype=torch.float64, requires_grad=True)
+        names = [name for name, _ in layer.named_parameters()]
+        parameters = [p.detach().requires_grad_() for p in layer.parameters()]
+        buffers = {name: b.clone() for name, b in layer.named_buffers()}
+
+        def call(x, *parameters, layer=layer, names=names, buffers=buffers):
+            state = {
+                **dict(zip(names, parameters, strict=True)),
+                **{name: b.clone() for name, b in buffers.items()},
+            }
+            return torch.func.functional_call(layer, state, (x,))
+
+        assert torch.autograd.gradcheck(call, (x, *parameters))
+
+
+def check_autocast(cfg: dict, channels: int) -> None:
+    """Half precision in, half precision out, near the float32 result; under autocast float32 stays float32."""
+    layer = build(cfg, channels).eval()
+    x = torch.randn(2, channels, 5, 7)
+    exact = layer(x)
+    for dtype, tolerance in ((torch.float16, 1e-2), (torch.bfloat16, 8e-2)):
+        with torch.autocast('cpu', dtype):
+            y = layer(x.to(dtype))
+            assert y.dtype == dtype
+            assert layer(x).dtype == torch.float32
+        assert (y.float() - exact).abs().max() <= tolerance * exact.abs().max()
+
+
+def check_copies(cfg: dict, channels: int) -> None:
+    """Deep copies and pickles compute the same and share nothing; traces, graphs and ONNX files compute the same."""
+    layer = build(cfg, channels).eval()
+    x = torch.randn(2, channels, 5, 7)
+    y = layer(x)
+    for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        torch.testing.assert_close(twin(x), y)
+        scramble(layer)
+        torch.testing.assert_close(twin(x), y)
+        layer.load_state_dict(twin.state_dict())
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        other = torch.randn(1, channels, 8, 4)
+        traced = torch.jit.trace(layer, x)
+        torch.testing.assert_close(traced(other), layer(other))
+        torch._dynamo.reset()
+        compiled = torch.compile(copy.deepcopy(layer).train(), fullgraph=True, backend='aot_eager')
+        torch.testing.assert_close(compiled(x), copy.deepcopy(layer).train()(x))
+        file = io.BytesIO()
+        torch.onnx.export(layer, (x,), file, dynamo=False, input_names=['x'], dynamic_axes={'x': [0]})
+    session = onnxruntime.InferenceSession(file.getvalue(), providers=['CPUExecutionProvider'])
+    three = torch.randn(3, channels, 5, 7)
+    np.testing.assert_allclose(
+        session.run(None, {'x': three.numpy()})[0], layer(three).detach().numpy(), rtol=1e-4, atol=1e-5
+    )
+
+
+def check_initialisation(cfg: dict, channels: int) -> None:
+    """`init_weights` restores the published start from any state, and a second call with the same seed repeats it."""
+    torch.manual_seed(0)
+    fresh = MODELS.build(dict(cfg, **{_channels_name(cfg): channels}))
+    layer = copy.deepcopy(fresh)
+    scramble(layer)
+    states = []
+    for _ in range(2):
+        torch.manual_seed(1)
+        layer.init_weights()
+        states.append(copy.deepcopy(layer.state_dict()))
+    bn = {
+        name for name in states[0] if name in ('weight', 'bias')
+    }  # of an inner batch norm: the host's matter
+    for (name, first), second in zip(states[0].items(), states[1].values(), strict=True):
+        assert torch.equal(first, second)
+        if name not in bn and 'running' not in name and first.is_floating_point():
+            start = fresh.state_dict()[name]
+            if (start == start.flatten()[0]).all():
+                assert torch.equal(first, start), name
+            elif start.numel() >= 16:
+                assert abs(first.std() / start.std() - 1) < 0.5, name
+            else:  # too few for a standard deviation
+                assert first.abs().max() < 5 * start.abs().max(), name
+
+
+def check_layer(cfg: dict, channels: int = 16) -> None:
+    """Everything that the contract asks of a layer.
+
+    Args:
+        cfg (dict): The layer's config without its channels.
+        channels (int): Channels to build it with.
+    """
+    abbr = MODELS.get(cfg['type'])._abbr_
+    assert abbr.startswith('attn_') or _channels_name(cfg) == 'num_features' and abbr == 'bn'
+    assert 'Parameters:' in MODELS.get(cfg['type']).__doc__
+    check_shapes(cfg, channels)
+    check_gradients(cfg, min(channels, 8))
+    check_autocast(cfg, channels)
+    check_copies(cfg, channels)
+    check_initialisation(cfg, 4 * channels)

@@ -1,0 +1,112 @@
+"""Every layer passes the whole layer contract."""
+
+import pytest
+from mmengine.registry import MODELS as MMENGINE_MODELS
+
+from attn_plugins.layers.conv.base import ConvLike
+from attn_plugins.layers.wrapper import Wrapper
+from attn_plugins.registry import MODELS
+from tests.layers import contract_channel, contract_others, contract_pairwise
+from tests.layers.check import check_layer
+
+LAYERS = {
+    'SE': dict(type='attn_plugins.SE', reduction=4),
+    'SE of MobileNetV2': dict(type='attn_plugins.SE', reduction=4, act_cfg=dict(type='ReLU6')),
+    'SE without bias': dict(type='attn_plugins.SE', reduction=4, bias=False),
+    'ECA': dict(type='attn_plugins.ECA'),
+    'CBAM': dict(type='attn_plugins.CBAM', reduction=4),
+    'CBAM, channels only': dict(type='attn_plugins.CBAM', reduction=4, spatial=False),
+    'CoordAttention': dict(type='attn_plugins.CoordAttention'),
+    'CoordAttention, X': dict(type='attn_plugins.CoordAttention', axes='h'),
+    'CoordAttention, Y': dict(type='attn_plugins.CoordAttention', axes='w'),
+    'IEBN': dict(type='attn_plugins.IEBN'),
+    'an unpublished composition': dict(
+        type='attn_plugins.ChannelAttention',
+        squeeze=['mean', 'max'],
+        excitation='conv1d',
+        gate='hard_sigmoid',
+    ),
+    **contract_channel.LAYERS,
+    **contract_others.LAYERS,
+    **contract_pairwise.LAYERS,
+}
+
+
+@pytest.mark.parametrize('name', LAYERS)
+def test_contract(name):
+    check_layer(LAYERS[name])
+
+
+def layer_classes() -> dict[str, type]:
+    """The registered layers; convolutions have a contract of their own (test_conv.py)."""
+    MODELS.import_from_location()
+    return {
+        name: cls
+        for name, cls in MODELS.module_dict.items()
+        if hasattr(cls, '_abbr_') and not issubclass(cls, ConvLike)
+    }
+
+
+def test_every_registered_layer_is_checked():
+    checked = {cfg['type'].split('.')[1] for cfg in LAYERS.values()}
+    assert layer_classes().keys() == checked
+
+
+def test_abbreviations_are_unique():
+    """Norm layers are all `bn`: they take the place of the batch norm that they hold."""
+    abbreviations = [cls._abbr_ for cls in layer_classes().values() if not issubclass(cls, Wrapper)]
+    assert len(set(abbreviations)) == len(abbreviations)
+
+
+def conv(inputs, outputs, kernel=1, bias=True):
+    return kernel * inputs * outputs + bias * outputs
+
+
+@pytest.mark.parametrize(
+    'cfg, formula',
+    [
+        (dict(type='SE', in_channels=64, reduction=16), conv(64, 4) + conv(4, 64)),
+        (dict(type='SE', in_channels=64, reduction=16, bias=False), 2 * 64 * 4),
+        (dict(type='ECA', in_channels=64), 3),
+        (dict(type='ECA', in_channels=128), 5),
+        (dict(type='ECA', in_channels=256), 5),
+        (dict(type='CBAM', in_channels=64), 2 * 64 * 4 + 4 + 64 + 98 + 2),
+        (dict(type='CoordAttention', in_channels=64), conv(64, 8) + 2 * 8 + 2 * conv(8, 64)),
+        (dict(type='CoordAttention', in_channels=960), conv(960, 30) + 2 * 30 + 2 * conv(30, 960)),
+        (
+            dict(type='CoordAttention', in_channels=960, axes='h', reduction=24),
+            conv(960, 40) + 2 * 40 + conv(40, 960),
+        ),
+        (dict(type='IEBN', num_features=64), 4 * 64),
+    ],
+)
+def test_parameter_counts_are_the_papers(cfg, formula):
+    layer = MMENGINE_MODELS.build(dict(cfg, type='attn_plugins.' + cfg['type']))
+    assert sum(p.numel() for p in layer.parameters()) == formula
+
+
+@pytest.mark.parametrize(
+    'cfg, message',
+    [
+        (
+            dict(type='SE', in_channels=32, reduction=64),
+            'reduction=64 leaves 0 hidden channels for in_channels=32',
+        ),
+        (dict(type='SE', in_channels=32, reduction=0), 'reduction=0 must be at least 1'),
+        (dict(type='ECA', in_channels=32, kernel_size=4), 'kernel_size=4 must be odd'),
+        (dict(type='CBAM', in_channels=32, kernel_size=6), 'kernel_size=6 must be odd'),
+        (dict(type='CoordAttention', in_channels=32, axes='x'), "axes='x' must be one of hw, h, w"),
+        (
+            dict(type='ChannelAttention', in_channels=32, squeeze='maen'),
+            "no squeeze of type 'maen': did you mean mean",
+        ),
+        (
+            dict(type='ChannelAttention', in_channels=32, excitation=dict(type='fc', reductoin=4)),
+            "fc has no option 'reductoin': did you mean reduction",
+        ),
+        (dict(type='ChannelAttention', in_channels=32, gate='sigmod'), 'did you mean sigmoid'),
+    ],
+)
+def test_options_that_cannot_work_are_refused(cfg, message):
+    with pytest.raises(ValueError, match=message):
+        MMENGINE_MODELS.build(dict(cfg, type='attn_plugins.' + cfg['type']))

@@ -1,0 +1,28 @@
+"""DeepLabV3's head: mmseg's but for the fusion, which is 1x1."""
+
+import torch
+from mmseg.models.decode_heads import ASPPHead
+
+from attn_plugins.models.aspp_head import DeepLabV3Head
+
+OPTIONS = {
+    'in_channels': 12,
+    'channels': 8,
+    'num_classes': 5,
+    'dilations': (1, 2, 4),
+    'norm_cfg': {'type': 'BN'},
+    'align_corners': False,
+}
+
+
+def test_only_the_fusion_differs_from_mmseg():
+    ours, theirs = DeepLabV3Head(**OPTIONS).state_dict(), ASPPHead(**OPTIONS).state_dict()
+    assert list(ours) == list(theirs)
+    differing = [name for name in ours if ours[name].shape != theirs[name].shape]
+    assert differing == ['bottleneck.conv.weight']
+    assert tuple(ours['bottleneck.conv.weight'].shape) == (8, 4 * 8, 1, 1)
+
+
+def test_output_keeps_height_and_width():
+    out = DeepLabV3Head(**OPTIONS)([torch.randn(2, 12, 9, 7)])
+    assert out.shape == (2, 5, 9, 7)

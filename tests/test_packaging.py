@@ -1,0 +1,228 @@
+"""The installation's error sentences, and what sdist and wheel hold: run as processes, nothing of it on the network."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import textwrap
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+INSTALL = ROOT / 'requirements' / 'install.sh'
+BASH = shutil.which('bash')
+
+
+def install(path, **variables):
+    """install.sh with a doctored PATH; PYTHON and VENV as given."""
+    env = dict(os.environ, PATH=str(path), **{key: str(value) for key, value in variables.items()})
+    for key in {'PYTHON', 'CXX', 'VIRTUAL_ENV'} - variables.keys():
+        env.pop(key, None)
+    return subprocess.run(
+        [BASH, str(INSTALL)], env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+    )
+
+
+def sentence(result):
+    assert result.returncode == 1
+    assert 'Traceback' not in result.stderr
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith('error: ')]
+    return line
+
+
+def program(folder, name, body='exit 0'):
+    folder.mkdir(exist_ok=True)
+    path = folder / name
+    path.write_text(f'#!{BASH}\n{body}\n')
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def tools(tmp_path):
+    """A PATH with what install.sh needs and nothing else: no Python, no compiler, a uv that does nothing."""
+    folder = tmp_path / 'bin'
+    folder.mkdir()
+    for name in ('bash', 'env', 'dirname', 'awk', 'nproc'):
+        (folder / name).symlink_to(shutil.which(name))
+    program(folder, 'uv')
+    program(folder, 'df', "printf 'Filesystem blocks\\n/dev/x 1 1 99999999 1%% /\\n'")
+    return folder
+
+
+@pytest.fixture
+def environment(tmp_path):
+    """A virtual environment that sees this one's packages, and where others can be put before them."""
+    folder = tmp_path / 'venv'
+    venv.create(folder, with_pip=False)
+    site = next(folder.glob('lib/python*/site-packages'))
+    (site / 'stack.pth').write_text(sysconfig.get_paths()['purelib'])
+    return folder, site
+
+
+def add_dist(site, name, version):
+    info = site / f'{name.replace("-", "_")}-{version}.dist-info'
+    info.mkdir()
+    (info / 'METADATA').write_text(f'Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n')
+
+
+def fake_python(version):
+    return f'case "$2" in *version_info*) echo {version} ;; esac'
+
+
+def test_no_python_on_the_path(tools, tmp_path):
+    program(tools, 'python3', fake_python('3.13'))
+    line = sentence(install(tools, VENV=tmp_path / 'new'))
+    assert 'no Python 3.10 to 3.12 on PATH (python3 is 3.13)' in line and 'PYTHON=' in line
+
+
+@pytest.mark.parametrize(('version', 'said'), [('3.9', 'is Python 3.9'), ('', 'does not run')])
+def test_named_python_is_out_of_range_or_does_not_run(tools, tmp_path, version, said):
+    program(tools, 'python-x', fake_python(version))
+    line = sentence(install(tools, VENV=tmp_path / 'new', PYTHON='python-x'))
+    assert said in line and '3.10 to 3.12' in line
+
+
+def test_no_compiler(tools, tmp_path):
+    line = sentence(install(tools, VENV=tmp_path / 'new', PYTHON=sys.executable))
+    assert 'no C++ compiler (c++)' in line and 'g++' in line
+
+
+def test_no_headers(tools, tmp_path):
+    program(tools, 'c++')
+    program(tools, 'python-x', f'{fake_python("3.11")}\ncase "$2" in *Python.h*) exit 1 ;; esac')
+    assert 'Python.h' in sentence(install(tools, VENV=tmp_path / 'new', PYTHON='python-x'))
+
+
+def test_full_disk(tools, tmp_path):
+    program(tools, 'c++')
+    program(tools, 'python-x', fake_python('3.11'))
+    program(tools, 'df', "printf 'Filesystem blocks\\n/dev/x 1 1 2097152 1%% /\\n'")
+    assert '2 GiB are free' in sentence(install(tools, VENV=tmp_path / 'new', PYTHON='python-x'))
+
+
+def test_failed_step_is_named(tools, environment):
+    program(tools, 'c++')
+    program(tools, 'uv', 'case "$1" in --version) exit 0 ;; *) echo "no space" >&2; exit 2 ;; esac')
+    add_dist(environment[1], 'torch', '2.0.0')  # not the pinned one, so there is something to install
+    line = sentence(install(tools, VENV=environment[0]))
+    assert 'requirements/build.txt' in line and 'run make install again' in line
+
+
+def test_both_families(tools, environment):
+    folder, site = environment
+    add_dist(site, 'mmengine', '0.10.7')
+    line = sentence(install(tools, VENV=folder))
+    assert 'mmengine 0.10.7' in line and f'delete {folder}' in line
+
+
+def test_mmcv_without_operators(tools, environment):
+    folder, site = environment
+    program(tools, 'c++')
+    (site / 'mmcv').mkdir()
+    (site / 'mmcv' / '__init__.py').touch()
+    # Before the .pth's packages, as site-packages itself is.
+    line = sentence(install(tools, VENV=folder))
+    assert 'lacks its compiled operators' in line and 'uv cache clean onedl-mmcv' in line
+
+
+def test_environment_of_another_python(tools, environment):
+    program(tools, 'python-x', fake_python('3.12' if sys.version_info[:2] != (3, 12) else '3.11'))
+    assert 'leave PYTHON out' in sentence(install(tools, VENV=environment[0], PYTHON='python-x'))
+
+
+@pytest.fixture(scope='module')
+def built(tmp_path_factory):
+    """sdist of a copy of this tree, and the wheel built from the unpacked sdist."""
+    folder = tmp_path_factory.mktemp('built')
+    tree = folder / 'tree'
+    ignored = shutil.ignore_patterns('.venv*', '.git', 'work_dirs', 'data', '__pycache__', '.*_cache')
+    tree.mkdir()
+    for name in ('attn_plugins', 'configs', 'tools', 'requirements'):
+        shutil.copytree(ROOT / name, tree / name, symlinks=True, ignore=shutil.ignore_patterns('__pycache__'))
+    for path in ROOT.iterdir():
+        if path.is_file() and path.name not in ignored(str(ROOT), [path.name]):
+            shutil.copy(path, tree)
+    backend = 'from setuptools import build_meta; build_meta.{}({!r})'
+    run = [sys.executable, '-W', 'ignore', '-c']
+    subprocess.run(
+        [*run, backend.format('build_sdist', str(folder))], cwd=tree, check=True, capture_output=True
+    )
+    (sdist,) = folder.glob('*.tar.gz')
+    with tarfile.open(sdist) as archive:
+        assert not [member.name for member in archive if member.issym()]
+        archive.extractall(folder / 'unpacked', filter='data')
+    (unpacked,) = (folder / 'unpacked').iterdir()
+    subprocess.run(
+        [*run, backend.format('build_wheel', str(folder))], cwd=unpacked, check=True, capture_output=True
+    )
+    (wheel,) = folder.glob('*.whl')
+    return wheel
+
+
+def test_wheel_ships_configs_and_tools(built):
+    with zipfile.ZipFile(built) as archive:
+        names = set(archive.namelist())
+    for path in [
+        *(ROOT / 'configs').rglob('*.py'),
+        *(ROOT / 'configs').rglob('*.yml'),
+        *(ROOT / 'tools').glob('*.*'),
+    ]:
+        assert f'attn_plugins/.mim/{path.relative_to(ROOT)}' in names
+    for path in (ROOT / 'attn_plugins' / 'benchmark' / 'templates').iterdir():
+        assert f'attn_plugins/benchmark/templates/{path.name}' in names
+    assert 'attn_plugins/.mim/model-index.yml' in names
+    assert all(name.startswith('attn_plugins') for name in names)
+    assert not [name for name in names if name.endswith('.pyc')]
+
+
+def test_metadata_requires_no_mm_package(built):
+    with zipfile.ZipFile(built) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith('dist-info/METADATA')]
+        lines = archive.read(name).decode().splitlines()
+    required = [line for line in lines if line.startswith('Requires-Dist:')]
+    assert sorted(line for line in required if 'extra ==' not in line) == [
+        'Requires-Dist: numpy',
+        'Requires-Dist: torch>=2.1',
+    ]
+    extras = {line.removeprefix('Provides-Extra: ') for line in lines if line.startswith('Provides-Extra')}
+    assert extras == {'onedl', 'openmmlab', 'benchmark', 'dev'}
+
+
+def test_inheritance_in_a_users_own_project(built, tmp_path, environment):
+    """The wheel alone, in a folder that knows nothing of this checkout."""
+    folder, site = environment
+    with zipfile.ZipFile(built) as archive:
+        archive.extractall(site)
+    project = tmp_path / 'project'
+    project.mkdir()
+    (project / 'mine.py').write_text(
+        textwrap.dedent("""
+        _base_ = 'attn_plugins::ssdlite/ssdlite_mobilenetv2-ca_8xb32-200k_coco.py'
+        model = dict(bbox_head=dict(num_classes=3))
+        """)
+    )
+    code = textwrap.dedent("""
+        import attn_plugins
+        from mmengine.config import Config
+        from mmdet.utils import register_all_modules
+        from mmengine.registry import MODELS
+        assert attn_plugins.__file__.startswith(SITE), attn_plugins.__file__
+        cfg = Config.fromfile('mine.py')
+        register_all_modules()
+        model = MODELS.build(cfg.model)
+        print(len(attn_plugins.inserted_layers(model)), model.bbox_head.num_classes, type(model).__name__)
+        """).replace('SITE', repr(str(site)))
+    result = subprocess.run(
+        [str(folder / 'bin' / 'python'), '-W', 'ignore', '-c', code],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split()[-3:] == ['16', '3', 'SingleStageDetector']

@@ -1,0 +1,70 @@
+"""The README's blocks run as they stand, in projects of mmdet and mmseg; its tables are the generated ones."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import mmdet
+import mmseg
+import pytest
+
+ROOT = Path(__file__).parents[1]
+BLOCKS = dict(re.findall(r'```python\n# file: (\S+)\n(.*?)```', (ROOT / 'README.md').read_text(), re.DOTALL))
+
+BUILD = """
+import sys
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+cfg = Config.fromfile(sys.argv[1])
+init_default_scope(cfg.default_scope)
+model = MODELS.build(cfg.model)
+from attn_plugins import inserted_layers
+print(len(inserted_layers(model)), sorted({type(layer).__name__ for layer in inserted_layers(model).values()}))
+print(sum('attn_spatial_mean' in key for key in model.state_dict()))
+"""
+
+EXPECTED = {
+    'faster-rcnn_r50-se_fpn_1x_coco.py': "13 ['SE']\n0\n",
+    'deeplabv3_r50-ca-d8_4xb2-40k_cityscapes-512x1024.py': "17 ['CoordAttention', 'ECA']\n0\n",
+    'faster-rcnn_r50-iebn_fpn_1x_coco.py': "49 ['IEBN']\n0\n",
+    'faster-rcnn_r50-mine_fpn_1x_coco.py': '0 []\n16\n',
+}
+
+
+@pytest.fixture(scope='module')
+def project(tmp_path_factory) -> Path:
+    """A user's project: configs of the library, and the README's blocks beside them."""
+    root = tmp_path_factory.mktemp('project')
+    for library, folders in ((mmdet, ('faster_rcnn', '_base_')), (mmseg, ('deeplabv3', '_base_'))):
+        configs = root / library.__name__ / 'configs'
+        for folder in folders:
+            shutil.copytree(Path(library.__file__).parent / '.mim' / 'configs' / folder, configs / folder)
+    for name, block in BLOCKS.items():
+        folder = 'mmseg/configs/deeplabv3' if name.startswith('deeplab') else 'mmdet/configs/faster_rcnn'
+        (root / folder / name).write_text(block)
+    return root
+
+
+@pytest.mark.parametrize('name', EXPECTED)
+def test_block_runs_in_a_users_project(project, name):
+    file = next(project.rglob(name))
+    done = subprocess.run(
+        [sys.executable, '-c', BUILD, file.name], cwd=file.parent, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith(EXPECTED[name]), done.stdout
+
+
+def test_every_block_is_run():
+    assert set(BLOCKS) == {*EXPECTED, 'my_layers.py'}
+
+
+def test_tables_are_the_generated_ones():
+    done = subprocess.run(
+        [sys.executable, ROOT / '.dev_scripts' / 'update_readme.py', '--check'],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,90 @@
+"""Names resolve from every scope and from none, and importing the package needs neither compiled ops nor a library."""
+
+import subprocess
+import sys
+
+import pytest
+
+SCOPES = [None, 'mmdet', 'mmseg', 'mmpretrain']
+
+
+@pytest.mark.parametrize('scope', SCOPES)
+def test_types_resolve_without_custom_imports(scope):
+    """In a fresh process, where nothing of ours was imported before."""
+    code = f"""
+from mmengine.registry import MODELS, init_default_scope
+if {scope!r}:
+    init_default_scope({scope!r})
+layer = MODELS.build(dict(type='attn_plugins.SE', in_channels=32))
+assert type(layer).__module__ == 'attn_plugins.layers.channel.se'
+from mmcv.cnn import build_norm_layer, build_plugin_layer
+assert build_norm_layer(dict(type='attn_plugins.IEBN'), 8)[0] == 'bn'
+assert build_plugin_layer(dict(type='attn_plugins.CBAM'), in_channels=32, postfix=1)[0] == 'attn_cbam1'
+if {scope!r} == 'mmdet':
+    assert MODELS.get('attn_plugins.SSDLiteHead').__name__ == 'SSDLiteHead'
+"""
+    done = subprocess.run([sys.executable, '-c', code], check=True, capture_output=True, text=True)
+    assert 'not installed' not in done.stdout + done.stderr
+
+
+def test_importing_the_layers_needs_no_compiled_ops_and_no_library():
+    """A finder refuses them, as on a machine where they are not installed."""
+    code = """
+import sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name in ('mmcv._ext', 'mmcv.ops', 'torchvision', 'mmdet', 'mmseg', 'mmpretrain'):
+            raise ImportError(f'{name} is refused')
+sys.meta_path.insert(0, Refuse())
+import attn_plugins, torch
+from mmengine.registry import MODELS
+for name in ('SE', 'ECA', 'CBAM', 'CoordAttention'):
+    assert MODELS.build(dict(type='attn_plugins.' + name, in_channels=32))(torch.zeros(2, 32, 3, 3)).shape[1] == 32
+"""
+    subprocess.run([sys.executable, '-c', code], check=True, capture_output=True, text=True)
+
+
+def test_our_configs_are_inherited_from_anywhere(tmp_path):
+    """Under tools that never import this package, in the form that the README gives for them."""
+    name = 'ssdlite/ssdlite_mobilenetv2-ca_8xb32-200k_coco.py'
+    (tmp_path / 'mine.py').write_text(f"_base_ = [__import__('attn_plugins') and 'attn_plugins::{name}']\n")
+    code = """
+import sys
+from mmengine.config import Config
+assert 'attn_plugins' not in sys.modules
+print(Config.fromfile('mine.py').model.backbone.plugins[0].cfg.type)
+"""
+    done = subprocess.run(
+        [sys.executable, '-c', code], cwd=tmp_path, check=True, capture_output=True, text=True
+    )
+    assert done.stdout.split()[-1] == 'attn_plugins.CoordAttention'
+
+
+def test_imports_go_down_the_floors_only():
+    import ast
+    from pathlib import Path
+
+    package = Path(__file__).parents[1] / 'attn_plugins'
+    floors = {
+        'version': 0,
+        'registry': 0,
+        'mim': 0,
+        'ops': 0,
+        'layers': 1,
+        'official': 2,
+        'insertion': 2,
+        'models': 3,
+        'datasets': 3,
+        'engine': 3,
+        'benchmark': 4,
+    }
+    seen = 0
+    for path in package.rglob('*.py'):
+        part = path.relative_to(package).parts[0].removesuffix('.py')
+        if part == '__init__':
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or '').startswith('attn_plugins.'):
+                assert floors[node.module.split('.')[1]] <= floors[part], f'{path} imports {node.module}'
+                seen += 1
+    assert seen > 20

@@ -1,0 +1,104 @@
+"""dist_train.sh and dist_test.sh with two processes on a machine without a GPU."""
+
+import json
+import re
+import socket
+
+import torch
+
+from tests.tools.conftest import CLASSIFICATION, SHORT
+
+
+def free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return str(probe.getsockname()[1])
+
+
+def test_two_processes_train_and_test(workspace):
+    options = [*SHORT, 'train_cfg.max_epochs=1', 'model.head.loss.type=CrossEntropyLoss']
+    result = workspace.run(
+        'dist_train.sh',
+        CLASSIFICATION,
+        2,
+        '--work-dir',
+        'two',
+        '--attention',
+        'iebn',
+        '--cfg-options',
+        *options,
+        PORT=free_port(),
+    )
+    assert result.returncode == 0, result.stderr
+    # Two processes share the crops: half the steps of one, and one log, one checkpoint.
+    crops = len(list((workspace.folder / 'data/digit_scenes/classes/train').rglob('*.png')))
+    steps = re.findall(r'Epoch\(train\)\s+\[1\]\[\s*(\d+)/(\d+)\]', result.stdout)
+    assert steps[-1] == (str(-(-crops // 8)),) * 2
+    assert len(steps) == -(-crops // 8)
+    checkpoint = workspace.folder / 'two' / 'epoch_1.pth'
+    weights = torch.load(checkpoint, weights_only=False)['state_dict']
+    assert any('gate_' in key for key in weights) and not any(key.startswith('module.') for key in weights)
+    result = workspace.run(
+        'dist_test.sh',
+        CLASSIFICATION,
+        checkpoint,
+        2,
+        '--attention',
+        'iebn',
+        '--work-dir',
+        'two',
+        '--out-metrics',
+        'metrics.json',
+        PORT=free_port(),
+    )
+    assert result.returncode == 0, result.stderr
+    assert 'accuracy/top1' in json.loads((workspace.folder / 'metrics.json').read_text())
+
+
+def test_the_scripts_say_how_they_are_used(workspace):
+    for script, words in (
+        ('dist_train.sh', 'CONFIG GPUS'),
+        ('dist_test.sh', 'CONFIG CHECKPOINT GPUS'),
+        ('slurm_train.sh', 'PARTITION JOB_NAME CONFIG WORK_DIR'),
+        ('slurm_test.sh', 'PARTITION JOB_NAME CONFIG CHECKPOINT'),
+    ):
+        result = workspace.run(script)
+        assert result.returncode == 1
+        assert re.fullmatch(rf'usage: \S+/{script} {words} \[arguments of \w+.py\]\n', result.stderr)
+
+
+def test_slurm_gets_its_resources_and_the_tool_its_arguments(workspace):
+    # A stand-in for srun that prints what it is given, one argument per line.
+    srun = workspace.folder / 'srun'
+    srun.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    srun.chmod(0o755)
+    path = f'{workspace.folder}:/usr/bin:/bin'
+    result = workspace.run(
+        'slurm_train.sh',
+        'gpu',
+        'job',
+        'a b.py',
+        'work',
+        '--amp',
+        PATH=path,
+        GPUS='4',
+        GPUS_PER_NODE='2',
+        SRUN_ARGS='--qos long',
+        CPUS_PER_TASK='3',
+    )
+    lines = result.stdout.splitlines()
+    assert lines[:10] == [
+        '-p',
+        'gpu',
+        '--job-name=job',
+        '--gres=gpu:2',
+        '--ntasks=4',
+        '--ntasks-per-node=2',
+        '--cpus-per-task=3',
+        '--kill-on-bad-exit=1',
+        '--qos',
+        'long',
+    ]
+    assert lines[-6:] == ['a b.py', '--work-dir', 'work', '--launcher', 'slurm', '--amp']
+    result = workspace.run('slurm_test.sh', 'gpu', 'job', 'a b.py', 'c.pth', PATH=path)
+    assert result.stdout.splitlines()[-4:] == ['a b.py', 'c.pth', '--launcher', 'slurm']

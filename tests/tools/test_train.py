@@ -1,0 +1,135 @@
+"""train.py and test.py: a run cut off by Ctrl-C and by a full disk, resumed by the same command, and tested."""
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.tools.conftest import CLASSIFICATION, ROOT, SHORT, error_line
+
+# A run that waits before its second epoch while the file `wait` is there: a signal finds it between two checkpoints.
+CONFIG = f"""
+_base_ = {str(CLASSIFICATION)!r}
+train_cfg = dict(max_epochs=2)
+custom_imports = dict(imports=['waiting'])
+custom_hooks = [dict(type='WaitHook')]
+"""
+HOOK = """
+import time
+from pathlib import Path
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+
+@HOOKS.register_module()
+class WaitHook(Hook):
+    def before_train_epoch(self, runner):
+        if runner.epoch == 1 and Path('wait').exists():
+            print('waiting', flush=True)
+            time.sleep(600)
+"""
+
+
+@pytest.fixture
+def command(workspace):
+    """The one command that is run again and again."""
+    workspace.folder.joinpath('run.py').write_text(CONFIG)
+    workspace.folder.joinpath('waiting.py').write_text(HOOK)
+    return ['run.py', '--attention', 'ca', '--cfg-options', *SHORT]
+
+
+def test_a_run_survives_ctrl_c_a_full_disk_and_half_written_files(workspace, command):
+    run = workspace.folder / 'work_dirs' / 'run-ca'
+    _interrupt(workspace, command)
+    assert [path.name for path in run.glob('*.pth')] == ['epoch_1.pth']
+
+    # The second checkpoint finds a full disk: Linux gives the error itself.
+    (run / 'epoch_2.pth').symlink_to('/dev/full')
+    result = workspace.run('train.py', *command, PYTHONPATH='.')
+    assert error_line(result) == (
+        'error: the disk is full: free space and run the same command again: it resumes from epoch 1'
+    )
+    assert 'resuming from work_dirs/run-ca/epoch_1.pth (--from-scratch starts over)' in result.stdout
+    (run / 'epoch_2.pth').unlink()
+
+    # What a disk that fills up leaves: half a checkpoint, and an empty note of which is the last.
+    whole = (run / 'epoch_1.pth').read_bytes()
+    (run / 'epoch_2.pth').write_bytes(whole[: len(whole) // 2])
+    (run / 'last_checkpoint').write_text('')
+    result = workspace.run('train.py', *command, PYTHONPATH='.')
+    assert result.returncode == 0, result.stderr
+    assert 'resuming from work_dirs/run-ca/epoch_1.pth' in result.stdout
+    assert 'Epoch(train) [1]' not in result.stdout and 'Epoch(train) [2]' in result.stdout
+
+    _test_reports_what_it_prints(workspace, command, run)
+    _refusals(workspace, command, run)
+
+
+def _interrupt(workspace, command):
+    (workspace.folder / 'wait').touch()
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / 'tools' / 'train.py'), *command],
+        cwd=workspace.folder,
+        text=True,
+        env=workspace.environment(PYTHONPATH='.'),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    for line in process.stdout:
+        if line.strip() == 'waiting':
+            break
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert 'interrupted: run the same command again: it resumes from epoch 1\n' in errors
+    assert 'Traceback' not in output + errors
+    (workspace.folder / 'wait').unlink()
+
+
+def _test_reports_what_it_prints(workspace, command, run):
+    result = workspace.run(
+        'test.py',
+        command[0],
+        run / 'epoch_2.pth',
+        *command[1:],
+        '--work-dir',
+        'tested',
+        '--out-metrics',
+        'metrics.json',
+        PYTHONPATH='.',
+    )
+    assert result.returncode == 0, result.stderr
+    metrics = json.loads((workspace.folder / 'metrics.json').read_text())
+    printed = re.search(r'Epoch\(test\).*accuracy/top1: ([\d.]+)', result.stdout)
+    assert metrics == {'accuracy/top1': pytest.approx(float(printed[1]), abs=1e-4)}
+
+
+def _refusals(workspace, command, run):
+    """Checkpoints that are cut short or of another model, in a test and in the work dir."""
+    half = workspace.folder / 'half.pth'
+    half.write_bytes((run / 'epoch_2.pth').read_bytes()[:9999])
+    result = workspace.run('test.py', command[0], half, *command[1:], PYTHONPATH='.')
+    assert (
+        error_line(result)
+        == f'error: {half} is cut short or no checkpoint: get or train it again, or use another one'
+    )
+    result = workspace.run('test.py', CLASSIFICATION, run / 'epoch_2.pth')
+    assert re.search(
+        r'epoch_2.pth is the checkpoint of another model, its weights are \d+ unexpected \(first: '
+        r'backbone.layer2.0.conv.1.attn_ca',
+        error_line(result),
+    )
+    before = {path.name: path.stat().st_mtime for path in run.iterdir()}
+    shutil.copytree(run, workspace.folder / 'copy')
+    result = workspace.run('train.py', CLASSIFICATION, '--attention', 'se', '--work-dir', 'copy')
+    assert re.search(
+        r'copy/epoch_2.pth is the checkpoint of another model.* missing \(first: .*attn_se.*: choose another '
+        r'--work-dir, or start over with --from-scratch$',
+        error_line(result),
+    )
+    assert {path.name for path in (workspace.folder / 'copy').iterdir()} == set(before), (
+        'a refused run left something'
+    )
