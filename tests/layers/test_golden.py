@@ -13,7 +13,7 @@ import torch
 from mmengine.registry import MODELS
 
 from attn_plugins import load_official
-from attn_plugins.official import in_our_names
+from attn_plugins.official.layer import in_our_names
 
 GOLDEN = Path(__file__).parents[1] / 'data' / 'golden'
 CASES = json.loads((GOLDEN / 'cases.json').read_text())

@@ -45,4 +45,4 @@ class FCA(ChannelAttention):
 
     def official_constants(self) -> dict[str, Tensor]:
         """What the authors' state dict holds but is computed here, under their name."""
-        return {'dct_layer.weight': self.squeezes[0].weight()}
+        return {'dct_layer.weight': self.squeezes[0].bases()}

@@ -1,0 +1,36 @@
+"""Dense-and-Implicit attention, DIANet (Huang et al., AAAI 2020, arXiv:1905.10671).
+
+Checked against gbup-group/DIANet 51685ca.
+"""
+
+from attn_plugins.layers.channel.attention import ChannelAttention
+from attn_plugins.registry import MODELS
+
+
+@MODELS.register_module()
+class DIA(ChannelAttention):
+    """Attention with a memory: y_t = x_t * h_t, (h_t, c_t) = LSTM(mean_hw(x_t); h_{t-1}, c_{t-1}) at block t of a stage.
+
+    All blocks of a stage share one layer (`share='stage'` of `Plugged`) and hand its state on, from h_0 = c_0 = 0 at every
+    forward. The LSTM's logits are S(z) + S'(h), S(v) = W2 relu(W1 v + b1) + b2, and h = sigmoid(o) sigmoid(c).
+    Parameters: 10 C m + 2 m + 8 C with m = C // reduction, once per stage.
+
+    Activation checkpointing would run the blocks again one by one, without the state, and is refused. The authors' variants
+    for PreResNet and WRN put a batch norm before it, which is the host's matter here; their dropout is between the
+    layers of deeper LSTMs and has no place in this one of one layer.
+
+    Args:
+        in_channels (int): C.
+        reduction (int): C // m; the authors take 4 on CIFAR, 20 for ResNet and 10 for ResNeXt on ImageNet.
+    """
+
+    _abbr_ = 'attn_dia'
+    official_names = {
+        'w_ih.0.seq': 'excitation.of_input',
+        'w_hh.0.seq': 'excitation.of_state',
+    }
+
+    def __init__(self, in_channels: int, reduction: int = 4):
+        super().__init__(
+            in_channels, squeeze='mean', excitation=dict(type='lstm', reduction=reduction), gate='identity'
+        )
