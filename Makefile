@@ -4,7 +4,7 @@ VENV ?= .venv
 PYTEST_ARGS ?=
 export VENV
 
-.PHONY: install demo test lint format lock
+.PHONY: install demo test lint format docs lock
 
 install: ## the pinned stack and this package into .venv: about 12 minutes on two cores, seconds when done
 	@bash requirements/install.sh
@@ -24,6 +24,11 @@ lint: install
 format: install
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
+
+docs: install ## after a change in layers or docstrings: their pages, the README's tables, and the checks, which take minutes
+	$(VENV)/bin/python .dev_scripts/make_docs.py
+	$(VENV)/bin/python .dev_scripts/update_readme.py
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -W ignore .dev_scripts/check_layers.py
 
 lock: ## after a change in requirements/: pins every version anew, for every supported Python
 	echo '# Every version of the tested stack, for Python 3.10 to 3.12. Written by `make lock`; used as constraints by install.sh.' \

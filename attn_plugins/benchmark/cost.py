@@ -9,7 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
+
+# The CPU's fused attention kernel, which torch's table of counted operations lacks; torch 2.1 has no such kernel.
+CPU_ATTENTION = getattr(torch.ops.aten, '_scaled_dot_product_flash_attention_for_cpu', None)
 
 
 def count_parameters(model: nn.Module) -> int:
@@ -39,7 +42,7 @@ def count_madds(model: nn.Module, inputs: Tensor) -> dict[str, int]:
         Module name -> multiply-adds, names as in `model.named_modules()`; '' is the whole model. Modules without
         any are absent, except ''.
     """
-    counter = FlopCounterMode(display=False)
+    counter = FlopCounterMode(display=False, custom_mapping={CPU_ATTENTION: _attention_flops})
     with torch.no_grad(), counter:
         predict(model, inputs)
     names = {name for name, _ in model.named_modules()}
@@ -49,6 +52,11 @@ def count_madds(model: nn.Module, inputs: Tensor) -> dict[str, int]:
         if name.startswith(root) and name.removeprefix(root) in names and by_op:
             counts[name.removeprefix(root)] = sum(by_op.values()) // 2
     return counts
+
+
+def _attention_flops(query: tuple, key: tuple, value: tuple, *_, **__) -> int:
+    """Operations of both products of an attention kernel, from the shapes of its inputs."""
+    return sdpa_flop_count(query, key, value)
 
 
 def measure_latency(model: nn.Module, inputs: Tensor, warmup: int = 10, repeats: int = 40) -> dict:

@@ -12,16 +12,23 @@ from attn_plugins.registry import GATES, MODELS, SQUEEZES, build_part
 
 @MODELS.register_module()
 class ChannelAttention(nn.Module):
-    """y = x * gate(excitation(squeeze(x))), one gate per sample and channel.
+    """Any squeeze, any excitation and any gate: one gate per sample and channel.
 
-    With several squeezes the one excitation reads each of them and the logits are added (CBAM's channel gate):
-    y = x * gate(sum_i excitation(squeeze_i(x))). A squeeze may give several values per channel ('mean_std', 'stack').
-    With several logits per channel ('switch') each has its gate and the gates multiply: y = x * prod_m gate(e_m).
+    Equation:
+        y = x * gate(excitation(squeeze(x)))
+        y = x * gate(sum_i excitation(squeeze_i(x)))    with several squeezes
+        y = x * prod_m gate(e_m)                        with several logits e_m per channel
+
+    With several squeezes the one excitation reads each of them and the logits are added (CBAM's channel gate). A squeeze
+    may give several values per channel ('mean_std', 'stack'). With several logits per channel ('switch') each has its gate
+    and the gates multiply.
 
     The squeeze 'strips' gives a descriptor per row and per column; the excitation reads each and
     y_chw = x_chw * g_ch * g'_cw with the gates of row h and of column w.
 
     Parameters: those of the excitation.
+
+    Deviations: None known. The layer itself is no published method; those made of it state theirs.
 
     Args:
         in_channels (int): C.

@@ -14,10 +14,16 @@ from attn_plugins.registry import MODELS
 
 @MODELS.register_module()
 class NoisyBN(Wrapper):
-    """Batch norm whose normalised values are disturbed by constants: y = weight * (na * x_hat + nb) + bias.
+    """Batch norm whose normalised values are disturbed by constants.
 
-    x_hat = (x - mu) / sqrt(var + eps), by the batch's statistics in training and the running ones in evaluation; the
-    running statistics themselves see no noise. Shapes stay (N, C, H, W). Parameters: 2 C, batch norm's own.
+    Equation:
+        y = weight * (na * x_hat + nb) + bias
+        x_hat = (x - mu) / sqrt(var + eps)
+
+    mu and var are the batch's in training and the running ones in evaluation; the running statistics themselves see no
+    noise.
+
+    Parameters: 2 C, batch norm's own.
 
     Deviations: the pairs (na, nb) of the paper and whether it keeps the noise in testing are not known here, so the
     defaults are this package's choice and a result with them reproduces no published number. The noise follows the

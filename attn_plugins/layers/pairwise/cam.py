@@ -11,16 +11,20 @@ from attn_plugins.registry import MODELS
 
 @MODELS.register_module()
 class CAM(nn.Module):
-    """Every channel attends to every channel: y_c = x_c + gamma sum_d softmax_d(s x_c . x_d) x_d.
+    """Every channel attends to every channel.
+
+    Equation:
+        y_c = x_c + gamma sum_d softmax_d(s x_c . x_d) x_d
 
     The sign s is where paper and code disagree. The paper's is +1: similar channels support each other. The authors'
     code takes softmax(max_d(x_c . x_d) - x_c . x_d), which is s = -1: a softmax does not see the constant. gamma = 0 at
     the start, so the layer starts as the identity.
 
-    (N, C, H, W) -> (N, C, H, W). Parameters: 1.
+    Parameters: 1.
 
-    The products are not scaled, as published, so they grow with H W. Deviations: under autocast the products are taken
-    in float32, where the authors' would overflow half precision.
+    Deviations: under autocast the products are taken in float32, where the authors' would overflow half precision.
+
+    The products are not scaled, as published, so they grow with H W.
 
     Args:
         in_channels (int): C. The layer has no parameter that depends on it.

@@ -12,15 +12,20 @@ from attn_plugins.registry import MODELS
 
 @MODELS.register_module()
 class DoubleAttention(nn.Module):
-    """Gathers M descriptors of the map and distributes them to the places: y = x + W_o Z + b_o.
+    """Gathers M descriptors of the map and distributes them to the places.
 
-    Z_i = sum_m G_m softmax_m(V(x)_i) with G_m = sum_j softmax_j(B(x)_m) A(x)_j: A, B, V and the output are 1x1
-    convolutions with bias, A of m channels, B and V of M channels.
+    Equation:
+        y = x + W_o Z + b_o
+        Z_i = sum_m G_m softmax_m(V(x)_i)
+        G_m = sum_j softmax_j(B(x)_m) A(x)_j
 
-    (N, C, H, W) -> (N, C, H, W). Parameters: (C m + m) + 2 (C M + M) + (m C + C).
+    A, B, V and the output are 1x1 convolutions with bias, A of m channels, B and V of M channels. Nothing grows with
+    (H W)^2. The layer does not start as the identity.
 
-    Nothing grows with (H W)^2. Deviations: no published code, so the widths' default C // 4 and the initialisation,
-    torch's default, are this package's choice; the layer does not start as the identity.
+    Parameters: (C m + m) + 2 (C M + M) + (m C + C).
+
+    Deviations: no published code, so the widths' default C // 4 and the initialisation, torch's default, are this
+    package's choice.
 
     Args:
         in_channels (int): C.

@@ -21,23 +21,24 @@ from attn_plugins.registry import MODELS
 
 @MODELS.register_module()
 class GeneralizedAttention(nn.Module):
-    """Attention from any of four terms: y_i = x_i + gamma (W_o sum_j softmax_j(E1 + E2 + E3 + E4) v_j + b_o).
+    """Attention from any of four terms, of content and of relative position.
 
-    For the query q_i and key k_j of a head, d = C // num_heads channels each, and their places' distance (dx, dy) in
-    pixels, with the position P = (W_x p(dx) + W_y p(dy)) / sqrt(2) and p the sines and cosines of it:
+    Equation:
+        y_i = x_i + gamma (W_o sum_j softmax_j(E1 + E2 + E3 + E4) v_j + b_o)
+        E1 = q_i . k_j    query and key content ('1000')
+        E2 = q_i . P      query content and relative position ('0100')
+        E3 = u . k_j      key content only ('0010')
+        E4 = v . P        relative position only ('0001')
+        P = (W_x p(dx) + W_y p(dy)) / sqrt(2)
 
-    * E1 = q_i . k_j, query and key content ('1000');
-    * E2 = q_i . P, query content and relative position ('0100');
-    * E3 = u . k_j, key content only ('0010');
-    * E4 = v . P, relative position only ('0001').
+    The query q_i and the key k_j of a head have d = C // num_heads channels each; (dx, dy) is the distance of their places
+    in pixels and p are sines and cosines of it. u and v are vectors of the head. q, k and the values are 1x1 convolutions
+    without bias. The products are not scaled. gamma = 0 at the start, so the layer starts as the identity.
 
-    u and v are vectors of the head. q, k and the values are 1x1 convolutions without bias. The products are not scaled.
-    gamma = 0 at the start, so the layer starts as the identity.
+    Parameters: for O = d num_heads and D = position_embedding_dim, 2 C O + C + 1; C O more with E1 or E2; C O more with
+    E1 or E3; D O more with E2 or E4; O more with E3; O more with E4.
 
-    (N, C, H, W) -> (N, C, H, W). Parameters: for O = d num_heads and D = position_embedding_dim, 2 C O + C + 1; C O
-    more with E1 or E2; C O more with E1 or E3; D O more with E2 or E4; O more with E3; O more with E4.
-
-    Deviations from mmcv's module, whose names and weights are kept: '0100', '0110', '1100' and '1110' follow the
+    Deviations: from mmcv's module, whose names and weights are kept: '0100', '0110', '1100' and '1110' follow the
     definition above on every map (mmcv takes the vertical position of another place, and fails where H != W);
     `spatial_range` works for any C, map, stride and type; position terms are features of queries and keys
     (`ops/relative_position.py`), so no map over all pairs is held where torch's scaled_dot_product_attention has a

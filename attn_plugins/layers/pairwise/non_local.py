@@ -17,25 +17,27 @@ MODES = ('gaussian', 'embedded_gaussian', 'dot_product', 'concatenation')
 
 @MODELS.register_module()
 class NonLocal(nn.Module):
-    """Every place attends to every place: y_i = x_i + W_o (1/Z sum_j f(x_i, x_j) g(x_j)) + b_o.
+    """Every place attends to every place, with a choice of kernels.
 
-    With M key places, m = max(1, C // reduction) and theta, phi, g 1x1 convolutions to m channels with bias:
+    Equation:
+        y_i = x_i + W_o (1/Z sum_j f(x_i, x_j) g(x_j)) + b_o
+        f/Z = softmax_j(x_i . x_j)                    'gaussian', without theta and phi
+        f/Z = softmax_j(theta_i . phi_j / sqrt(m))    'embedded_gaussian'
+        f/Z = theta_i . phi_j / M                     'dot_product'
+        f/Z = relu(w . [theta_i, phi_j]) / M          'concatenation'
 
-    * 'gaussian': f/Z = softmax_j(x_i . x_j), without theta and phi;
-    * 'embedded_gaussian': f/Z = softmax_j(theta_i . phi_j / sqrt(m));
-    * 'dot_product': f/Z = theta_i . phi_j / M;
-    * 'concatenation': f/Z = relu(w . [theta_i, phi_j]) / M.
+    There are M key places; theta, phi and g are 1x1 convolutions to m = max(1, C // reduction) channels with bias. W_o, or
+    the norm after it, is zero at the start, so the layer starts as the identity.
 
-    W_o, or the norm after it, is zero at the start, so the layer starts as the identity.
-
-    (N, C, H, W) -> (N, C, H, W). Parameters: 4 C m + 3 m + C (2 C^2 + 2.5 C by default); 'concatenation' 2 m more;
-    'gaussian' 2 C m + m + C. A norm adds 2 C and takes b_o, C, away.
+    Parameters: 4 C m + 3 m + C (2 C^2 + 2.5 C by default); 'concatenation' 2 m more; 'gaussian' 2 C m + m + C. A norm adds
+    2 C and takes b_o, C, away.
 
     Deviations: the structure is mmcv's; the authors' block for video has a batch norm (`norm_cfg=dict(type='BN')`) and
     b_o, and pools phi and g (`sub_sample=True`). 'dot_product' holds no (H W)^2 map; the two Gaussian modes hold none
     where torch's scaled_dot_product_attention has a fused kernel; 'concatenation' holds one number per pair, and unlike
-    mmcv's can be trained. `sub_sample` leaves an axis of length 1 as it is. A batch norm needs more than one value per
-    channel in training.
+    mmcv's can be trained. `sub_sample` leaves an axis of length 1 as it is.
+
+    A batch norm needs more than one value per channel in training.
 
     Args:
         in_channels (int): C.

@@ -77,7 +77,14 @@ class SpatialBranch(nn.Module):
 
 @MODELS.register_module()
 class BAM(nn.Module):
-    """Bottleneck Attention Module: y = x * (1 + sigmoid(M_c(x) * M_s(x))), M_c (N, C, 1, 1) and M_s (N, 1, H, W).
+    """Bottleneck Attention Module: a map of gates from a branch over channels and a branch over places.
+
+    Equation:
+        y = x * (1 + sigmoid(M_c(x) * M_s(x)))
+        M_c(x) = W2 relu(BN(W1 mean_hw(x) + b1)) + b2, (N, C, 1, 1)
+        M_s(x) = conv1x1(R(conv3x3(R(conv3x3(R(conv1x1(x))))))), (N, 1, H, W), with R(x) = relu(BN(x))
+
+    Both 3x3 convolutions are dilated. With `variant='paper'` the branches are added: sigmoid(M_c(x) + M_s(x)).
 
     Parameters: 3 C m + 18 m^2 + 13 m + C + 1 with m = C // reduction.
 

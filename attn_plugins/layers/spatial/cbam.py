@@ -38,7 +38,12 @@ class SpatialGate(nn.Module):
 
 @MODELS.register_module()
 class CBAM(nn.Module):
-    """Channel gate, then spatial gate: x' = x * sigmoid(MLP(mean_hw x) + MLP(max_hw x)); y = x' * Ms(x').
+    """Convolutional block attention: a gate per channel, then a gate per place.
+
+    Equation:
+        y = x' * sigmoid(BN(conv_kxk([max_c x'; mean_c x'])))
+        x' = x * sigmoid(MLP(mean_hw x) + MLP(max_hw x))
+        MLP(z) = W2 relu(W1 z + b1) + b2
 
     Parameters: 2 C m + m + C + 2 k^2 + 2 with m = C // reduction.
 

@@ -16,10 +16,14 @@ COLUMNS = (0, 3, 2, 1)
 
 @MODELS.register_module()
 class TripletAttention(nn.Module):
-    """Triplet attention: y = x * (g_cw + g_ch + g_hw) / 3, a gate over each pair of the axes C, H and W.
+    """Triplet attention: a gate over each pair of the axes C, H and W.
 
-    g = sigmoid(BN(conv_kxk([max; mean]))) where maximum and mean are taken along the axis that the pair lacks:
-    g_cw is (N, C, 1, W), g_ch (N, C, H, 1) and g_hw (N, 1, H, W). Without `spatial` y = x * (g_cw + g_ch) / 2.
+    Equation:
+        y = x * (g_cw + g_ch + g_hw) / 3
+        g = sigmoid(BN(conv_kxk([max; mean])))
+
+    Maximum and mean are taken along the axis that the pair lacks: g_cw is (N, C, 1, W), g_ch (N, C, H, 1) and g_hw
+    (N, 1, H, W). Without `spatial` y = x * (g_cw + g_ch) / 2.
 
     Parameters: 3 (2 k^2 + 2), without `spatial` 2 (2 k^2 + 2), whatever C is.
 
