@@ -15,7 +15,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 from attn_plugins.benchmark.machine import machine, versions  # noqa: E402
 from layer_docs import checks, measure  # noqa: E402
+from layer_docs.page import CASES  # noqa: E402
 from tests.layers import check, test_contract, test_conv, test_golden  # noqa: E402
+from tests.official import test_models  # noqa: E402
 
 FOLDER = ROOT / 'docs' / 'layers'
 # By the names of checks.COLUMNS.
@@ -46,9 +48,16 @@ def attempt(run: Callable) -> tuple:
         return None, f'{type(error).__name__}: {lines[0] if lines else "no message"}'
 
 
+def relative_errors(case: str) -> dict[str, float]:
+    """Those of a layer's or of a whole model's tensors."""
+    if case in test_golden.CASES:
+        return test_golden.relative_errors(case)
+    return test_models.published_errors(case)
+
+
 def golden_case(case: str) -> dict:
     """The tensor of a case that is farthest from the authors', or what went wrong."""
-    errors, fault = attempt(lambda: test_golden.relative_errors(case))
+    errors, fault = attempt(lambda: relative_errors(case))
     if fault is not None:
         return dict(fault=fault)
     # A difference that is no number is the worst of all.
@@ -62,7 +71,7 @@ def main() -> int:
     """The command line: 0 if everything passed."""
     layers = {name: dict(golden={}, checks={key: {} for key in CHECKS}) for name in measure.layers()}
     console = Console(stderr=True)
-    for case, entry in track(test_golden.CASES.items(), 'golden cases', console=console):
+    for case, entry in track(CASES.items(), 'golden cases', console=console):
         layers[entry['type']]['golden'][case] = golden_case(case)
     for name, (cfg, channels) in track(configs().items(), 'configs', console=console):
         passed = layers[cfg['type'].removeprefix('attn_plugins.')]['checks']

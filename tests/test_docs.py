@@ -18,8 +18,9 @@ from attn_plugins import inserted_layers
 from layer_docs import checks, measure
 from layer_docs.docstrings import read
 from layer_docs.hosts import HOSTS
+from layer_docs.page import CASES
 from layer_docs.places import PLACES
-from tests.layers import test_contract, test_conv, test_golden
+from tests.layers import test_contract, test_conv
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / 'docs' / 'layers'
@@ -151,9 +152,7 @@ def test_the_checks_cover_every_layer_and_case():
     configs = {**test_contract.LAYERS, **test_conv.CONVS}
     assert record['layers'].keys() == LAYERS.keys()
     for name, layer in record['layers'].items():
-        assert layer['golden'].keys() == {
-            case for case, cfg in test_golden.CASES.items() if cfg['type'] == name
-        }
+        assert layer['golden'].keys() == {case for case, cfg in CASES.items() if cfg['type'] == name}
         tested = {key for key, cfg in configs.items() if cfg['type'] == f'attn_plugins.{name}'}
         assert layer['checks'].keys() == checks.COLUMNS.keys()
         assert tested and all(passed.keys() == tested for passed in layer['checks'].values())

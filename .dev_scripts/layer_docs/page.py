@@ -12,7 +12,11 @@ from layer_docs.places import PLACES
 from layer_docs.snippet import snippet
 
 ROOT = Path(__file__).resolve().parents[2]
-CASES = json.loads((ROOT / 'tests' / 'data' / 'golden' / 'cases.json').read_text())
+GOLDEN = ROOT / 'tests' / 'data' / 'golden'
+CASES = {
+    **json.loads((GOLDEN / 'cases.json').read_text()),
+    **json.loads((GOLDEN / 'models.json').read_text()),
+}
 COUNTED = (
     'Both are counted on the layer with its defaults{size}; M-Adds are the multiply-adds of convolutions, matrix '
     'products and attention products for one map, of the sizes that the stages of a ResNet have at 224 x 224. Biases, '

@@ -12,7 +12,7 @@ class Place(NamedTuple):
         where: The place in words.
         read_in: Where the authors' place was read; empty if it is not known, then the place is an example.
         host: What the config builds: its `type` in the library, and options that belong to the place.
-        plugins: The entries of `plugins=`; empty for convolutions, which the host builds itself.
+        plugins: The entries of `plugins=`.
         library: Whose project the config belongs to.
     """
 
@@ -21,7 +21,7 @@ class Place(NamedTuple):
     where: str
     read_in: str
     host: dict
-    plugins: tuple[dict, ...] = ()
+    plugins: tuple[dict, ...]
     library: str = 'mmdet'
 
 
@@ -44,11 +44,11 @@ def norm(name: str, where: str, read_in: str) -> Place:
     return Place('bottleneck', marks, where, read_in, dict(type='ResNet', norm_eval=False), plugins)
 
 
-def conv(name: str, where: str, read_in: str, stages: tuple[bool, ...], **host) -> Place:
-    """In place of the 3x3 convolution."""
-    where += " mmdet's and mmseg's ResNets build the 3x3 convolutions of a stage from `dcn=`, whatever its type is."
-    host = {'type': 'ResNet', **host, 'dcn': layer(name), 'stage_with_dcn': stages}
-    return Place('bottleneck', (('replace', 'conv2'),), where, read_in, host)
+def conv(name: str, where: str, read_in: str, *stages: int, **host) -> Place:
+    """In place of the 3x3 convolutions, of all stages or of some."""
+    globs = [f'layer{stage}.*.conv2' for stage in stages] or ['**.conv2']
+    plugins = tuple(dict(cfg=layer(name), replace=glob) for glob in globs)
+    return Place('bottleneck', (('replace', 'conv2'),), where, read_in, {'type': 'ResNet', **host}, plugins)
 
 
 def dual(name: str, **given) -> Place:

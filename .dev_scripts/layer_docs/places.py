@@ -7,7 +7,8 @@ PLACES = {
         'AAConv',
         'In place of the 3x3 convolutions, here of the last two stages.',
         '',
-        (False, False, True, True),
+        3,
+        4,
     ),
     'BAM': Place(
         'network',
@@ -61,7 +62,7 @@ PLACES = {
         dict(type='ResNet'),
         (dict(cfg=layer('DoubleAttention'), position='block_output', stages=(False, False, True, False)),),
     ),
-    'DynamicConv': conv('DynamicConv', 'In place of the 3x3 convolutions.', '', (True, True, True, True)),
+    'DynamicConv': conv('DynamicConv', 'In place of the 3x3 convolutions.', ''),
     'ECA': end_of_branch(
         'ECA',
         'BangguWu/ECANet: models/eca_resnet.py, models/eca_mobilenetv2.py',
@@ -149,7 +150,6 @@ PLACES = {
         'SKConv',
         'In place of the 3x3 convolutions of a ResNeXt.',
         'implus/SKNet: models/sknet50.prototxt',
-        (True, True, True, True),
         type='ResNeXt',
         groups=32,
         base_width=4,

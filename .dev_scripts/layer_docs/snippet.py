@@ -9,8 +9,7 @@ def config_of(place: Place) -> dict:
     """The config that a project of the place's library inherits into: the backbone's or the head's part of it."""
     part = 'decode_head' if place.host['type'].endswith('Head') else 'backbone'
     host = dict(place.host)
-    if place.plugins:
-        host = dict(type='attn_plugins.Plugged', host=host.pop('type'), plugins=list(place.plugins), **host)
+    host = dict(type='attn_plugins.Plugged', host=host.pop('type'), plugins=list(place.plugins), **host)
     return {part: host}
 
 

@@ -11,6 +11,7 @@ from mmengine.registry import MODELS as MMENGINE_MODELS
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from attn_plugins.insertion.convs import in_place_of, is_conv
 from attn_plugins.insertion.errors import InsertionError
 from attn_plugins.insertion.plug import Plug, StatefulPlug
 from attn_plugins.insertion.share import carry_state, check_channels, groups
@@ -34,7 +35,8 @@ def Plugged(
     layer of one type at the same place), and says where:
 
     * `position='after_conv3'`: a named place in every block; `stages=(False, True, True, True)` chooses stages.
-    * `after='layer3.*.conv2'`, `before='**.conv*'`, `replace='**.se'`: a glob over module names.
+    * `after='layer3.*.conv2'`, `before='**.conv*'`, `replace='**.se'`: a glob over module names. A convolution of this
+      package replaces one of the host's and takes its sizes.
     * `norm='main'` (all batch norms but those of projection shortcuts), `'all'` or a glob: for norm layers.
 
     An entry may have `norm` beside one of the others: an attention layer goes to the place, a norm layer replaces the
@@ -112,6 +114,12 @@ def _insert(host: nn.Module, entry: dict) -> None:
         targets = by_position(host, entry['position'], entry.get('stages'))
     else:
         targets = by_glob(host, entry[word], 'before' if word == 'before' else 'after')
+    if is_conv(cfg):
+        for target in targets:
+            options, sizes = in_place_of(target, cfg, word)
+            layer = _build_layer(options, f'at {target.node.name}', **sizes)
+            _put(target, layer, infer_abbr(type(layer)) + postfix, True)
+        return
     for group in groups(targets, entry.get('share'), word):
         found = [_channels_at(target, cfg, word == 'replace') for target in group]
         check_channels(group, found)

@@ -4,11 +4,13 @@ import copy
 import inspect
 import io
 import pickle
+import re
 import warnings
 from collections.abc import Iterator
 
 import numpy as np
 import onnxruntime
+import pytest
 import torch
 from mmengine.registry import MODELS
 
@@ -183,6 +185,28 @@ def check_initialisation(cfg: dict, channels: int) -> None:
                 assert first.abs().max() < 5 * start.abs().max(), name
 
 
+def check_bad_maps(cfg: dict, channels: int) -> None:
+    """A map of another rank or of other channels is refused in one sentence that quotes it and says what would work."""
+    layer, name = build(cfg, channels), cfg['type'].split('.')[1]
+    other = channels + 4
+    for shape, message in (
+        (
+            (2, channels),
+            f'{name} needs a map (N, C, H, W) with C = {channels}, but is given the shape (2, {channels})',
+        ),
+        (
+            (channels, 5, 7),
+            f'{name} needs a map (N, C, H, W) with C = {channels}, but is given the shape {(channels, 5, 7)}',
+        ),
+        (
+            (2, other, 5, 7),
+            f'{name} was built for {channels} channels, but the map {(2, other, 5, 7)} has {other}: build it with',
+        ),
+    ):
+        with pytest.raises(ValueError, match='^' + re.escape(message)):
+            layer(torch.zeros(shape))
+
+
 def check_layer(cfg: dict, channels: int = 16) -> None:
     """Everything that the contract asks of a layer.
 
@@ -193,6 +217,7 @@ def check_layer(cfg: dict, channels: int = 16) -> None:
     abbr = MODELS.get(cfg['type'])._abbr_
     assert abbr.startswith('attn_') or _channels_name(cfg) == 'num_features' and abbr == 'bn'
     check_shapes(cfg, channels)
+    check_bad_maps(cfg, channels)
     check_channels_last(cfg, channels)
     check_gradients(cfg, min(channels, 8))
     for dtype in TOLERANCES:

@@ -6,12 +6,13 @@ from torch import Tensor, nn
 
 from attn_plugins.layers.channel.features import build_excitation
 from attn_plugins.layers.channel.squeeze import check_strips
+from attn_plugins.layers.layer import Layer
 from attn_plugins.ops.recalibrate import product, recalibrate, strip_gates
 from attn_plugins.registry import GATES, MODELS, SQUEEZES, build_part
 
 
 @MODELS.register_module()
-class ChannelAttention(nn.Module):
+class ChannelAttention(Layer):
     """Any squeeze, any excitation and any gate: one gate per sample and channel.
 
     Equation:
@@ -51,7 +52,7 @@ class ChannelAttention(nn.Module):
         excitation: str | dict = 'fc',
         gate: str | dict = 'sigmoid',
     ):
-        super().__init__()
+        super().__init__(in_channels)
         squeezes = [squeeze] if isinstance(squeeze, (str, dict)) else squeeze
         self.squeezes = nn.ModuleList(build_part(cfg, SQUEEZES, in_channels=in_channels) for cfg in squeezes)
         check_strips(self.squeezes)

@@ -9,15 +9,23 @@ from attn_plugins.registry import MODELS
 
 @MODELS.register_module()
 class DIA(ChannelAttention):
-    """Attention with a memory: y_t = x_t * h_t, (h_t, c_t) = LSTM(mean_hw(x_t); h_{t-1}, c_{t-1}) at block t of a stage.
+    """Dense-and-implicit attention: a gate per channel from an LSTM whose state goes from block to block of a stage.
 
-    All blocks of a stage share one layer (`share='stage'` of `Plugged`) and hand its state on, from h_0 = c_0 = 0 at every
-    forward. The LSTM's logits are S(z) + S'(h), S(v) = W2 relu(W1 v + b1) + b2, and h = sigmoid(o) sigmoid(c).
+    Equation:
+        y_t = x_t * h_t, at block t of a stage
+        h_t = sigmoid(o) sigmoid(c_t)
+        c_t = sigmoid(f) c_{t-1} + sigmoid(i) tanh(g)
+        i, f, g, o = S(mean_hw(x_t)) + S'(h_{t-1}), S(v) = W2 relu(W1 v + b1) + b2
+
+    All blocks of a stage share one layer (`share='stage'` of `Plugged`) and hand its state on, from h_0 = c_0 = 0 at
+    every forward.
+
     Parameters: 10 C m + 2 m + 8 C with m = C // reduction, once per stage.
 
-    Activation checkpointing would run the blocks again one by one, without the state, and is refused. The authors' variants
-    for PreResNet and WRN put a batch norm before it, which is the host's matter here; their dropout is between the
-    layers of deeper LSTMs and has no place in this one of one layer.
+    Deviations: None known. The authors' variants for PreResNet and WRN put a batch norm before it, which is the host's
+    matter here; their dropout is between the layers of deeper LSTMs and has no place in this one of one layer.
+
+    Activation checkpointing would run the blocks again one by one, without the state, and is refused.
 
     Args:
         in_channels (int): C.

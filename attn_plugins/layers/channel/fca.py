@@ -29,7 +29,7 @@ class FCA(ChannelAttention):
     backward; and they are computed, not saved: `load_official` compares the saved ones and refuses others.
 
     The authors' ResNet has `dct_size` 56, 28, 14, 7 in its four stages, the map's size at 224 x 224. A map of any other
-    size counts as adaptively average-pooled to `dct_size`, as in their detectors.
+    size counts as adaptively average-pooled to `dct_size`, as in their layer.
 
     Args:
         in_channels (int): C.

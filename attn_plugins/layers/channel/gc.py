@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from attn_plugins.layers.layer import Layer
 from attn_plugins.ops.context import attention_pool
 from attn_plugins.ops.pool import global_mean
 from attn_plugins.ops.recalibrate import recalibrate
@@ -46,7 +47,7 @@ class Transform(nn.Module):
 
 
 @MODELS.register_module()
-class GC(nn.Module):
+class GC(Layer):
     """Global context: one descriptor of the whole map, pooled with attention, added to every place.
 
     Equation:
@@ -92,7 +93,7 @@ class GC(nn.Module):
         pooling_type: str = 'att',
         fusion_types: Sequence[str] | str = ('channel_add',),
     ):
-        super().__init__()
+        super().__init__(in_channels)
         fusions = [fusion_types] if isinstance(fusion_types, str) else list(fusion_types)
         if pooling_type not in POOLINGS:
             raise ValueError(f'there is no pooling_type={pooling_type!r}: {nearest(pooling_type, POOLINGS)}')

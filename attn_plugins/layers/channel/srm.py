@@ -21,7 +21,7 @@ class SRM(ChannelAttention):
     Parameters: 4 C.
 
     Deviations: the authors' code divides the variance by H W - 1, the paper's formula by H W: `variant`. A 1x1 map has
-    variance 0 (the authors' code gives nan).
+    variance 0 (the authors' code gives nan). The paper's text was not at hand; its form is remembered.
 
     In training the batch norm needs more than one sample: N > 1. The authors train weights and batch norm without weight
     decay.

@@ -6,6 +6,7 @@ Checked against gbup-group/IEBN ed6d563.
 import torch
 from torch import Tensor, nn
 
+from attn_plugins.layers.layer import check_map
 from attn_plugins.layers.wrapper import Wrapper
 from attn_plugins.ops.instance_enhance import enhance, instance_gate
 from attn_plugins.registry import MODELS
@@ -62,6 +63,8 @@ class IEBN(Wrapper):
         sync: bool = False,
     ):
         super().__init__()
+        self.num_features = num_features
+        self.register_forward_pre_hook(check_map)
         norm = nn.SyncBatchNorm if sync else nn.BatchNorm2d
         self.bn = norm(num_features, eps, momentum, affine, track_running_stats)
         self.gate_weight = nn.Parameter(torch.empty(num_features))

@@ -7,6 +7,7 @@ import math
 
 from torch import Tensor, nn
 
+from attn_plugins.layers.layer import check_map
 from attn_plugins.layers.wrapper import Wrapper
 from attn_plugins.ops.noise import perturb
 from attn_plugins.registry import MODELS
@@ -66,6 +67,8 @@ class NoisyBN(Wrapper):
         sync: bool = False,
     ):
         super().__init__()
+        self.num_features = num_features
+        self.register_forward_pre_hook(check_map)
         if na == 0 or not math.isfinite(na) or not math.isfinite(nb):
             raise ValueError(f'na={na}, nb={nb} must be finite and na not zero: na=1, nb=0 is no noise')
         norm = nn.SyncBatchNorm if sync else nn.BatchNorm2d

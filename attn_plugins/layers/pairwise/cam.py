@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.variant import follows_code
 from attn_plugins.ops.attention import attend_channels
 from attn_plugins.ops.residual import add_branch
@@ -10,7 +11,7 @@ from attn_plugins.registry import MODELS
 
 
 @MODELS.register_module()
-class CAM(nn.Module):
+class CAM(Layer):
     """Every channel attends to every channel.
 
     Equation:
@@ -38,7 +39,7 @@ class CAM(nn.Module):
     official_names = {'gamma': 'gamma'}
 
     def __init__(self, in_channels: int, variant: str = 'code'):
-        super().__init__()
+        super().__init__(in_channels)
         self.sign = -1.0 if follows_code(variant) else 1.0
         self.gamma = nn.Parameter(torch.zeros(1))
 

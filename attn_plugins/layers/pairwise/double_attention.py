@@ -5,13 +5,14 @@ No code of the authors is known: the layer is checked against an independent for
 
 from torch import Tensor, nn
 
+from attn_plugins.layers.layer import Layer
 from attn_plugins.ops.attention import gather_and_distribute
 from attn_plugins.ops.residual import add_branch
 from attn_plugins.registry import MODELS
 
 
 @MODELS.register_module()
-class DoubleAttention(nn.Module):
+class DoubleAttention(Layer):
     """Gathers M descriptors of the map and distributes them to the places.
 
     Equation:
@@ -41,7 +42,7 @@ class DoubleAttention(nn.Module):
     def __init__(
         self, in_channels: int, feature_channels: int | None = None, attention_maps: int | None = None
     ):
-        super().__init__()
+        super().__init__(in_channels)
         default = max(1, in_channels // 4)
         feature_channels = default if feature_channels is None else feature_channels
         attention_maps = default if attention_maps is None else attention_maps

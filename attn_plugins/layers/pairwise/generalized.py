@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from attn_plugins.layers.layer import Layer
 from attn_plugins.ops.attention import attend, join_heads, split_heads
 from attn_plugins.ops.relative_position import (
     axis_weights,
@@ -20,7 +21,7 @@ from attn_plugins.registry import MODELS
 
 
 @MODELS.register_module()
-class GeneralizedAttention(nn.Module):
+class GeneralizedAttention(Layer):
     """Attention from any of four terms, of content and of relative position.
 
     Equation:
@@ -87,7 +88,7 @@ class GeneralizedAttention(nn.Module):
         q_stride: int = 1,
         attention_type: str = '1111',
     ):
-        super().__init__()
+        super().__init__(in_channels)
         self.position_dim = in_channels if position_embedding_dim == -1 else position_embedding_dim
         self.num_heads = num_heads
         self.spatial_range = spatial_range

@@ -8,6 +8,7 @@ from mmcv.cnn import build_norm_layer
 from torch import Tensor, nn
 
 from attn_plugins.layers.hidden import hidden_channels
+from attn_plugins.layers.layer import Layer
 from attn_plugins.ops.attention import attend, attend_by_sum, attend_linearly, join_heads, split_heads
 from attn_plugins.ops.residual import add_branch
 from attn_plugins.registry import MODELS, nearest
@@ -16,7 +17,7 @@ MODES = ('gaussian', 'embedded_gaussian', 'dot_product', 'concatenation')
 
 
 @MODELS.register_module()
-class NonLocal(nn.Module):
+class NonLocal(Layer):
     """Every place attends to every place, with a choice of kernels.
 
     Equation:
@@ -32,8 +33,8 @@ class NonLocal(nn.Module):
     Parameters: 4 C m + 3 m + C (2 C^2 + 2.5 C by default); 'concatenation' 2 m more; 'gaussian' 2 C m + m + C. A norm adds
     2 C and takes b_o, C, away.
 
-    Deviations: the structure is mmcv's; the authors' block for video has a batch norm (`norm_cfg=dict(type='BN')`) and
-    b_o, and pools phi and g (`sub_sample=True`). 'dot_product' holds no (H W)^2 map; the two Gaussian modes hold none
+    Deviations: the structure is mmcv's; the authors' block for video has a batch norm after W_o and b_o
+    (`norm_cfg=dict(type='BN')`, where b_o is left out because the batch norm takes it up) and pools phi and g (`sub_sample=True`). 'dot_product' holds no (H W)^2 map; the two Gaussian modes hold none
     where torch's scaled_dot_product_attention has a fused kernel; 'concatenation' holds one number per pair, and unlike
     mmcv's can be trained. `sub_sample` leaves an axis of length 1 as it is.
 
@@ -72,7 +73,7 @@ class NonLocal(nn.Module):
         sub_sample: bool = False,
         norm_cfg: dict | None = None,
     ):
-        super().__init__()
+        super().__init__(in_channels)
         if mode not in MODES:
             raise ValueError(f'mode={mode!r} does not exist: {nearest(mode, MODES)}')
         hidden = hidden_channels(in_channels, reduction, minimum=1)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from attn_plugins.layers.hidden import hidden_channels
+from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.variant import follows_code
 from attn_plugins.ops.pool import global_mean
 from attn_plugins.ops.recalibrate import recalibrate
@@ -76,7 +77,7 @@ class SpatialBranch(nn.Module):
 
 
 @MODELS.register_module()
-class BAM(nn.Module):
+class BAM(Layer):
     """Bottleneck Attention Module: a map of gates from a branch over channels and a branch over places.
 
     Equation:
@@ -90,6 +91,7 @@ class BAM(nn.Module):
 
     Deviations: the paper adds the two branches, the authors' code, whose numbers are published, multiplies them;
     `variant='paper'` adds them and changes nothing else. The authors' pooling reads square maps only; here any H x W.
+    The paper's text was not at hand; its form is remembered.
 
     In training the batch norm of the channel branch sees one value per sample, so it needs N > 1; evaluation does not.
 
@@ -118,7 +120,7 @@ class BAM(nn.Module):
     }
 
     def __init__(self, in_channels: int, reduction: int = 16, dilation: int = 4, variant: str = 'code'):
-        super().__init__()
+        super().__init__(in_channels)
         if dilation < 1:
             raise ValueError(f'dilation={dilation} must be at least 1: the published one is 4')
         hidden = hidden_channels(in_channels, reduction)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from attn_plugins.layers.hidden import hidden_channels
+from attn_plugins.layers.layer import Layer
 from attn_plugins.ops.pool import column_mean, row_mean
 from attn_plugins.ops.recalibrate import recalibrate
 from attn_plugins.registry import MODELS
@@ -12,7 +13,7 @@ AXES = ('hw', 'h', 'w')
 
 
 @MODELS.register_module()
-class CoordAttention(nn.Module):
+class CoordAttention(Layer):
     """Coordinate Attention: a gate per row times a gate per column, each knowing its channel and its coordinate.
 
     Equation:
@@ -48,7 +49,7 @@ class CoordAttention(nn.Module):
     }
 
     def __init__(self, in_channels: int, reduction: int = 32, axes: str = 'hw', min_channels: int = 8):
-        super().__init__()
+        super().__init__(in_channels)
         if axes not in AXES:
             raise ValueError(f'axes={axes!r} must be one of {", ".join(AXES)}')
         hidden = hidden_channels(in_channels, reduction, min_channels)

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from attn_plugins.layers.hidden import hidden_channels
 from attn_plugins.layers.kernel import odd
+from attn_plugins.layers.layer import Layer
 from attn_plugins.ops.pool import global_mean
 from attn_plugins.ops.recalibrate import recalibrate
 from attn_plugins.registry import MODELS
@@ -21,7 +22,7 @@ def variance_scaling_(weight: Tensor, fan_in: int) -> None:
 
 
 @MODELS.register_module()
-class GALA(nn.Module):
+class GALA(Layer):
     """Global-and-local attention: a gate per value from a map of places and a vector of channels.
 
     Equation:
@@ -55,7 +56,7 @@ class GALA(nn.Module):
     _abbr_ = 'attn_gala'
 
     def __init__(self, in_channels: int, reduction: int = 4, kernel_size: int = 5, interaction: str = 'both'):
-        super().__init__()
+        super().__init__(in_channels)
         if interaction not in INTERACTIONS:
             raise ValueError(f'interaction={interaction!r} must be one of {", ".join(INTERACTIONS)}')
         hidden = hidden_channels(in_channels, reduction)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from attn_plugins.layers.hidden import hidden_channels
+from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.variant import follows_code
 from attn_plugins.ops.pool import global_mean, strided_mean
 from attn_plugins.ops.recalibrate import recalibrate, spread
@@ -19,7 +20,7 @@ MODES = ('theta_minus', 'theta', 'theta_plus')
 
 
 @MODELS.register_module()
-class GE(nn.Module):
+class GE(Layer):
     """Gather-excite: a gate per channel and place, gathered from an extent of e places.
 
     Equation:
@@ -63,7 +64,7 @@ class GE(nn.Module):
         spatial_size: Sequence[int] | int | None = None,
         variant: str = 'code',
     ):
-        super().__init__()
+        super().__init__(in_channels)
         if extent != 'global' and extent not in EXTENTS:
             raise ValueError(f"extent={extent!r} must be 2, 4, 8 or 'global'")
         if mode not in MODES:

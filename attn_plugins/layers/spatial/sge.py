@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from attn_plugins.layers.divide import check_divides
+from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.variant import follows_code
 from attn_plugins.ops.group_similarity import group_similarity
 from attn_plugins.ops.recalibrate import recalibrate
@@ -11,7 +12,7 @@ from attn_plugins.registry import MODELS
 
 
 @MODELS.register_module()
-class SGE(nn.Module):
+class SGE(Layer):
     """Spatial group-wise enhancement: in each group of channels a gate per place, by its likeness to the group's mean.
 
     Equation:
@@ -36,7 +37,7 @@ class SGE(nn.Module):
     official_names = {'weight': 'weight', 'bias': 'bias'}
 
     def __init__(self, in_channels: int, groups: int = 64, variant: str = 'code'):
-        super().__init__()
+        super().__init__(in_channels)
         check_divides('groups', groups, in_channels)
         self.groups = groups
         self.unbiased = follows_code(variant)

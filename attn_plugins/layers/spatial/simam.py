@@ -1,15 +1,16 @@
 """SimAM, a parameter-free attention module (Yang et al., ICML 2021). Checked against ZjjConan/SimAM ae98f43."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from attn_plugins.layers.layer import Layer
 from attn_plugins.ops.energy import inverse_energy
 from attn_plugins.ops.recalibrate import recalibrate
 from attn_plugins.registry import MODELS
 
 
 @MODELS.register_module()
-class SimAM(nn.Module):
+class SimAM(Layer):
     """Parameter-free attention: a gate per value, by how far the value is from the mean of its channel.
 
     Equation:
@@ -37,7 +38,7 @@ class SimAM(nn.Module):
     official_names = {}
 
     def __init__(self, in_channels: int, e_lambda: float = 1e-4):
-        super().__init__()
+        super().__init__(in_channels)
         if not e_lambda > 0:
             raise ValueError(
                 f'e_lambda={e_lambda} must be positive, or a flat map divides by zero: the authors use 1e-4 and 0.1'

@@ -5,6 +5,7 @@ Checked against landskape-ai/triplet-attention 2cf02fb.
 
 from torch import Tensor, nn
 
+from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.spatial.cbam import SpatialGate
 from attn_plugins.ops.recalibrate import recalibrate
 from attn_plugins.registry import MODELS
@@ -15,7 +16,7 @@ COLUMNS = (0, 3, 2, 1)
 
 
 @MODELS.register_module()
-class TripletAttention(nn.Module):
+class TripletAttention(Layer):
     """Triplet attention: a gate over each pair of the axes C, H and W.
 
     Equation:
@@ -50,7 +51,7 @@ class TripletAttention(nn.Module):
     }
 
     def __init__(self, in_channels: int, kernel_size: int = 7, spatial: bool = True):
-        super().__init__()
+        super().__init__(in_channels)
         self.gate_cw = SpatialGate(kernel_size)
         self.gate_ch = SpatialGate(kernel_size)
         self.gate_hw = SpatialGate(kernel_size) if spatial else None
