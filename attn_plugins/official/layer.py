@@ -1,6 +1,7 @@
 """The authors' names of one layer's tensors and ours: each layer's file carries the map, `official_names`."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -40,7 +41,8 @@ def official_constants(layer: nn.Module) -> dict[str, Tensor]:
 
 def check_constant(name: str, key: str, theirs: Tensor, ours: Tensor) -> None:
     """What the authors save but the layer computes must be the same, or the weights were trained with other options."""
-    if theirs.shape != ours.shape or not torch.allclose(theirs.to(ours), ours, rtol=1e-4, atol=1e-5):
+    same = partial(torch.allclose, rtol=1e-4, atol=1e-5) if ours.is_floating_point() else torch.equal
+    if theirs.shape != ours.shape or not same(theirs.to(ours), ours):
         raise ValueError(
             f'{key!r} is not what {name} computes from its options: build the layer with the options of the weights'
         )

@@ -258,6 +258,15 @@ class GeneralizedAttention(Layer):
             return None
         return (rows[:, None, :, None] & columns[None, :, None, :]).flatten(2, 3).flatten(0, 1)
 
+    def official_constants(self) -> dict[str, Tensor]:
+        """mmcv's window, a parameter there, which hides what is 1; it exists for 256 and 512 channels only."""
+        length = {256: 84, 512: 42}.get(self.in_channels)
+        if self.spatial_range < 0 or length is None:
+            return {}
+        key_length = (length - 1) // self.kv_stride + 1
+        seen = window(length, 1, key_length, self.kv_stride, self.spatial_range, self.gamma.device)
+        return {'local_constraint_map': (~(seen[:, None, :, None] & seen[None, :, None, :])).byte()}
+
     def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs) -> None:
         """mmcv stores the window as a parameter; here it follows from the sizes."""
         state_dict.pop(f'{prefix}local_constraint_map', None)
