@@ -1,56 +1,27 @@
 """Writes the README's tables from what they are made of; with --check it only says whether they are up to date."""
 
 import argparse
-import inspect
 import json
 import re
 import sys
 from pathlib import Path
 
 import yaml
-from mmengine.registry import MODELS as MMENGINE_MODELS
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-from attn_plugins.registry import MODELS  # noqa: E402
-
-WIDTHS = (64, 256, 512)
-REQUIRED = ('in_channels', 'num_features')
-
-
-def table(header: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table."""
-    lines = [header, ['---'] * len(header), *rows]
-    return '\n'.join(
-        '| ' + ' | '.join(str(cell).replace('|', r'\|') for cell in line) + ' |' for line in lines
-    )
+from layer_docs import measure  # noqa: E402
+from layer_docs.markdown import table  # noqa: E402
 
 
 def layers() -> str:
     """Every registered layer with its parameters, counted on the layer itself."""
-    MODELS.import_from_location()
     rows = []
-    for name, cls in sorted(MODELS.module_dict.items()):
-        if hasattr(cls, '_abbr_'):
-            source = sys.modules[cls.__module__].__doc__.splitlines()[0].rstrip('.')
-            counts = [
-                sum(p.numel() for p in MMENGINE_MODELS.build(_config(name, width)).parameters())
-                for width in WIDTHS
-            ]
-            rows.append([f'`{name}`', source, *(f'{count:,}' for count in counts)])
-    return table(['type', 'method', *(f'parameters, C = {width}' for width in WIDTHS)], rows)
-
-
-def _config(name: str, width: int) -> dict:
-    """The layer with its defaults; a convolution is 3x3 and keeps the channels."""
-    known = inspect.signature(MODELS.get(name)).parameters
-    wanted = dict(in_channels=width, num_features=width, out_channels=width, kernel_size=3, padding=1)
-    required = {
-        key: value
-        for key, value in wanted.items()
-        if key in known and ('out_channels' in known or key in REQUIRED)
-    }
-    return {'type': f'attn_plugins.{name}', **required}
+    for name, layer in measure.layers().items():
+        source = sys.modules[layer.__module__].__doc__.splitlines()[0].rstrip('.')
+        counts = [f'{measure.parameters(name, width):,}' for width in measure.SIZES]
+        rows.append([f'[{name}](docs/layers/{name}.md)', source, *counts])
+    return table(['type', 'method', *(f'parameters, C = {width}' for width in measure.SIZES)], rows)
 
 
 def models() -> str:

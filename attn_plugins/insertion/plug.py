@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from attn_plugins.insertion.errors import InsertionError
+from attn_plugins.layers.recurrent import recurrent_parts
 from attn_plugins.layers.wrapper import Wrapper
 
 
@@ -46,3 +47,29 @@ class Plug(Wrapper):
         if self.side == 'before':
             return self._modules['wrapped'](layer(x), *args, **kwargs)
         return layer(self._modules['wrapped'](x, *args, **kwargs))
+
+
+class StatefulPlug(Plug):
+    """A plug at one of several blocks that share one layer with a state (DIA).
+
+    Args:
+        first (bool): Whether the block is the first of those that share the layer, where the state starts.
+        last (bool): Whether it is the last, after which nothing is kept.
+        plug: What a `Plug` takes.
+    """
+
+    def __init__(self, *plug, first: bool, last: bool):
+        super().__init__(*plug)
+        self.first = first
+        self.last = last
+
+    def forward(self, x: Tensor, *args, **kwargs) -> Tensor:
+        """As in a plug, between the start and the end of the state."""
+        if self.first:
+            for part in recurrent_parts(self.layer):
+                part.start()
+        y = super().forward(x, *args, **kwargs)
+        if self.last:
+            for part in recurrent_parts(self.layer):
+                part.end()
+        return y

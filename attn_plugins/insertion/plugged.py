@@ -11,8 +11,10 @@ from mmengine.registry import MODELS as MMENGINE_MODELS
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from attn_plugins.insertion.convs import in_place_of, is_conv
 from attn_plugins.insertion.errors import InsertionError
-from attn_plugins.insertion.plug import Plug
+from attn_plugins.insertion.plug import Plug, StatefulPlug
+from attn_plugins.insertion.share import carry_state, check_channels, groups
 from attn_plugins.insertion.targets import Target, by_glob, by_position, norms
 from attn_plugins.insertion.tree import Node, channels, inserted_layers
 from attn_plugins.insertion.weights import watch
@@ -33,12 +35,13 @@ def Plugged(
     layer of one type at the same place), and says where:
 
     * `position='after_conv3'`: a named place in every block; `stages=(False, True, True, True)` chooses stages.
-    * `after='layer3.*.conv2'`, `before='**.conv*'`, `replace='**.se'`: a glob over module names.
+    * `after='layer3.*.conv2'`, `before='**.conv*'`, `replace='**.se'`: a glob over module names. A convolution of this
+      package replaces one of the host's and takes its sizes.
     * `norm='main'` (all batch norms but those of projection shortcuts), `'all'` or a glob: for norm layers.
 
     An entry may have `norm` beside one of the others: an attention layer goes to the place, a norm layer replaces the
     norms, so that one config serves every preset; `stages` belongs to `position`. `share='stage'` gives one layer to
-    all blocks of a stage. Entries are applied in order; several layers at one place run in the order of the entries.
+    all blocks of a stage, and its state goes from block to block if it has one (DIA). Entries are applied in order; several layers at one place run in the order of the entries.
 
     Args:
         host (str): Type of the host, with or without a scope: 'ResNet', 'mmpretrain.MobileNetV2'.
@@ -111,28 +114,22 @@ def _insert(host: nn.Module, entry: dict) -> None:
         targets = by_position(host, entry['position'], entry.get('stages'))
     else:
         targets = by_glob(host, entry[word], 'before' if word == 'before' else 'after')
-    _check_share(entry.get('share'), word)
-    shared = {}
-    for target in targets:
-        found = _channels_at(target, cfg, word == 'replace')
-        if entry.get('share') and target.stage in shared:
-            layer, expected = shared[target.stage]
-            if found != expected:
-                raise InsertionError(
-                    f"share='stage' needs equal channels in a stage, but {target.node.name} has {found} "
-                    f'and the blocks before it {expected}'
-                )
-        else:
-            layer = _build_layer(cfg, f'at {target.node.name} ({found} channels)', in_channels=found)
-            shared[target.stage] = layer, found
-        _put(target, layer, infer_abbr(type(layer)) + postfix, word == 'replace')
-
-
-def _check_share(share: str | None, word: str) -> None:
-    if share is not None and (share != 'stage' or word != 'position'):
-        raise InsertionError(
-            f"share={share!r} with {word}=: only share='stage' with position= gives blocks one layer"
-        )
+    if is_conv(cfg):
+        for target in targets:
+            options, sizes = in_place_of(target, cfg, word)
+            layer = _build_layer(options, f'at {target.node.name}', **sizes)
+            _put(target, layer, infer_abbr(type(layer)) + postfix, True)
+        return
+    for group in groups(targets, entry.get('share'), word):
+        found = [_channels_at(target, cfg, word == 'replace') for target in group]
+        check_channels(group, found)
+        place = group[0].node.name
+        layer = _build_layer(cfg, f'at {place} ({found[0]} channels)', in_channels=found[0])
+        name = infer_abbr(type(layer)) + postfix
+        stateful = carry_state(host, layer, entry.get('share'), place)
+        for target in group:
+            ends = dict(first=target is group[0], last=target is group[-1]) if stateful else None
+            _put(target, layer, name, word == 'replace', ends)
 
 
 def _is_norm(cfg: dict) -> bool:
@@ -157,12 +154,17 @@ def _build_layer(cfg: dict, where: str, **given) -> nn.Module:
         raise InsertionError(f'{where}: {error}') from error
 
 
-def _put(target: Target, layer: nn.Module, name: str, replace: bool) -> None:
-    """Puts a plug where the module stood: outside the plugs that are there, or inside if it comes before."""
+def _put(
+    target: Target, layer: nn.Module, name: str, replace: bool, ends: dict[str, bool] | None = None
+) -> None:
+    """Puts a plug where the module stood: outside the plugs that are there, or inside if it comes before.
+
+    `ends` says whether a layer with a state starts or ends it here.
+    """
     parent, key = target.node.inner if replace or target.side == 'before' else target.node.outer
-    module = nn.Identity() if replace else parent._modules[key]
+    parts = nn.Identity() if replace else parent._modules[key], layer, name, target.side
     try:
-        parent._modules[key] = Plug(module, layer, name, target.side)
+        parent._modules[key] = Plug(*parts) if ends is None else StatefulPlug(*parts, **ends)
     except InsertionError as error:
         raise InsertionError(f'at {target.node.name}: {error}') from error
 

@@ -1,6 +1,6 @@
 """Layers: modules that map (N, C, H, W) to the same shape. One file per published method."""
 
-from attn_plugins.layers.channel import ECA, FCA, GC, GCT, SE, SEM, SRM, ChannelAttention
+from attn_plugins.layers.channel import DIA, ECA, FCA, GC, GCT, SE, SEM, SRM, ChannelAttention
 from attn_plugins.layers.conv import AAConv, DynamicConv, SKConv
 from attn_plugins.layers.norm import IEBN, NoisyBN
 from attn_plugins.layers.pairwise import CAM, PAM, CrissCross, DoubleAttention, GeneralizedAttention, NonLocal
@@ -14,6 +14,7 @@ __all__ = [
     'ChannelAttention',
     'CoordAttention',
     'CrissCross',
+    'DIA',
     'DoubleAttention',
     'DynamicConv',
     'ECA',

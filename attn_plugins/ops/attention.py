@@ -1,8 +1,12 @@
 """Attention among the places or the channels of a map; the places of a map are read row by row."""
 
+from contextlib import nullcontext
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from attn_plugins.ops.pool import widen
 
 
 def split_heads(x: Tensor, heads: int = 1) -> Tensor:
@@ -35,8 +39,12 @@ def attend(
         Tensor: (N, heads, L, e).
     """
     width = value.shape[-1]
-    if not (query.is_cuda or torch.jit.is_tracing()):
+    if query.is_cpu and not torch.jit.is_tracing():
         query, key, value = _of_one_width(query, key, value)
+    # torch 2.1 neither casts this operator under autocast on a CPU nor exports it with a scale.
+    query, key = query.to(value.dtype), key.to(value.dtype)
+    if torch.onnx.is_in_onnx_export():
+        query, scale = query * (scale * query.shape[-1] ** 0.5), None
     rows = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
     return rows if rows.shape[-1] == width else rows[..., :width]
 
@@ -72,8 +80,9 @@ def attend_channels(x: Tensor, sign: float) -> Tensor:
     The products are sums over all places, too large for half precision: they are taken in float32 at least.
     """
     rows = x.flatten(2)
-    with torch.autocast(x.device.type, enabled=False):
-        exact = rows.to(torch.promote_types(x.dtype, torch.float32))
+    # The meta device, on which costs are counted, knows no autocast.
+    with nullcontext() if x.is_meta else torch.autocast(x.device.type, enabled=False):
+        exact = widen(rows)
         weights = torch.softmax(sign * (exact @ exact.transpose(1, 2)), 2)
         return (weights @ exact).unflatten(2, x.shape[2:]).to(x.dtype)
 

@@ -66,6 +66,12 @@ def column_mean(x: Tensor) -> Tensor:
     return x.mean(2, keepdim=True)
 
 
+def strip_mean(x: Tensor) -> Tensor:
+    """A descriptor per row and per column, rows first: (N, C, H, W) -> (N (H + W), C)."""
+    strips = torch.cat([row_mean(x)[..., 0], column_mean(x)[:, :, 0]], 2)
+    return strips.transpose(1, 2).flatten(0, 1)
+
+
 def channel_max_mean(x: Tensor) -> Tensor:
     """Maximum and mean over the channels, in this order: (N, C, H, W) -> (N, 2, H, W)."""
     return torch.cat([x.amax(1, keepdim=True), x.mean(1, keepdim=True)], 1)

@@ -32,6 +32,16 @@ def product(gates: Tensor) -> Tensor:
     return functools.reduce(torch.mul, gates.unbind(2))
 
 
+def strip_gates(gates: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+    """The gates of `strip_mean`'s descriptors as a gate per row and one per column.
+
+    (N (H + W), C) -> (N, C, H, 1) and (N, C, 1, W) for a map (N, C, H, W).
+    """
+    height, width = x.shape[2:]
+    rows, columns = gates.view(x.shape[0], height + width, -1).transpose(1, 2).split([height, width], 2)
+    return rows[..., None], columns[:, :, None]
+
+
 def spread(gate: Tensor, x: Tensor) -> Tensor:
     """Spreads a coarse gate over the map by nearest neighbour: (N, C, h, w) -> (N, C, H, W) of `x`."""
     return F.interpolate(gate, size=x.shape[2:], mode='nearest')

@@ -37,6 +37,18 @@ def test_attention_products_count():
     assert count_madds(Attend(), torch.randn(1, 16, 4, 4))[''] == 2 * 16 * 16 * 16
 
 
+@pytest.mark.parametrize('device', ['cpu', 'meta'])
+def test_attention_products_of_a_fused_kernel_count(device):
+    """With a head axis torch takes its fused kernel for the CPU, which holds no map to be seen."""
+
+    class Heads(nn.Module):
+        def forward(self, x):
+            q = x.flatten(2).transpose(1, 2)[:, None].contiguous()
+            return nn.functional.scaled_dot_product_attention(q, q, q)
+
+    assert count_madds(Heads(), torch.zeros(1, 16, 4, 4, device=device))[''] == 2 * 16 * 16 * 16
+
+
 def test_element_wise_work_does_not_count():
     assert count_madds(nn.Sequential(nn.Sigmoid(), nn.AvgPool2d(2)), torch.zeros(1, 3, 8, 8)) == {'': 0}
 

@@ -5,6 +5,7 @@ from mmdet.registry import MODELS as MMDET  # noqa: F401  the scopes must be kno
 from mmengine.registry import MODELS
 from mmpretrain.registry import MODELS as MMPRETRAIN  # noqa: F401
 from mmseg.registry import MODELS as MMSEG  # noqa: F401
+from torch.nn.modules.batchnorm import _BatchNorm
 
 CA = dict(type='attn_plugins.CoordAttention')
 SE = dict(type='attn_plugins.SE', reduction=4)
@@ -46,10 +47,12 @@ def plain(name: str, **options) -> torch.nn.Module:
     return MODELS.build(dict(type=host, **{**defaults, **options}))
 
 
-def plugged(name: str, cfg: dict = CA, position: str | None = None, **options) -> torch.nn.Module:
+def plugged(
+    name: str, cfg: dict = CA, position: str | None = None, share: str | None = None, **options
+) -> torch.nn.Module:
     """The host with a layer at its position, or with every norm of the main path replaced."""
     host, defaults, usual, _ = HOSTS[name]
-    entry = dict(cfg=cfg, position=position or usual, norm='main')
+    entry = dict(cfg=cfg, position=position or usual, norm='main', share=share)
     return MODELS.build(
         dict(type='attn_plugins.Plugged', host=host, plugins=[entry], **{**defaults, **options})
     )
@@ -67,3 +70,18 @@ def forward(
         ]
         return model([x.to(dtype) for x in maps])[-1]
     return model(torch.randn(2, 3, 64, 64, generator=generator).to(dtype))[-1]
+
+
+def settle(name: str, model: torch.nn.Module) -> None:
+    """Gives every batch norm the statistics of its own input.
+
+    A deep network with random statistics grows by orders of magnitude and turns rounding into differences.
+    """
+    model.eval()
+    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+    for norm in norms:
+        norm.train()
+        norm.reset_running_stats()
+        norm.momentum = None
+    forward(name, model)
+    model.eval()

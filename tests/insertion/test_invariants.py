@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from attn_plugins import inserted_layers
 from attn_plugins.layers.wrapper import Wrapper
-from tests.insertion.hosts import CA, HOSTS, IEBN, SE, forward, plain, plugged
+from tests.insertion.hosts import CA, HOSTS, IEBN, SE, forward, plain, plugged, settle
 from tests.layers.check import scramble
 
 CASES = [(name, cfg) for name in HOSTS for cfg in (CA, IEBN) if not ('FPN' in name and cfg is IEBN)]
@@ -144,7 +144,9 @@ def test_sync_bn_there_and_back_changes_nothing(name, cfg):
 def test_compilers_and_fusion_compute_the_same(name, cfg):
     model = plugged(name, cfg)
     scramble(model)
-    model.double().eval()  # in float64 a difference is a wrong network and not the rounding of a deep random one
+    settle(
+        name, model.double()
+    )  # in float64 a difference is a wrong network and not the rounding of a deep one
     y = forward(name, model)
     tolerance = 1e-9 * y.abs().max()
     assert torch.isfinite(y).all() and y.std() > 0

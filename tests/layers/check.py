@@ -1,17 +1,22 @@
-"""The layer contract as one generic check that every layer passes."""
+"""The layer contract: one function per point, and one that runs them all; `.dev_scripts/check_layers.py` tabulates them."""
 
 import copy
 import inspect
-import io
 import pickle
+import re
 import warnings
+from collections.abc import Iterator
 
 import numpy as np
-import onnxruntime
+import pytest
 import torch
 from mmengine.registry import MODELS
 
+from attn_plugins.layers.conv.base import ConvLike
+from tests.stack import AUTOCAST, onnx_session
+
 SHAPES = [(2, 5, 7), (1, 4, 9), (2, 1, 1), (3, 8, 3)]
+TOLERANCES = {torch.float16: 1e-2, torch.bfloat16: 8e-2}
 
 
 def build(cfg: dict, channels: int) -> torch.nn.Module:
@@ -34,22 +39,46 @@ def scramble(layer: torch.nn.Module) -> None:
             value.data = torch.rand_like(value) + 0.5 if 'var' in name else torch.randn_like(value) * 0.5
 
 
+def plain(cfg: dict, channels: int) -> torch.nn.Module:
+    """What the layer stands in for, whose shapes and dtypes it has: the identity, or a plain convolution."""
+    if not issubclass(MODELS.get(cfg['type']), ConvLike):
+        return torch.nn.Identity()
+    sizes = {key: cfg[key] for key in inspect.signature(ConvLike).parameters if key in cfg}
+    return torch.nn.Conv2d(**{**sizes, 'in_channels': channels})
+
+
+def inputs(
+    layer: torch.nn.Module, channels: int, memory_format: torch.memory_format
+) -> Iterator[torch.Tensor]:
+    """Maps of all kinds of sizes."""
+    for batch, height, width in SHAPES:
+        if layer.training and any(isinstance(module, torch.nn.BatchNorm1d) for module in layer.modules()):
+            batch = max(batch, 2)  # a batch norm of the descriptor has one value per sample and channel
+        yield torch.randn(batch, channels, height, width).contiguous(memory_format=memory_format)
+
+
 def check_shapes(cfg: dict, channels: int) -> None:
-    """Any H and W from 1x1 up, batch 1, the input is not modified, the memory format is kept."""
+    """Any H and W from 1x1 up and batch 1, in both modes; the input is not modified."""
+    layer, host = build(cfg, channels), plain(cfg, channels)
+    for training in (False, True):
+        layer.train(training)
+        for x in inputs(layer, channels, torch.contiguous_format):
+            before = x.clone()
+            y = layer(x)
+            assert y.shape == host(x).shape and y.dtype == x.dtype
+            assert y.is_contiguous() and torch.isfinite(y).all()
+            assert torch.equal(x, before), 'the layer modified its input'
+
+
+def check_channels_last(cfg: dict, channels: int) -> None:
+    """A map in channels_last stays in channels_last, with the same values."""
     layer = build(cfg, channels)
     for training in (False, True):
         layer.train(training)
-        for batch, height, width in SHAPES:
-            if training and any(isinstance(module, torch.nn.BatchNorm1d) for module in layer.modules()):
-                batch = max(batch, 2)  # a batch norm of the descriptor has one value per sample and channel
-            for memory_format in (torch.contiguous_format, torch.channels_last):
-                x = torch.randn(batch, channels, height, width).contiguous(memory_format=memory_format)
-                before = x.clone()
-                y = layer(x)
-                assert y.shape == x.shape and y.dtype == x.dtype
-                assert y.is_contiguous(memory_format=memory_format)
-                assert torch.isfinite(y).all()
-                assert torch.equal(x, before), 'the layer modified its input'
+        for x in inputs(layer, channels, torch.channels_last):
+            y = copy.deepcopy(layer)(x)
+            assert y.is_contiguous(memory_format=torch.channels_last)
+            torch.testing.assert_close(y, copy.deepcopy(layer)(x.contiguous()))
 
 
 def check_gradients(cfg: dict, channels: int) -> None:
@@ -71,21 +100,20 @@ def check_gradients(cfg: dict, channels: int) -> None:
         assert torch.autograd.gradcheck(call, (x, *parameters))
 
 
-def check_autocast(cfg: dict, channels: int) -> None:
-    """Half precision in, half precision out, near the float32 result; under autocast float32 stays float32."""
-    layer = build(cfg, channels).eval()
+def check_autocast(cfg: dict, channels: int, dtype: torch.dtype) -> None:
+    """Under autocast half precision stays half precision, near the float32 result; float32 becomes what the host makes it."""
+    layer, host = build(cfg, channels).eval(), plain(cfg, channels)
     x = torch.randn(2, channels, 5, 7)
     exact = layer(x)
-    for dtype, tolerance in ((torch.float16, 1e-2), (torch.bfloat16, 8e-2)):
-        with torch.autocast('cpu', dtype):
-            y = layer(x.to(dtype))
-            assert y.dtype == dtype
-            assert layer(x).dtype == torch.float32
-        assert (y.float() - exact).abs().max() <= tolerance * exact.abs().max()
+    with torch.autocast('cpu', dtype):
+        for given in (x, x.to(dtype)):
+            y = layer(given)
+            assert y.dtype == host(given).dtype
+            assert (y.float() - exact).abs().max() <= TOLERANCES[dtype] * exact.abs().max()
 
 
 def check_copies(cfg: dict, channels: int) -> None:
-    """Deep copies and pickles compute the same and share nothing; traces, graphs and ONNX files compute the same."""
+    """Deep copies and pickles compute the same and share nothing."""
     layer = build(cfg, channels).eval()
     x = torch.randn(2, channels, 5, 7)
     y = layer(x)
@@ -94,17 +122,31 @@ def check_copies(cfg: dict, channels: int) -> None:
         scramble(layer)
         torch.testing.assert_close(twin(x), y)
         layer.load_state_dict(twin.state_dict())
+
+
+def check_trace(cfg: dict, channels: int) -> None:
+    """A trace computes the same, also on a map of another size."""
+    layer = build(cfg, channels).eval()
+    other = torch.randn(1, channels, 8, 4)
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
-        other = torch.randn(1, channels, 8, 4)
-        traced = torch.jit.trace(layer, x)
-        torch.testing.assert_close(traced(other), layer(other))
-        torch._dynamo.reset()
-        compiled = torch.compile(copy.deepcopy(layer).train(), fullgraph=True, backend='aot_eager')
-        torch.testing.assert_close(compiled(x), copy.deepcopy(layer).train()(x))
-        file = io.BytesIO()
-        torch.onnx.export(layer, (x,), file, dynamo=False, input_names=['x'], dynamic_axes={'x': [0]})
-    session = onnxruntime.InferenceSession(file.getvalue(), providers=['CPUExecutionProvider'])
+        traced = torch.jit.trace(layer, torch.randn(2, channels, 5, 7))
+    torch.testing.assert_close(traced(other), layer(other))
+
+
+def check_compile(cfg: dict, channels: int) -> None:
+    """`torch.compile` takes the layer as one graph, in training, and it computes the same."""
+    layer = build(cfg, channels).train()
+    x = torch.randn(2, channels, 5, 7)
+    torch._dynamo.reset()
+    compiled = torch.compile(copy.deepcopy(layer), fullgraph=True, backend='aot_eager')
+    torch.testing.assert_close(compiled(x), layer(x))
+
+
+def check_onnx(cfg: dict, channels: int) -> None:
+    """The exported file computes the same in onnxruntime, also for another batch size."""
+    layer = build(cfg, channels).eval()
+    session = onnx_session(layer, torch.randn(2, channels, 5, 7))
     three = torch.randn(3, channels, 5, 7)
     np.testing.assert_allclose(
         session.run(None, {'x': three.numpy()})[0], layer(three).detach().numpy(), rtol=1e-4, atol=1e-5
@@ -137,6 +179,28 @@ def check_initialisation(cfg: dict, channels: int) -> None:
                 assert first.abs().max() < 5 * start.abs().max(), name
 
 
+def check_bad_maps(cfg: dict, channels: int) -> None:
+    """A map of another rank or of other channels is refused in one sentence that quotes it and says what would work."""
+    layer, name = build(cfg, channels), cfg['type'].split('.')[1]
+    other = channels + 4
+    for shape, message in (
+        (
+            (2, channels),
+            f'{name} needs a map (N, C, H, W) with C = {channels}, but is given the shape (2, {channels})',
+        ),
+        (
+            (channels, 5, 7),
+            f'{name} needs a map (N, C, H, W) with C = {channels}, but is given the shape {(channels, 5, 7)}',
+        ),
+        (
+            (2, other, 5, 7),
+            f'{name} was built for {channels} channels, but the map {(2, other, 5, 7)} has {other}: build it with',
+        ),
+    ):
+        with pytest.raises(ValueError, match='^' + re.escape(message)):
+            layer(torch.zeros(shape))
+
+
 def check_layer(cfg: dict, channels: int = 16) -> None:
     """Everything that the contract asks of a layer.
 
@@ -146,9 +210,14 @@ def check_layer(cfg: dict, channels: int = 16) -> None:
     """
     abbr = MODELS.get(cfg['type'])._abbr_
     assert abbr.startswith('attn_') or _channels_name(cfg) == 'num_features' and abbr == 'bn'
-    assert 'Parameters:' in MODELS.get(cfg['type']).__doc__
     check_shapes(cfg, channels)
+    check_bad_maps(cfg, channels)
+    check_channels_last(cfg, channels)
     check_gradients(cfg, min(channels, 8))
-    check_autocast(cfg, channels)
+    for dtype in AUTOCAST:
+        check_autocast(cfg, channels, dtype)
     check_copies(cfg, channels)
+    check_trace(cfg, channels)
+    check_compile(cfg, channels)
+    check_onnx(cfg, channels)
     check_initialisation(cfg, 4 * channels)

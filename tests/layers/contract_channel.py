@@ -9,6 +9,7 @@ LAYERS = {
     'FCA, another size': dict(type='attn_plugins.FCA', reduction=4, frequencies='low4', dct_size=(14, 8)),
     'SEM': dict(type='attn_plugins.SEM', reduction=4),
     'SEM, another list': dict(type='attn_plugins.SEM', excitations=['normalized_scale', 'conv1d']),
+    'DIA': dict(type='attn_plugins.DIA', reduction=4),
     'SGE': dict(type='attn_plugins.SGE', groups=4),
     'SGE, paper': dict(type='attn_plugins.SGE', groups=4, variant='paper'),
     'GE': dict(type='attn_plugins.GE'),
@@ -21,6 +22,17 @@ LAYERS = {
         squeeze=dict(type='stack', squeezes=['max', 'mean_std', 'l2', dict(type='dct', frequencies='low2')]),
         excitation=dict(type='switch', excitations=[dict(type='fc', reduction=4), 'conv1d']),
         gate='one_plus_tanh',
+    ),
+    'a gate per row and column': dict(
+        type='attn_plugins.ChannelAttention',
+        squeeze='strips',
+        excitation=dict(type='switch', excitations=['style', 'conv1d']),
+    ),
+    'a recurrent excitation of a stack': dict(
+        type='attn_plugins.ChannelAttention',
+        squeeze='mean_std',
+        excitation=dict(type='lstm', reduction=4),
+        gate='identity',
     ),
     'two squeezes added, softmax': dict(
         type='attn_plugins.ChannelAttention',

@@ -37,6 +37,26 @@ def test_squeezes_are_their_formulas(height, width):
     torch.testing.assert_close(stack(x), expected)
 
 
+@pytest.mark.parametrize('height, width', MAPS)
+def test_strips_gate_rows_and_columns(height, width):
+    """Row h of channel c is multiplied by the gate of its own mean, and so is column w."""
+    layer = build(type='ChannelAttention', in_channels=6, squeeze='strips', excitation='instance_enhance')
+    excitation = layer.excitation
+    x = random_map(2, 6, height, width)
+    rows, columns = x.sum(3) / width, x.sum(2) / height
+    gates = [
+        1 / (1 + torch.exp(-(excitation.weight[:, None] * strip + excitation.bias[:, None])))
+        for strip in (rows, columns)
+    ]
+    torch.testing.assert_close(layer(x), x * gates[0][..., None] * gates[1][:, :, None])
+
+
+@pytest.mark.parametrize('squeeze', [['strips', 'mean'], dict(type='stack', squeezes=['max', 'strips'])])
+def test_strips_stand_alone(squeeze):
+    with pytest.raises(ValueError, match="'strips' gives a descriptor per row and column and stands alone"):
+        MODELS.build(dict(type='attn_plugins.ChannelAttention', in_channels=32, squeeze=squeeze))
+
+
 def test_norms_of_half_precision_do_not_overflow():
     x = torch.full((1, 2, 64, 64), 300.0, dtype=torch.float16)
     for name, expected in (('l1', 300.0 * 4096), ('l2', 300.0 * 64)):
@@ -155,9 +175,9 @@ def test_gates_are_their_formulas():
 
 PARTS = list(
     itertools.product(
-        ['mean', 'max', 'std', 'mean_std', 'l1', 'l2', 'dct', 'stack'],
-        ['fc', 'conv1d', 'style', 'instance_enhance', 'normalized_scale', 'identity', 'switch'],
-        ['sigmoid', 'hard_sigmoid', 'one_plus_tanh', 'softmax'],
+        ['mean', 'max', 'std', 'mean_std', 'l1', 'l2', 'dct', 'stack', 'strips'],
+        ['fc', 'conv1d', 'style', 'instance_enhance', 'normalized_scale', 'identity', 'lstm', 'switch'],
+        ['sigmoid', 'hard_sigmoid', 'one_plus_tanh', 'softmax', 'identity'],
     )
 )
 ONE_VALUE = {'instance_enhance', 'normalized_scale', 'identity'}

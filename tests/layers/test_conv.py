@@ -45,42 +45,14 @@ def make(name: str, channels: int = 8, **sizes) -> nn.Module:
 @pytest.mark.parametrize('name', CONVS)
 @pytest.mark.parametrize('geometry', GEOMETRIES, ids=str)
 def test_shapes_are_those_of_the_convolution_it_replaces(name, geometry):
-    layer, plain = make(name, **geometry), nn.Conv2d(8, 12, **geometry)
-    for training in (False, True):
-        layer.train(training)
-        for shape in check.SHAPES:
-            if training and shape[0] == 1 and 'SKConv' in name:
-                continue  # its docstring says that it needs more than one sample in training
-            for memory_format in (torch.contiguous_format, torch.channels_last):
-                x = torch.randn(shape[0], 8, *shape[1:]).contiguous(memory_format=memory_format)
-                before = x.clone()
-                y = layer(x)
-                assert y.shape == plain(x).shape and y.dtype == x.dtype
-                assert y.is_contiguous(memory_format=memory_format)
-                assert torch.isfinite(y).all() and torch.equal(x, before)
+    cfg = {**SIZES, **CONVS[name], **geometry}
+    check.check_shapes(cfg, 8)
+    check.check_channels_last(cfg, 8)
 
 
 @pytest.mark.parametrize('name', CONVS)
 def test_contract(name):
-    cfg = dict(CONVS[name], **SIZES)
-    cls = MODELS.get(cfg['type'])
-    assert cls._abbr_.startswith('attn_') and 'Parameters:' in cls.__doc__
-    check.check_gradients(cfg, 4)
-    check.check_copies(cfg, 8)
-    check.check_initialisation(cfg, 8)
-
-
-@pytest.mark.parametrize('name', CONVS)
-def test_under_autocast_it_gives_what_a_convolution_gives(name):
-    layer, plain = make(name).eval(), nn.Conv2d(8, 12, 3, padding=1)
-    x = torch.randn(2, 8, 5, 7)
-    exact = layer(x)
-    for dtype, tolerance in ((torch.float16, 1e-2), (torch.bfloat16, 8e-2)):
-        with torch.autocast('cpu', dtype):
-            for given in (x, x.to(dtype)):
-                y = layer(given)
-                assert y.dtype == plain(given).dtype
-                assert (y.float() - exact).abs().max() <= tolerance * exact.abs().max()
+    check.check_layer({**SIZES, **CONVS[name]}, 8)
 
 
 @pytest.mark.parametrize('name', CONVS)

@@ -5,27 +5,39 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from attn_plugins.layers.channel.features import build_excitation
-from attn_plugins.ops.recalibrate import product, recalibrate
+from attn_plugins.layers.channel.squeeze import check_strips
+from attn_plugins.layers.layer import Layer
+from attn_plugins.ops.recalibrate import product, recalibrate, strip_gates
 from attn_plugins.registry import GATES, MODELS, SQUEEZES, build_part
 
 
 @MODELS.register_module()
-class ChannelAttention(nn.Module):
-    """y = x * gate(excitation(squeeze(x))), one gate per sample and channel.
+class ChannelAttention(Layer):
+    """Any squeeze, any excitation and any gate: one gate per sample and channel.
 
-    With several squeezes the one excitation reads each of them and the logits are added (CBAM's channel gate):
-    y = x * gate(sum_i excitation(squeeze_i(x))). A squeeze may give several values per channel ('mean_std', 'stack').
-    With several logits per channel ('switch') each has its gate and the gates multiply: y = x * prod_m gate(e_m).
+    Equation:
+        y = x * gate(excitation(squeeze(x)))
+        y = x * gate(sum_i excitation(squeeze_i(x)))    with several squeezes
+        y = x * prod_m gate(e_m)                        with several logits e_m per channel
+
+    With several squeezes the one excitation reads each of them and the logits are added (CBAM's channel gate). A squeeze
+    may give several values per channel ('mean_std', 'stack'). With several logits per channel ('switch') each has its gate
+    and the gates multiply.
+
+    The squeeze 'strips' gives a descriptor per row and per column; the excitation reads each and
+    y_chw = x_chw * g_ch * g'_cw with the gates of row h and of column w.
 
     Parameters: those of the excitation.
 
+    Deviations: None known. The layer itself is no published method; those made of it state theirs.
+
     Args:
         in_channels (int): C.
-        squeeze (str, dict or list): 'mean', 'max', 'std', 'mean_std', 'l1', 'l2', 'dct', 'stack', a config of one with
-            options, or a list of them.
-        excitation (str or dict): 'fc', 'conv1d', 'instance_enhance', 'style', 'normalized_scale', 'switch', 'identity',
-            or a config of one with options.
-        gate (str or dict): 'sigmoid', 'hard_sigmoid', 'one_plus_tanh' or 'softmax'.
+        squeeze (str, dict or list): 'mean', 'max', 'std', 'mean_std', 'l1', 'l2', 'dct', 'stack', 'strips', a config of
+            one with options, or a list of them.
+        excitation (str or dict): 'fc', 'conv1d', 'instance_enhance', 'style', 'normalized_scale', 'lstm', 'switch',
+            'identity', or a config of one with options.
+        gate (str or dict): 'sigmoid', 'hard_sigmoid', 'one_plus_tanh', 'softmax' or 'identity'.
 
     Raises:
         ValueError: A part or an option does not exist, or leaves no channel.
@@ -40,9 +52,10 @@ class ChannelAttention(nn.Module):
         excitation: str | dict = 'fc',
         gate: str | dict = 'sigmoid',
     ):
-        super().__init__()
+        super().__init__(in_channels)
         squeezes = [squeeze] if isinstance(squeeze, (str, dict)) else squeeze
         self.squeezes = nn.ModuleList(build_part(cfg, SQUEEZES, in_channels=in_channels) for cfg in squeezes)
+        check_strips(self.squeezes)
         features = {squeeze.features for squeeze in self.squeezes}
         if len(features) != 1:
             raise ValueError(
@@ -61,4 +74,6 @@ class ChannelAttention(nn.Module):
         """(N, C, H, W) -> (N, C, H, W)."""
         logits = sum(self.excitation(squeeze(x)) for squeeze in self.squeezes)
         gates = self.gate(logits)
-        return recalibrate(x, gates if gates.dim() == 2 else product(gates))
+        if gates.dim() == 3:
+            gates = product(gates)
+        return recalibrate(x, *(strip_gates(gates, x) if self.squeezes[0].strips else (gates,)))

@@ -6,8 +6,9 @@ Checked against cfzd/FcaNet aa5fb63.
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from attn_plugins.layers.channel.squeeze import Squeeze
 from attn_plugins.ops.dct import dct_factors, grouped_dct
 from attn_plugins.registry import SQUEEZES, nearest
 
@@ -49,7 +50,7 @@ def frequency_pairs(frequencies: str | Sequence[Sequence[int]], in_channels: int
 
 
 @SQUEEZES.register_module('dct')
-class DctSqueeze(nn.Module):
+class DctSqueeze(Squeeze):
     """z_nc = sum_hw x_nchw f_u(h) f_v(w), each group of consecutive channels with its own frequency (u, v).
 
     f_u(p) = cos(pi u (p + 1/2) / L) / sqrt(L), times sqrt(2) for u > 0. It is a sum, so (0, 0) is sqrt(H W) times the mean.
@@ -62,15 +63,13 @@ class DctSqueeze(nn.Module):
             7 x 7 grid.
     """
 
-    features = 1
-
     def __init__(
         self,
         in_channels: int,
         dct_size: Sequence[int] | int = (7, 7),
         frequencies: str | Sequence[Sequence[int]] = 'top16',
     ):
-        super().__init__()
+        super().__init__(in_channels)
         size = (dct_size, dct_size) if isinstance(dct_size, int) else tuple(dct_size)
         if len(size) != 2 or min(size) < GRID:
             raise ValueError(
@@ -83,7 +82,7 @@ class DctSqueeze(nn.Module):
             factors = dct_factors([pair[axis] * (size[axis] // GRID) for pair in pairs], size[axis])
             self.register_buffer(name, factors.to(torch.get_default_dtype()), persistent=False)
 
-    def weight(self) -> Tensor:
+    def bases(self) -> Tensor:
         """The bases as the authors' code saves them, one per channel: (C, L_h, L_w)."""
         basis = self.rows[:, :, None] * self.columns[:, None, :]
         return basis.repeat_interleave(self.in_channels // len(basis), 0)

@@ -6,14 +6,22 @@ from attn_plugins.registry import MODELS
 
 @MODELS.register_module()
 class ECA(ChannelAttention):
-    """Efficient Channel Attention: y = x * sigmoid(conv1d_k(mean_hw(x))), the convolution runs along the channels.
+    """Efficient channel attention: a gate per channel from the means of its neighbours.
 
-    Parameters: k. By default k follows the paper's rule for C (`Conv1dExcitation`); the authors' code takes k per
-    stage from a list instead (ResNet-50: 3, 5, 5, 7), which is `kernel_size=` here.
+    Equation:
+        y = x * sigmoid(conv1d_k(z))
+        z = mean_hw(x)
+
+    The convolution runs along the channels and has no bias.
+
+    Parameters: k.
+
+    Deviations: by default k follows the paper's rule for C (`Conv1dExcitation`); the authors' code takes k per stage from
+    a list instead (ResNet-50: 3, 5, 5, 7), which is `kernel_size=` here. The paper's text was not at hand; its form is remembered.
 
     Args:
         in_channels (int): C.
-        kernel_size (int, optional): k, odd.
+        kernel_size (int, optional): k, odd; None computes it from C.
     """
 
     _abbr_ = 'attn_eca'

@@ -13,15 +13,23 @@ from attn_plugins.registry import MODELS
 
 @MODELS.register_module()
 class FCA(ChannelAttention):
-    """Frequency channel attention: y = x * sigmoid(W2 relu(W1 z)), z_c = sum_hw x_c f_u(h) f_v(w), without biases.
+    """Frequency channel attention: SE with a DCT coefficient of the map in place of its mean.
+
+    Equation:
+        y = x * sigmoid(W2 relu(W1 z))
+        z_c = sum_hw x_c(h, w) f_u(h) f_v(w)
+        f_u(p) = cos(pi u (p + 1/2) / L) / sqrt(L), times sqrt(2) for u > 0
 
     Each group of C / F consecutive channels is squeezed to its own frequency (u, v) of the two-dimensional DCT
-    (`DctSqueeze`), so F divides C. Parameters: 2 C m with m = C // reduction; the bases are fixed.
+    (`DctSqueeze`), so F divides C. L is `dct_size`.
+
+    Parameters: 2 C m with m = C // reduction; the bases are fixed.
+
+    Deviations: the bases are pulled back to the map instead of pooling the map, the same numbers with a deterministic
+    backward; and they are computed, not saved: `load_official` compares the saved ones and refuses others.
 
     The authors' ResNet has `dct_size` 56, 28, 14, 7 in its four stages, the map's size at 224 x 224. A map of any other
-    size counts as adaptively average-pooled to `dct_size`, as in their detectors. Deviation: the bases are pulled
-    back to the map instead of pooling the map, the same numbers with a deterministic backward; and they are
-    computed, not saved: `load_official` compares the saved ones and refuses others.
+    size counts as adaptively average-pooled to `dct_size`, as in their layer.
 
     Args:
         in_channels (int): C.
@@ -45,4 +53,4 @@ class FCA(ChannelAttention):
 
     def official_constants(self) -> dict[str, Tensor]:
         """What the authors' state dict holds but is computed here, under their name."""
-        return {'dct_layer.weight': self.squeezes[0].weight()}
+        return {'dct_layer.weight': self.squeezes[0].bases()}

@@ -5,6 +5,9 @@ from torch import Tensor, nn
 
 from attn_plugins.registry import GATES
 
+IdentityGate = GATES.register_module(
+    'identity', module=nn.Identity
+)  # e, where the excitation's output is the factor
 SigmoidGate = GATES.register_module('sigmoid', module=nn.Sigmoid)  # 1 / (1 + exp(-e))
 HardSigmoidGate = GATES.register_module('hard_sigmoid', module=nn.Hardsigmoid)  # min(max(e + 3, 0), 6) / 6
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from attn_plugins.layers.layer import Layer
 from attn_plugins.ops.context import attention_pool
 from attn_plugins.ops.pool import global_mean
 from attn_plugins.ops.recalibrate import recalibrate
@@ -46,17 +47,22 @@ class Transform(nn.Module):
 
 
 @MODELS.register_module()
-class GC(nn.Module):
-    """Global context: y = x + T(z) with z = sum_hw softmax_hw(w x + b) x and T(z) = W2 relu(LN(W1 z + b1)) + b2.
+class GC(Layer):
+    """Global context: one descriptor of the whole map, pooled with attention, added to every place.
+
+    Equation:
+        y = x + T(z)
+        z = sum_hw softmax_hw(w x + b) x
+        T(z) = W2 relu(LN(W1 z + b1)) + b2
 
     With `fusion_types=['channel_mul']` y = x * sigmoid(T(z)), with both y = x * sigmoid(T_mul(z)) + T_add(z). With
-    `pooling_type='avg'` z is the mean over space.
+    `pooling_type='avg'` z is the mean over space. It starts as the identity with 'channel_add' alone, with 'channel_mul'
+    at a gate of 1/2.
 
     Parameters: 2 C p + 3 p + 2 C + 1 with p = int(C * ratio) for 'att' and one fusion; 2 C p + 3 p + C per further
-    fusion, C + 1 less for 'avg'. It starts as the identity with 'channel_add' alone, with 'channel_mul' at a gate of
-    1/2.
+    fusion, C + 1 less for 'avg'.
 
-    Deviation: fewer than two hidden channels are refused, mmcv's block crashes at none, and the layer norm of a single
+    Deviations: fewer than two hidden channels are refused: mmcv's block crashes at none, and the layer norm of a single
     value is a constant.
 
     Args:
@@ -87,7 +93,7 @@ class GC(nn.Module):
         pooling_type: str = 'att',
         fusion_types: Sequence[str] | str = ('channel_add',),
     ):
-        super().__init__()
+        super().__init__(in_channels)
         fusions = [fusion_types] if isinstance(fusion_types, str) else list(fusion_types)
         if pooling_type not in POOLINGS:
             raise ValueError(f'there is no pooling_type={pooling_type!r}: {nearest(pooling_type, POOLINGS)}')

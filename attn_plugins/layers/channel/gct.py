@@ -6,13 +6,21 @@ from attn_plugins.registry import MODELS
 
 @MODELS.register_module()
 class GCT(ChannelAttention):
-    """Gated channel transformation: y = x * (1 + tanh(gamma_c s_c / sqrt(mean_c s_c^2 + eps) + beta_c)).
+    """Gated channel transformation: channels compete or support each other through one norm over all of them.
 
-    s_c = alpha_c sqrt(sum_hw x^2 + eps). With mode='l1' s_c = alpha_c sum_hw |x|, divided by mean_c |s_c| + eps.
-    Parameters: 3 C. It starts as the identity: alpha = 1, gamma = beta = 0.
+    Equation:
+        y = x * (1 + tanh(gamma_c s_c / sqrt(mean_c s_c^2 + eps) + beta_c))
+        s_c = alpha_c sqrt(sum_hw x^2 + eps)
 
-    The authors put it before every convolution and train beta without weight decay. Deviation: their l1 mode can leave
-    out the absolute value after a ReLU (`after_relu`), where it changes nothing; here it is always taken.
+    With `mode='l1'` s_c = alpha_c sum_hw |x|, divided by mean_c |s_c| + eps. It starts as the identity: alpha = 1,
+    gamma = beta = 0.
+
+    Parameters: 3 C.
+
+    Deviations: the authors' l1 mode can leave out the absolute value after a ReLU (`after_relu`), where it changes
+    nothing; here it is always taken.
+
+    The authors put it before every convolution and train beta without weight decay.
 
     Args:
         in_channels (int): C.

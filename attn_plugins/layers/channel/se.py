@@ -10,12 +10,18 @@ from attn_plugins.registry import MODELS
 
 @MODELS.register_module()
 class SE(ChannelAttention):
-    """Squeeze-and-Excitation: y = x * sigmoid(W2 relu(W1 mean_hw(x) + b1) + b2).
+    """Squeeze-and-Excitation: a gate per channel from the means of all channels.
+
+    Equation:
+        y = x * sigmoid(W2 relu(W1 z + b1) + b2)
+        z = mean_hw(x)
 
     Parameters: 2 C m + m + C with m = C // reduction; 2 C m without bias.
 
-    The Coordinate Attention paper's SE in MobileNetV2 is `reduction=24, act_cfg=dict(type='ReLU6')`. Published ports
-    disagree on the bias: the authors' Caffe release has it and is followed here, FcaNet's and SimAM's have none.
+    Deviations: None known.
+
+    Published ports disagree on the bias: the authors' Caffe release has it and is followed here, FcaNet's and SimAM's have
+    none. The Coordinate Attention paper's SE in MobileNetV2 is `reduction=24, act_cfg=dict(type='ReLU6')`.
 
     Args:
         in_channels (int): C.

@@ -11,13 +11,21 @@ from attn_plugins.registry import MODELS
 
 @MODELS.register_module()
 class SEM(ChannelAttention):
-    """Switchable attention: y = x * prod_i sigmoid(v_i E_i(z)), z = mean_hw(x), v = sigmoid(F z + f).
+    """Switchable attention: the gates of several excitations multiply, a switch weighs them per sample.
+
+    Equation:
+        y = x * prod_i sigmoid(v_i E_i(z))
+        z = mean_hw(x)
+        v = sigmoid(F z + f)
 
     The E_i are the excitations of SE (fc), ECA (conv1d) and IEBN (instance_enhance), or any other list. The switch
-    weighs the logits, before the sigmoids; the gates multiply.
+    weighs the logits, before the sigmoids; the gates multiply. The gate starts near 0.5 * 0.5 * sigmoid(-0.5) = 0.094.
+
     Parameters: 2 C m + m + C with m = C // reduction (fc), k (conv1d), 2 C (instance_enhance), 3 C + 3 (switch).
 
-    The gate starts near 0.5 * 0.5 * sigmoid(-0.5) = 0.094. In the authors' code only bottleneck blocks have it.
+    Deviations: None known.
+
+    In the authors' code only bottleneck blocks have it.
 
     Args:
         in_channels (int): C.

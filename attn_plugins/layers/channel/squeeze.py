@@ -1,6 +1,6 @@
 """Squeezes: what channel attention knows about a map, (N, C, H, W) -> descriptor (N, C) or (N, C, K).
 
-None has parameters. `features` is K, the values per channel.
+None has parameters. `features` is K, the values per channel. One with `strips` gives a descriptor per row and column.
 """
 
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from attn_plugins.ops.pool import global_l1, global_l2, global_max, global_mean, global_mean_std
+from attn_plugins.ops.pool import global_l1, global_l2, global_max, global_mean, global_mean_std, strip_mean
 from attn_plugins.registry import SQUEEZES, build_part
 
 
@@ -20,6 +20,7 @@ class Squeeze(nn.Module):
     """
 
     features = 1
+    strips = False
 
     def __init__(self, in_channels: int):
         super().__init__()
@@ -49,6 +50,23 @@ class MaxSqueeze(Squeeze):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C)."""
         return global_max(x)
+
+
+@SQUEEZES.register_module('strips')
+class StripsSqueeze(Squeeze):
+    """The strips of Coordinate Attention: the mean of each row and of each column, a descriptor for each of them.
+
+    The excitation reads them one by one, H + W per sample, and the map is multiplied by a gate per row and one per column.
+
+    Args:
+        in_channels (int): Channels of the map; any number works.
+    """
+
+    strips = True
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N (H + W), C)."""
+        return strip_mean(x)
 
 
 @SQUEEZES.register_module('l1')
@@ -120,7 +138,7 @@ class MeanStdSqueeze(StdSqueeze):
 
 
 @SQUEEZES.register_module('stack')
-class StackSqueeze(nn.Module):
+class StackSqueeze(Squeeze):
     """Several squeezes side by side, one descriptor with the values of all for one excitation.
 
     (A list as `squeeze=` is something else: the excitation reads each in turn and the logits are added.)
@@ -131,8 +149,9 @@ class StackSqueeze(nn.Module):
     """
 
     def __init__(self, in_channels: int, squeezes: Sequence[str | dict] = ('mean', 'max')):
-        super().__init__()
+        super().__init__(in_channels)
         self.squeezes = nn.ModuleList(build_part(cfg, SQUEEZES, in_channels=in_channels) for cfg in squeezes)
+        check_strips(self.squeezes)
         self.features = sum(squeeze.features for squeeze in self.squeezes)
         if self.features < 2:
             raise ValueError(
@@ -143,3 +162,11 @@ class StackSqueeze(nn.Module):
         """(N, C, H, W) -> (N, C, K)."""
         parts = [squeeze(x) for squeeze in self.squeezes]
         return torch.cat([part.unsqueeze(2) if part.dim() == 2 else part for part in parts], 2)
+
+
+def check_strips(squeezes: Sequence[Squeeze]) -> None:
+    """Raises a ValueError if descriptors of strips would meet others."""
+    if len(squeezes) > 1 and any(squeeze.strips for squeeze in squeezes):
+        raise ValueError(
+            "the squeeze 'strips' gives a descriptor per row and column and stands alone: take the others out"
+        )

@@ -10,13 +10,21 @@ from attn_plugins.registry import MODELS
 
 @MODELS.register_module()
 class SRM(ChannelAttention):
-    """Style-based recalibration: y = x * sigmoid(BN(w_c1 mean_hw(x) + w_c2 std_hw(x))), two weights per channel.
+    """Style-based recalibration: a gate per channel from the channel's own mean and deviation.
 
-    std = sqrt(var_hw(x) + 1e-5). Parameters: 4 C. The gate starts at 0.5 everywhere.
+    Equation:
+        y = x * sigmoid(BN(w_c1 mean_hw(x) + w_c2 std_hw(x)))
+        std_hw(x) = sqrt(var_hw(x) + 1e-5)
 
-    The authors' code divides the variance by H W - 1, the paper's formula by H W: `variant`. In training the batch norm
-    needs more than one sample: N > 1. Deviation: a 1x1 map has variance 0 (the authors' code gives nan). The authors
-    train weights and batch norm without weight decay.
+    There are two weights per channel. The gate starts at 0.5 everywhere.
+
+    Parameters: 4 C.
+
+    Deviations: the authors' code divides the variance by H W - 1, the paper's formula by H W: `variant`. A 1x1 map has
+    variance 0 (the authors' code gives nan). The paper's text was not at hand; its form is remembered.
+
+    In training the batch norm needs more than one sample: N > 1. The authors train weights and batch norm without weight
+    decay.
 
     Args:
         in_channels (int): C.

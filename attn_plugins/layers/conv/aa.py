@@ -10,16 +10,18 @@ from attn_plugins.registry import MODELS
 
 @MODELS.register_module()
 class AAConv(ConvLike):
-    """Attention-augmented convolution: y = [conv_kxk(x); W_o attention(x)], side by side along the channels.
+    """Attention-augmented convolution: some output channels come from attention over the whole map.
 
-    k, q, v = W x; per head the logit of key j for query i is (q_i k_j + q_i r_h[dy] + q_i r_w[dx]) with q scaled by
-    (dk / heads)^-0.5, the softmax runs over all places, dy and dx are key minus query.
-    (N, C, H, W) -> (N, C', H', W') as the convolution it replaces; memory and time grow with (H' W')^2.
+    Equation:
+        y = [conv_kxk(x); W_o a], side by side along the channels
+        a_i = sum_j softmax_j((q_i . k_j + q_i . r_h[dy] + q_i . r_w[dx]) / sqrt(dk / heads)) v_j, per head
+        q, k, v = W x
+
+    The softmax runs over all places; dy and dx are the place of the key minus that of the query. Memory and time grow with
+    (H' W')^2.
 
     Parameters: k^2 C (C' - dv) / groups + C (2 dk + dv) + dv^2 + (4 max_size - 2) dk / heads; with bias C' + 2 dk + dv
     more. That is the published count at maps of max_size x max_size.
-
-    Without published code the layer is checked against an independent formula; there is no map of weight names.
 
     Deviations: the paper's tables of relative positions fix H and W; here offsets beyond max_size - 1 get the
     outermost entry, so any H x W works. A stride subsamples queries and keys at the centres of the strided
@@ -27,6 +29,8 @@ class AAConv(ConvLike):
     initialiser, which is the mean; here it is the deviation. By default dk = C' / 5 (at least 20 per head) and
     dv = C' / 10 (at least 1 per head), rounded to multiples of the heads; these ratios were not checked against the
     paper.
+
+    Without published code the layer is checked against an independent formula; there is no map of weight names.
 
     Args:
         in_channels (int): C.
@@ -113,9 +117,9 @@ class AAConv(ConvLike):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C', H', W')."""
-        key, query, value = (
+        key, query, value = [
             part.unflatten(1, (self.num_heads, -1)) for part in self.kqv(x).split(self.widths, 1)
-        )
+        ]
         query = query * query.shape[2] ** -0.5
         attended = relative_attention(query, key, value, self.relative_h, self.relative_w)
         return append_channels(self.conv(x), self.proj(attended.flatten(1, 2)))

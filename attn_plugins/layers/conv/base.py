@@ -4,11 +4,12 @@ from torch import nn
 from torch.nn.modules.utils import _pair
 
 from attn_plugins.layers.kernel import odd
+from attn_plugins.layers.layer import Layer
 
 Size = int | tuple[int, int]
 
 
-class ConvLike(nn.Module):
+class ConvLike(Layer):
     """Holds the attributes that hosts read from a convolution (`ConvModule` copies them) and checks the arguments.
 
     Args:
@@ -38,8 +39,7 @@ class ConvLike(nn.Module):
         dilation: Size,
         groups: int,
     ):
-        super().__init__()
-        self.in_channels = in_channels
+        super().__init__(in_channels)
         self.out_channels = out_channels
         self.kernel_size = _pair(kernel_size)
         self.stride = _pair(stride)

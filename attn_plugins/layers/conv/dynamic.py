@@ -14,16 +14,20 @@ from attn_plugins.registry import MODELS
 class DynamicConv(ConvLike):
     """Dynamic convolution: a depth-wise kernel per place, computed from the place itself.
 
-    w_g(p) = softmax_t(W_g x(p) + b_g), k^2 taps t for each of the weight groups; v = W_v x;
-    y_c(p) = sum_t w_{g(c), t}(p) v_c(p + t), zeros outside of the map.
-    (N, C, H, W) -> (N, C', H', W') as the convolution it replaces.
+    Equation:
+        y_c(p) = sum_t w_{g(c), t}(p) v_c(p + t), zeros outside of the map
+        w_g(p) = softmax_t(W_g x(p) + b_g)
+        v = W_v x
+
+    t are the k^2 taps; consecutive channels share one of the `weight_groups` kernels g(c).
 
     Parameters: C C' / groups + C weight_groups k^2; with bias C' + weight_groups k^2 more.
 
-    The authors' image code is not public: this is the text layer carried over to k x k kernels, checked against an
-    independent formula. Ours are the 1x1 convolution W_v before the kernel (a convolution must reach C' channels),
-    the default of weight_groups, and the initialisation (Glorot for the kernels, Kaiming for W_v). No result of the
-    study is claimed to be reproduced, and there is no map of weight names.
+    Deviations: the authors' image code is not public: this is the text layer carried over to k x k kernels. Ours are the
+    1x1 convolution W_v before the kernel (a convolution must reach C' channels), the default of weight_groups, and the
+    initialisation (Glorot for the kernels, Kaiming for W_v). No result of the study is claimed to be reproduced.
+
+    It is checked against an independent formula; there is no map of weight names.
 
     Args:
         in_channels (int): C.

@@ -1,5 +1,7 @@
 """Selective-kernel convolution (Li et al., CVPR 2019, arXiv:1903.06586). Read from implus/SKNet 17dd708."""
 
+from functools import reduce
+
 import torch
 from torch import Tensor, nn
 
@@ -30,17 +32,20 @@ class SKBranch(nn.Module):
 class SKConv(ConvLike):
     """Selective-kernel convolution: each output channel chooses between kernels of different reach.
 
-    U_i = relu(BN(conv_i(x))), where conv_i has (i + 1) times the dilation; U = sum_i U_i; a = softmax_i(W2 relu(BN(W1
-    mean_hw(U)))); y = sum_i a_i * U_i. (N, C, H, W) -> (N, C', H', W') as the convolution it replaces.
+    Equation:
+        y = sum_i a_i * U_i
+        a = softmax_i(W2 relu(BN(W1 mean_hw(U))))
+        U = sum_i U_i
+        U_i = relu(BN(conv_i(x))), where conv_i has (i + 1) times the dilation
 
     Parameters: M (k^2 C C' / groups + 2 C') + C' d + 2 d + M C' d with d = max(min_channels, C' // reduction); with
-    bias M C' more. The official network is a ResNeXt (`groups=32`) whose 3x3 convolutions it replaces.
+    bias M C' more.
 
-    Only the authors' Caffe description of the network was read, so the layer is checked against an independent
-    formula; there is no map of weight names. Its initialisation is a ResNet's (Kaiming, fan out), and the least d = 32 was read
-    at C' = 128 only.
+    Deviations: the initialisation is a ResNet's (Kaiming, fan out), and the least d = 32 was read at C' = 128 only.
 
-    In training the batch norm of the descriptor sees one value per sample, so it needs N > 1; evaluation does not.
+    Only the authors' Caffe description of the network was read, so the layer is checked against an independent formula;
+    there is no map of weight names. The official network is a ResNeXt (`groups=32`) whose 3x3 convolutions it replaces. In
+    training the batch norm of the descriptor sees one value per sample, so it needs N > 1; evaluation does not.
 
     Args:
         in_channels (int): C.
@@ -107,8 +112,7 @@ class SKConv(ConvLike):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C', H', W')."""
         maps = [branch(x) for branch in self.branches]
-        descriptor = global_mean(sum(maps[1:], maps[0]))
+        descriptor = global_mean(reduce(torch.add, maps))
         logits = self.fc2(torch.relu(self.norm(self.fc1(descriptor))))
-        weights = logits.unflatten(1, (len(maps), self.out_channels)).softmax(1).unbind(1)
-        parts = [recalibrate(each, weight) for each, weight in zip(maps, weights, strict=True)]
-        return sum(parts[1:], parts[0])
+        weights = logits.unflatten(1, (len(maps), self.out_channels)).softmax(1)
+        return reduce(torch.add, [recalibrate(each, weights[:, i]) for i, each in enumerate(maps)])

@@ -6,6 +6,7 @@ Checked against gbup-group/IEBN ed6d563.
 import torch
 from torch import Tensor, nn
 
+from attn_plugins.layers.layer import check_map
 from attn_plugins.layers.wrapper import Wrapper
 from attn_plugins.ops.instance_enhance import enhance, instance_gate
 from attn_plugins.registry import MODELS
@@ -15,16 +16,21 @@ from attn_plugins.registry import MODELS
 class IEBN(Wrapper):
     """Batch norm whose scale is gated per instance by the layer's own input.
 
-    delta_nc = sigmoid(gate_weight_c * mean_hw(x_nchw) + gate_bias_c)
-    y = weight_c * delta_nc * (x - mu_c) / sqrt(var_c + eps) + bias_c
+    Equation:
+        y_nc = weight_c * delta_nc * (x_nc - mu_c) / sqrt(var_c + eps) + bias_c
+        delta_nc = sigmoid(gate_weight_c * mean_hw(x_nc) + gate_bias_c)
 
-    mu and var are the batch's in training and the running ones in evaluation; delta is the instance's own in both.
-    Parameters: 4 C instead of batch norm's 2 C. The gate starts at sigmoid(-1) = 0.2689 everywhere.
+    mu and var are the batch's in training and the running ones in evaluation; delta is the instance's own in both. The
+    gate starts at sigmoid(-1) = 0.2689 everywhere.
 
-    It holds a batch norm instead of being one: conversions of SyncBN replace subclasses by plain batch norm and would
-    drop the gate. State-dict keys are batch norm's own plus `gate_weight` and `gate_bias`, all of shape (C,) (the
-    authors': (1, C, 1, 1)). In the authors' ResNet the batch norm of a projection shortcut stays plain:
-    `norm='main'` of `Plugged` does that, `norm_cfg=dict(type='attn_plugins.IEBN')` replaces every one.
+    Parameters: 4 C instead of batch norm's 2 C.
+
+    Deviations: the authors' class is a batch norm, this one holds one: conversions of SyncBN replace subclasses by plain
+    batch norm and would drop the gate. State-dict keys are batch norm's own plus `gate_weight` and `gate_bias`, all of
+    shape (C,) (the authors': (1, C, 1, 1)).
+
+    In the authors' ResNet the batch norm of a projection shortcut stays plain: `norm='main'` of `Plugged` does that,
+    `norm_cfg=dict(type='attn_plugins.IEBN')` replaces every one.
 
     Args:
         num_features (int): C.
@@ -57,6 +63,8 @@ class IEBN(Wrapper):
         sync: bool = False,
     ):
         super().__init__()
+        self.num_features = num_features
+        self.register_forward_pre_hook(check_map)
         norm = nn.SyncBatchNorm if sync else nn.BatchNorm2d
         self.bn = norm(num_features, eps, momentum, affine, track_running_stats)
         self.gate_weight = nn.Parameter(torch.empty(num_features))

@@ -7,6 +7,7 @@ import math
 
 from torch import Tensor, nn
 
+from attn_plugins.layers.layer import check_map
 from attn_plugins.layers.wrapper import Wrapper
 from attn_plugins.ops.noise import perturb
 from attn_plugins.registry import MODELS
@@ -14,10 +15,16 @@ from attn_plugins.registry import MODELS
 
 @MODELS.register_module()
 class NoisyBN(Wrapper):
-    """Batch norm whose normalised values are disturbed by constants: y = weight * (na * x_hat + nb) + bias.
+    """Batch norm whose normalised values are disturbed by constants.
 
-    x_hat = (x - mu) / sqrt(var + eps), by the batch's statistics in training and the running ones in evaluation; the
-    running statistics themselves see no noise. Shapes stay (N, C, H, W). Parameters: 2 C, batch norm's own.
+    Equation:
+        y = weight * (na * x_hat + nb) + bias
+        x_hat = (x - mu) / sqrt(var + eps)
+
+    mu and var are the batch's in training and the running ones in evaluation; the running statistics themselves see no
+    noise.
+
+    Parameters: 2 C, batch norm's own.
 
     Deviations: the pairs (na, nb) of the paper and whether it keeps the noise in testing are not known here, so the
     defaults are this package's choice and a result with them reproduces no published number. The noise follows the
@@ -60,6 +67,8 @@ class NoisyBN(Wrapper):
         sync: bool = False,
     ):
         super().__init__()
+        self.num_features = num_features
+        self.register_forward_pre_hook(check_map)
         if na == 0 or not math.isfinite(na) or not math.isfinite(nb):
             raise ValueError(f'na={na}, nb={nb} must be finite and na not zero: na=1, nb=0 is no noise')
         norm = nn.SyncBatchNorm if sync else nn.BatchNorm2d

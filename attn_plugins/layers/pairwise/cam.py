@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.variant import follows_code
 from attn_plugins.ops.attention import attend_channels
 from attn_plugins.ops.residual import add_branch
@@ -10,17 +11,21 @@ from attn_plugins.registry import MODELS
 
 
 @MODELS.register_module()
-class CAM(nn.Module):
-    """Every channel attends to every channel: y_c = x_c + gamma sum_d softmax_d(s x_c . x_d) x_d.
+class CAM(Layer):
+    """Every channel attends to every channel.
+
+    Equation:
+        y_c = x_c + gamma sum_d softmax_d(s x_c . x_d) x_d
 
     The sign s is where paper and code disagree. The paper's is +1: similar channels support each other. The authors'
     code takes softmax(max_d(x_c . x_d) - x_c . x_d), which is s = -1: a softmax does not see the constant. gamma = 0 at
     the start, so the layer starts as the identity.
 
-    (N, C, H, W) -> (N, C, H, W). Parameters: 1.
+    Parameters: 1.
 
-    The products are not scaled, as published, so they grow with H W. Deviations: under autocast the products are taken
-    in float32, where the authors' would overflow half precision.
+    Deviations: under autocast the products are taken in float32, where the authors' would overflow half precision.
+
+    The products are not scaled, as published, so they grow with H W.
 
     Args:
         in_channels (int): C. The layer has no parameter that depends on it.
@@ -34,7 +39,7 @@ class CAM(nn.Module):
     official_names = {'gamma': 'gamma'}
 
     def __init__(self, in_channels: int, variant: str = 'code'):
-        super().__init__()
+        super().__init__(in_channels)
         self.sign = -1.0 if follows_code(variant) else 1.0
         self.gamma = nn.Parameter(torch.zeros(1))
 

@@ -12,16 +12,21 @@ from attn_plugins.registry import MODELS
 
 @MODELS.register_module()
 class CrissCross(ProjectedAttention):
-    """Every place attends to its row and column: y_i = x_i + gamma sum_j softmax_j(q_i . k_j) v_j.
+    """Every place attends to its row and column.
 
-    j runs over the H + W - 1 places of i's row and column; q, k and v are 1x1 convolutions with bias, q and k of
-    d = C // reduction channels; gamma = 0 at the start, so the layer starts as the identity.
+    Equation:
+        y_i = x_i + gamma sum_j softmax_j(q_i . k_j) v_j
+        q, k, v = W_q x + b_q, W_k x + b_k, W_v x + b_v
 
-    (N, C, H, W) -> (N, C, H, W). Parameters: 2 (C d + d) + C^2 + C + 1; 1.25 C^2 + 1.25 C + 1 by default.
+    j runs over the H + W - 1 places of i's row and column; q and k have d = C // reduction channels. gamma = 0 at the
+    start, so the layer starts as the identity.
+
+    Parameters: 2 (C d + d) + C^2 + C + 1; 1.25 C^2 + 1.25 C + 1 by default.
+
+    Deviations: None known in the results; plain tensor functions instead of the authors' CUDA code, on any device.
 
     CCNet's head applies one such layer twice with the same weights, so that every place sees every other; one
     application is here. The products are not scaled, as published. Memory: one map of N H W (H + W) numbers.
-    Deviations: none in the results; plain tensor functions instead of the authors' CUDA code, on any device.
 
     Args:
         in_channels (int): C.

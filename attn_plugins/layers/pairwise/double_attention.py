@@ -5,22 +5,28 @@ No code of the authors is known: the layer is checked against an independent for
 
 from torch import Tensor, nn
 
+from attn_plugins.layers.layer import Layer
 from attn_plugins.ops.attention import gather_and_distribute
 from attn_plugins.ops.residual import add_branch
 from attn_plugins.registry import MODELS
 
 
 @MODELS.register_module()
-class DoubleAttention(nn.Module):
-    """Gathers M descriptors of the map and distributes them to the places: y = x + W_o Z + b_o.
+class DoubleAttention(Layer):
+    """Gathers M descriptors of the map and distributes them to the places.
 
-    Z_i = sum_m G_m softmax_m(V(x)_i) with G_m = sum_j softmax_j(B(x)_m) A(x)_j: A, B, V and the output are 1x1
-    convolutions with bias, A of m channels, B and V of M channels.
+    Equation:
+        y = x + W_o Z + b_o
+        Z_i = sum_m G_m softmax_m(V(x)_i)
+        G_m = sum_j softmax_j(B(x)_m) A(x)_j
 
-    (N, C, H, W) -> (N, C, H, W). Parameters: (C m + m) + 2 (C M + M) + (m C + C).
+    A, B, V and the output are 1x1 convolutions with bias, A of m channels, B and V of M channels. Nothing grows with
+    (H W)^2. The layer does not start as the identity.
 
-    Nothing grows with (H W)^2. Deviations: no published code, so the widths' default C // 4 and the initialisation,
-    torch's default, are this package's choice; the layer does not start as the identity.
+    Parameters: (C m + m) + 2 (C M + M) + (m C + C).
+
+    Deviations: no published code, so the widths' default C // 4 and the initialisation, torch's default, are this
+    package's choice.
 
     Args:
         in_channels (int): C.
@@ -36,7 +42,7 @@ class DoubleAttention(nn.Module):
     def __init__(
         self, in_channels: int, feature_channels: int | None = None, attention_maps: int | None = None
     ):
-        super().__init__()
+        super().__init__(in_channels)
         default = max(1, in_channels // 4)
         feature_channels = default if feature_channels is None else feature_channels
         attention_maps = default if attention_maps is None else attention_maps

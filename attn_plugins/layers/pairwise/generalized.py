@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from attn_plugins.layers.layer import Layer
 from attn_plugins.ops.attention import attend, join_heads, split_heads
 from attn_plugins.ops.relative_position import (
     axis_weights,
@@ -20,24 +21,25 @@ from attn_plugins.registry import MODELS
 
 
 @MODELS.register_module()
-class GeneralizedAttention(nn.Module):
-    """Attention from any of four terms: y_i = x_i + gamma (W_o sum_j softmax_j(E1 + E2 + E3 + E4) v_j + b_o).
+class GeneralizedAttention(Layer):
+    """Attention from any of four terms, of content and of relative position.
 
-    For the query q_i and key k_j of a head, d = C // num_heads channels each, and their places' distance (dx, dy) in
-    pixels, with the position P = (W_x p(dx) + W_y p(dy)) / sqrt(2) and p the sines and cosines of it:
+    Equation:
+        y_i = x_i + gamma (W_o sum_j softmax_j(E1 + E2 + E3 + E4) v_j + b_o)
+        E1 = q_i . k_j    query and key content ('1000')
+        E2 = q_i . P      query content and relative position ('0100')
+        E3 = u . k_j      key content only ('0010')
+        E4 = v . P        relative position only ('0001')
+        P = (W_x p(dx) + W_y p(dy)) / sqrt(2)
 
-    * E1 = q_i . k_j, query and key content ('1000');
-    * E2 = q_i . P, query content and relative position ('0100');
-    * E3 = u . k_j, key content only ('0010');
-    * E4 = v . P, relative position only ('0001').
+    The query q_i and the key k_j of a head have d = C // num_heads channels each; (dx, dy) is the distance of their places
+    in pixels and p are sines and cosines of it. u and v are vectors of the head. q, k and the values are 1x1 convolutions
+    without bias. The products are not scaled. gamma = 0 at the start, so the layer starts as the identity.
 
-    u and v are vectors of the head. q, k and the values are 1x1 convolutions without bias. The products are not scaled.
-    gamma = 0 at the start, so the layer starts as the identity.
+    Parameters: for O = d num_heads and D = position_embedding_dim, 2 C O + C + 1; C O more with E1 or E2; C O more with
+    E1 or E3; D O more with E2 or E4; O more with E3; O more with E4.
 
-    (N, C, H, W) -> (N, C, H, W). Parameters: for O = d num_heads and D = position_embedding_dim, 2 C O + C + 1; C O
-    more with E1 or E2; C O more with E1 or E3; D O more with E2 or E4; O more with E3; O more with E4.
-
-    Deviations from mmcv's module, whose names and weights are kept: '0100', '0110', '1100' and '1110' follow the
+    Deviations: from mmcv's module, whose names and weights are kept: '0100', '0110', '1100' and '1110' follow the
     definition above on every map (mmcv takes the vertical position of another place, and fails where H != W);
     `spatial_range` works for any C, map, stride and type; position terms are features of queries and keys
     (`ops/relative_position.py`), so no map over all pairs is held where torch's scaled_dot_product_attention has a
@@ -86,7 +88,7 @@ class GeneralizedAttention(nn.Module):
         q_stride: int = 1,
         attention_type: str = '1111',
     ):
-        super().__init__()
+        super().__init__(in_channels)
         self.position_dim = in_channels if position_embedding_dim == -1 else position_embedding_dim
         self.num_heads = num_heads
         self.spatial_range = spatial_range
@@ -188,26 +190,22 @@ class GeneralizedAttention(nn.Module):
             angles, key_angles = self._angles(queries, self.q_stride), self._angles(keys, self.kv_stride)
             of_query.append(map_query_features(asking.unflatten(2, grid), self._position_weights(), angles))
             of_key.append(map_key_features(key_angles)[None, None])
-        of_query, of_key = (
+        of_query, of_key = [
             [part.to(value.dtype).expand(n, self.num_heads, length, -1) for part in parts]
             for parts, length in ((of_query, height * width), (of_key, keys.shape[2] * keys.shape[3]))
-        )
+        ]
         rows = attend(_concatenated(of_query), _concatenated(of_key), value, mask=self._mask(queries, keys))
         return join_heads(rows, height, width)
 
     def _attend_along_axes(self, queries: Tensor, keys: Tensor, value: Tensor) -> Tensor:
         """'0001': the softmax of a sum over the two axes is the product of theirs, (N, O, H_q, W_q)."""
         vectors = self._vectors(self.geom_bias)[0, :, 0]
-        of_x, of_y = (
-            axis_weights(vectors, weight, angles, key_angles, visible).to(value.dtype)[:, None]
-            for weight, angles, key_angles, visible in zip(
-                self._position_weights(),
-                self._angles(queries, self.q_stride),
-                self._angles(keys, self.kv_stride),
-                self._windows(queries, keys),
-                strict=True,
-            )
-        )
+        weights, windows = self._position_weights(), self._windows(queries, keys)
+        angles, key_angles = self._angles(queries, self.q_stride), self._angles(keys, self.kv_stride)
+        of_x, of_y = [
+            axis_weights(vectors, weights[i], angles[i], key_angles[i], windows[i]).to(value.dtype)[:, None]
+            for i in (0, 1)
+        ]
         value = value.transpose(2, 3).unflatten(3, (keys.shape[2], keys.shape[3]))
         return (of_y @ (value @ of_x.transpose(2, 3))).flatten(1, 2)
 
@@ -255,6 +253,15 @@ class GeneralizedAttention(nn.Module):
         if columns is None:
             return None
         return (rows[:, None, :, None] & columns[None, :, None, :]).flatten(2, 3).flatten(0, 1)
+
+    def official_constants(self) -> dict[str, Tensor]:
+        """mmcv's window, a parameter there, which hides what is 1; it exists for 256 and 512 channels only."""
+        length = {256: 84, 512: 42}.get(self.in_channels)
+        if self.spatial_range < 0 or length is None:
+            return {}
+        key_length = (length - 1) // self.kv_stride + 1
+        seen = window(length, 1, key_length, self.kv_stride, self.spatial_range, self.gamma.device)
+        return {'local_constraint_map': (~(seen[:, None, :, None] & seen[None, :, None, :])).byte()}
 
     def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs) -> None:
         """mmcv stores the window as a parameter; here it follows from the sizes."""

@@ -8,6 +8,7 @@ from mmcv.cnn import build_norm_layer
 from torch import Tensor, nn
 
 from attn_plugins.layers.hidden import hidden_channels
+from attn_plugins.layers.layer import Layer
 from attn_plugins.ops.attention import attend, attend_by_sum, attend_linearly, join_heads, split_heads
 from attn_plugins.ops.residual import add_branch
 from attn_plugins.registry import MODELS, nearest
@@ -16,26 +17,28 @@ MODES = ('gaussian', 'embedded_gaussian', 'dot_product', 'concatenation')
 
 
 @MODELS.register_module()
-class NonLocal(nn.Module):
-    """Every place attends to every place: y_i = x_i + W_o (1/Z sum_j f(x_i, x_j) g(x_j)) + b_o.
+class NonLocal(Layer):
+    """Every place attends to every place, with a choice of kernels.
 
-    With M key places, m = max(1, C // reduction) and theta, phi, g 1x1 convolutions to m channels with bias:
+    Equation:
+        y_i = x_i + W_o (1/Z sum_j f(x_i, x_j) g(x_j)) + b_o
+        f/Z = softmax_j(x_i . x_j)                    'gaussian', without theta and phi
+        f/Z = softmax_j(theta_i . phi_j / sqrt(m))    'embedded_gaussian'
+        f/Z = theta_i . phi_j / M                     'dot_product'
+        f/Z = relu(w . [theta_i, phi_j]) / M          'concatenation'
 
-    * 'gaussian': f/Z = softmax_j(x_i . x_j), without theta and phi;
-    * 'embedded_gaussian': f/Z = softmax_j(theta_i . phi_j / sqrt(m));
-    * 'dot_product': f/Z = theta_i . phi_j / M;
-    * 'concatenation': f/Z = relu(w . [theta_i, phi_j]) / M.
+    There are M key places; theta, phi and g are 1x1 convolutions to m = max(1, C // reduction) channels with bias. W_o, or
+    the norm after it, is zero at the start, so the layer starts as the identity.
 
-    W_o, or the norm after it, is zero at the start, so the layer starts as the identity.
+    Parameters: 4 C m + 3 m + C (2 C^2 + 2.5 C by default); 'concatenation' 2 m more; 'gaussian' 2 C m + m + C. A norm adds
+    2 C and takes b_o, C, away.
 
-    (N, C, H, W) -> (N, C, H, W). Parameters: 4 C m + 3 m + C (2 C^2 + 2.5 C by default); 'concatenation' 2 m more;
-    'gaussian' 2 C m + m + C. A norm adds 2 C and takes b_o, C, away.
-
-    Deviations: the structure is mmcv's; the authors' block for video has a batch norm (`norm_cfg=dict(type='BN')`) and
-    b_o, and pools phi and g (`sub_sample=True`). 'dot_product' holds no (H W)^2 map; the two Gaussian modes hold none
+    Deviations: the structure is mmcv's; the authors' block for video has a batch norm after W_o and b_o
+    (`norm_cfg=dict(type='BN')`, where b_o is left out because the batch norm takes it up) and pools phi and g (`sub_sample=True`). 'dot_product' holds no (H W)^2 map; the two Gaussian modes hold none
     where torch's scaled_dot_product_attention has a fused kernel; 'concatenation' holds one number per pair, and unlike
-    mmcv's can be trained. `sub_sample` leaves an axis of length 1 as it is. A batch norm needs more than one value per
-    channel in training.
+    mmcv's can be trained. `sub_sample` leaves an axis of length 1 as it is.
+
+    A batch norm needs more than one value per channel in training.
 
     Args:
         in_channels (int): C.
@@ -70,7 +73,7 @@ class NonLocal(nn.Module):
         sub_sample: bool = False,
         norm_cfg: dict | None = None,
     ):
-        super().__init__()
+        super().__init__(in_channels)
         if mode not in MODES:
             raise ValueError(f'mode={mode!r} does not exist: {nearest(mode, MODES)}')
         hidden = hidden_channels(in_channels, reduction, minimum=1)

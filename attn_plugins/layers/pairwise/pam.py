@@ -9,15 +9,20 @@ from attn_plugins.registry import MODELS
 
 @MODELS.register_module()
 class PAM(ProjectedAttention):
-    """Every place attends to every place: y_i = x_i + gamma sum_j softmax_j(q_i . k_j) v_j.
+    """Every place attends to every place.
 
-    q, k and v are 1x1 convolutions with bias, q and k of d = C // reduction channels; gamma = 0 at the start, so the
-    layer starts as the identity.
+    Equation:
+        y_i = x_i + gamma sum_j softmax_j(q_i . k_j) v_j
+        q, k, v = W_q x + b_q, W_k x + b_k, W_v x + b_v
 
-    (N, C, H, W) -> (N, C, H, W). Parameters: 2 (C d + d) + C^2 + C + 1; 1.25 C^2 + 1.25 C + 1 by default.
+    q and k have d = C // reduction channels. gamma = 0 at the start, so the layer starts as the identity.
 
-    The products are not scaled, as published. Deviations: none in the results; the (H W)^2 map of the authors' code is
-    not held where torch's scaled_dot_product_attention has a fused kernel.
+    Parameters: 2 (C d + d) + C^2 + C + 1; 1.25 C^2 + 1.25 C + 1 by default.
+
+    Deviations: None known in the results; the (H W)^2 map of the authors' code is not held where torch's
+    scaled_dot_product_attention has a fused kernel.
+
+    The products are not scaled, as published.
 
     Args:
         in_channels (int): C.

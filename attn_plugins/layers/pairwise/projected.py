@@ -5,10 +5,11 @@ from abc import ABC, abstractmethod
 from torch import Tensor, nn
 
 from attn_plugins.layers.hidden import hidden_channels
+from attn_plugins.layers.layer import Layer
 from attn_plugins.ops.residual import add_branch
 
 
-class ProjectedAttention(nn.Module, ABC):
+class ProjectedAttention(Layer, ABC):
     """y = x + gamma * attend(W_q x + b_q, W_k x + b_k, W_v x + b_v), gamma = 0 at the start.
 
     Args:
@@ -25,7 +26,7 @@ class ProjectedAttention(nn.Module, ABC):
     }
 
     def __init__(self, in_channels: int, reduction: int = 8):
-        super().__init__()
+        super().__init__(in_channels)
         hidden = hidden_channels(in_channels, reduction)
         self.query = nn.Conv2d(in_channels, hidden, 1)
         self.key = nn.Conv2d(in_channels, hidden, 1)

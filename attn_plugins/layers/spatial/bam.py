@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from attn_plugins.layers.hidden import hidden_channels
+from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.variant import follows_code
 from attn_plugins.ops.pool import global_mean
 from attn_plugins.ops.recalibrate import recalibrate
@@ -76,13 +77,21 @@ class SpatialBranch(nn.Module):
 
 
 @MODELS.register_module()
-class BAM(nn.Module):
-    """Bottleneck Attention Module: y = x * (1 + sigmoid(M_c(x) * M_s(x))), M_c (N, C, 1, 1) and M_s (N, 1, H, W).
+class BAM(Layer):
+    """Bottleneck Attention Module: a map of gates from a branch over channels and a branch over places.
+
+    Equation:
+        y = x * (1 + sigmoid(M_c(x) * M_s(x)))
+        M_c(x) = W2 relu(BN(W1 mean_hw(x) + b1)) + b2, (N, C, 1, 1)
+        M_s(x) = conv1x1(R(conv3x3(R(conv3x3(R(conv1x1(x))))))), (N, 1, H, W), with R(x) = relu(BN(x))
+
+    Both 3x3 convolutions are dilated. With `variant='paper'` the branches are added: sigmoid(M_c(x) + M_s(x)).
 
     Parameters: 3 C m + 18 m^2 + 13 m + C + 1 with m = C // reduction.
 
     Deviations: the paper adds the two branches, the authors' code, whose numbers are published, multiplies them;
     `variant='paper'` adds them and changes nothing else. The authors' pooling reads square maps only; here any H x W.
+    The paper's text was not at hand; its form is remembered.
 
     In training the batch norm of the channel branch sees one value per sample, so it needs N > 1; evaluation does not.
 
@@ -111,7 +120,7 @@ class BAM(nn.Module):
     }
 
     def __init__(self, in_channels: int, reduction: int = 16, dilation: int = 4, variant: str = 'code'):
-        super().__init__()
+        super().__init__(in_channels)
         if dilation < 1:
             raise ValueError(f'dilation={dilation} must be at least 1: the published one is 4')
         hidden = hidden_channels(in_channels, reduction)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from attn_plugins.layers.channel.attention import ChannelAttention
 from attn_plugins.layers.kernel import odd
+from attn_plugins.layers.layer import Layer
 from attn_plugins.ops.pool import channel_max_mean
 from attn_plugins.ops.recalibrate import recalibrate
 from attn_plugins.registry import MODELS
@@ -37,13 +38,18 @@ class SpatialGate(nn.Module):
 
 
 @MODELS.register_module()
-class CBAM(nn.Module):
-    """Channel gate, then spatial gate: x' = x * sigmoid(MLP(mean_hw x) + MLP(max_hw x)); y = x' * Ms(x').
+class CBAM(Layer):
+    """Convolutional block attention: a gate per channel, then a gate per place.
+
+    Equation:
+        y = x' * sigmoid(BN(conv_kxk([max_c x'; mean_c x'])))
+        x' = x * sigmoid(MLP(mean_hw x) + MLP(max_hw x))
+        MLP(z) = W2 relu(W1 z + b1) + b2
 
     Parameters: 2 C m + m + C + 2 k^2 + 2 with m = C // reduction.
 
     Deviations: the authors' code has a batch norm after the spatial convolution which the paper's formula lacks; the
-    code is followed. Where several places share the maximum, the gradient is shared among them (the authors' max
+    code is followed. The paper's text was not at hand; its form is remembered. Where several places share the maximum, the gradient is shared among them (the authors' max
     pooling gives it to the first).
 
     Args:
@@ -62,7 +68,7 @@ class CBAM(nn.Module):
     }
 
     def __init__(self, in_channels: int, reduction: int = 16, kernel_size: int = 7, spatial: bool = True):
-        super().__init__()
+        super().__init__(in_channels)
         excitation = dict(type='fc', reduction=reduction)
         self.channel = ChannelAttention(in_channels, squeeze=['mean', 'max'], excitation=excitation)
         self.spatial = SpatialGate(kernel_size) if spatial else None

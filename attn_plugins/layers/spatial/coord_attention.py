@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from attn_plugins.layers.hidden import hidden_channels
+from attn_plugins.layers.layer import Layer
 from attn_plugins.ops.pool import column_mean, row_mean
 from attn_plugins.ops.recalibrate import recalibrate
 from attn_plugins.registry import MODELS
@@ -12,24 +13,28 @@ AXES = ('hw', 'h', 'w')
 
 
 @MODELS.register_module()
-class CoordAttention(nn.Module):
+class CoordAttention(Layer):
     """Coordinate Attention: a gate per row times a gate per column, each knowing its channel and its coordinate.
 
-    f = hswish(BN(W1 [mean_w(x); mean_h(x)])), the two strips side by side along space; after the split
-    g_h = sigmoid(W_h f_h), g_w = sigmoid(W_w f_w) and y = x * g_h * g_w.
+    Equation:
+        y = x * g_h * g_w
+        g_h = sigmoid(W_h f_h + b_h), g_w = sigmoid(W_w f_w + b_w)
+        [f_h; f_w] = hswish(BN(W1 [mean_w(x); mean_h(x)] + b1))
+
+    The two strips stand side by side along space and are split again after the activation.
 
     Parameters: C m + 3 m + 2 (m C + C) with m = max(8, C // reduction); with one axis C m + 3 m + m C + C.
 
-    Deviation: one axis alone ('h': the paper's X attention, pooled along the width; 'w': Y attention) is an ablation
+    Deviations: one axis alone ('h': the paper's X attention, pooled along the width; 'w': Y attention) is an ablation
     of the paper without published code; it is the same layer with the other strip left out.
+
+    In training the batch norm needs more than one value per channel: N (H + W) > 1, with one axis N H > 1 or N W > 1.
 
     Args:
         in_channels (int): C.
         reduction (int): C // m, m is at least `min_channels`.
         axes (str): 'hw', 'h' (gate per row) or 'w' (gate per column).
         min_channels (int): The least m.
-
-    In training the batch norm needs more than one value per channel: N (H + W) > 1, with one axis N H > 1 or N W > 1.
     """
 
     _abbr_ = 'attn_ca'
@@ -44,7 +49,7 @@ class CoordAttention(nn.Module):
     }
 
     def __init__(self, in_channels: int, reduction: int = 32, axes: str = 'hw', min_channels: int = 8):
-        super().__init__()
+        super().__init__(in_channels)
         if axes not in AXES:
             raise ValueError(f'axes={axes!r} must be one of {", ".join(AXES)}')
         hidden = hidden_channels(in_channels, reduction, min_channels)

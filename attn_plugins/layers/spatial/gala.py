@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from attn_plugins.layers.hidden import hidden_channels
 from attn_plugins.layers.kernel import odd
+from attn_plugins.layers.layer import Layer
 from attn_plugins.ops.pool import global_mean
 from attn_plugins.ops.recalibrate import recalibrate
 from attn_plugins.registry import MODELS
@@ -21,21 +22,26 @@ def variance_scaling_(weight: Tensor, fan_in: int) -> None:
 
 
 @MODELS.register_module()
-class GALA(nn.Module):
-    """Global-and-local attention: y = x * sigmoid(alpha * (L + G) + beta * L * G).
+class GALA(Layer):
+    """Global-and-local attention: a gate per value from a map of places and a vector of channels.
 
-    L = conv1x1(relu(conv_kxk(relu(conv1x1(x))))) is the local map, (N, 1, H, W); G = relu(W2 relu(W1 mean_hw(x) + b1)
-    + b2) the global vector, (N, C, 1, 1); alpha and beta are learned per channel. With `interaction='additive'` the
-    gate is sigmoid(L + G), with 'multiplicative' sigmoid(L * G), both without alpha and beta.
+    Equation:
+        y = x * sigmoid(alpha * (L + G) + beta * L * G)
+        L = conv1x1(relu(conv_kxk(relu(conv1x1(x))))), (N, 1, H, W)
+        G = relu(W2 relu(W1 mean_hw(x) + b1) + b2), (N, C, 1, 1)
+
+    alpha and beta are learned per channel. With `interaction='additive'` the gate is sigmoid(L + G), with 'multiplicative'
+    sigmoid(L * G), both without alpha and beta.
 
     Parameters: 3 C m + k^2 m^2 + 4 m + 3 C + 1 with m = C // reduction; 2 C less unless the interaction is 'both'.
 
-    The authors' code is TensorFlow 1 for TPUs and does not run here: the layer is checked against an independent
-    formula of what that code computes, and there is no map of weight names (its kernels have another axis order).
-
     Deviations: the last layer of G has a ReLU because the authors' fully connected layers take their framework's
-    default activation. The loss against click maps and the optional batch norm of L are left out. The authors place it
-    on the residual branch's output before the addition, in their first network in the first block of a stage only.
+    default activation. The loss against click maps and the optional batch norm of L are left out.
+
+    The authors' code is TensorFlow 1 for TPUs and does not run here: the layer is checked against an independent
+    formula of what that code computes, and there is no map of weight names (its kernels have another axis order). The
+    authors place it on the residual branch's output before the addition, in their first network in the first block of a
+    stage only.
 
     Args:
         in_channels (int): C.
@@ -50,7 +56,7 @@ class GALA(nn.Module):
     _abbr_ = 'attn_gala'
 
     def __init__(self, in_channels: int, reduction: int = 4, kernel_size: int = 5, interaction: str = 'both'):
-        super().__init__()
+        super().__init__(in_channels)
         if interaction not in INTERACTIONS:
             raise ValueError(f'interaction={interaction!r} must be one of {", ".join(INTERACTIONS)}')
         hidden = hidden_channels(in_channels, reduction)

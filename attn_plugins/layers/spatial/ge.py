@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from attn_plugins.layers.hidden import hidden_channels
+from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.variant import follows_code
 from attn_plugins.ops.pool import global_mean, strided_mean
 from attn_plugins.ops.recalibrate import recalibrate, spread
@@ -19,23 +20,29 @@ MODES = ('theta_minus', 'theta', 'theta_plus')
 
 
 @MODELS.register_module()
-class GE(nn.Module):
-    """Gather-excite: y = x * sigmoid(interpolate(excite(gather(x)))), the gate is gathered from an extent of e places.
+class GE(Layer):
+    """Gather-excite: a gate per channel and place, gathered from an extent of e places.
 
-    theta_minus: gather is average pooling, with a window of 2 e - 1 and stride e, or the global mean; excite is nothing.
-    theta: gather is depthwise convolutions 3 x 3 of stride 2, log2 e of them, each with batch norm, ReLU between them;
-    for the global extent one depthwise convolution as large as the map, with batch norm.
-    theta_plus: a ReLU follows, then excite is W2 relu(W1 z + b1) + b2 at each gathered place.
+    Equation:
+        y = x * sigmoid(interpolate(excite(gather(x))))
+
+    * theta_minus: gather is average pooling, with a window of 2 e - 1 and stride e, or the global mean; excite is nothing.
+    * theta: gather is depthwise convolutions 3 x 3 of stride 2, log2 e of them, each with batch norm, ReLU between
+      them; for the global extent one depthwise convolution as large as the map, with batch norm.
+    * theta_plus: a ReLU follows, then excite is W2 relu(W1 z + b1) + b2 at each gathered place.
+
+    The interpolation is nearest neighbour.
+
     Parameters: 0; theta 9 C n + 2 C n with n = log2 e, global C H W + 2 C; theta_plus adds 2 C m + m + C with
     m = C // reduction.
 
-    The global extent with parameters is bound to one map size, `spatial_size`. In training the batch norms need more
-    than one value per channel: more than one gathered place or sample. The interpolation is nearest neighbour.
+    Deviations: the authors' gathering convolutions have no bias; those of the port in SRM's repository have one, which the
+    batch norm takes up: `variant='paper'`. Choices the release does not show: average pooling counts what lies inside the
+    map, theta_plus is at extents 2, 4, 8 what it is globally.
 
-    The authors' gathering convolutions have no bias; those of the port in SRM's repository have one, which the batch
-    norm takes up: variant='paper'. The authors' release is in Caffe and has no golden case: the tests compare with the
-    written formula in float64. Choices the release does not show: average pooling counts what lies inside the map,
-    theta_plus is at extents 2, 4, 8 what it is globally.
+    The global extent with parameters is bound to one map size, `spatial_size`. In training the batch norms need more
+    than one value per channel: more than one gathered place or sample. The authors' release is in Caffe and has no golden
+    case: the tests compare with the written formula in float64.
 
     Args:
         in_channels (int): C.
@@ -57,7 +64,7 @@ class GE(nn.Module):
         spatial_size: Sequence[int] | int | None = None,
         variant: str = 'code',
     ):
-        super().__init__()
+        super().__init__(in_channels)
         if extent != 'global' and extent not in EXTENTS:
             raise ValueError(f"extent={extent!r} must be 2, 4, 8 or 'global'")
         if mode not in MODES:

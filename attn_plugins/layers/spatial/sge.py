@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from attn_plugins.layers.divide import check_divides
+from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.variant import follows_code
 from attn_plugins.ops.group_similarity import group_similarity
 from attn_plugins.ops.recalibrate import recalibrate
@@ -11,14 +12,20 @@ from attn_plugins.registry import MODELS
 
 
 @MODELS.register_module()
-class SGE(nn.Module):
+class SGE(Layer):
     """Spatial group-wise enhancement: in each group of channels a gate per place, by its likeness to the group's mean.
 
-    t_i = <mean_hw x, x_i> over the group's channels, t' = (t - mean_hw t) / (std_hw t + 1e-5) and
-    y_i = x_i sigmoid(w_g t'_i + b_g). Parameters: 2 G. It starts at sigmoid(1) = 0.731 everywhere: w = 0, b = 1.
+    Equation:
+        y_i = x_i * sigmoid(w_g t'_i + b_g)
+        t' = (t - mean_hw t) / (std_hw t + 1e-5)
+        t_i = <mean_hw x, x_i>, over the group's channels
 
-    The authors' code has the unbiased standard deviation (H W - 1), the written formula the biased one: `variant`.
-    Deviation: on a 1x1 map t' = 0 (the authors' code gives nan).
+    It starts at sigmoid(1) = 0.731 everywhere: w = 0, b = 1.
+
+    Parameters: 2 G.
+
+    Deviations: the authors' code has the unbiased standard deviation (H W - 1), the written formula the biased one:
+    `variant`. On a 1x1 map t' = 0 (the authors' code gives nan).
 
     Args:
         in_channels (int): C, divisible by `groups`.
@@ -30,7 +37,7 @@ class SGE(nn.Module):
     official_names = {'weight': 'weight', 'bias': 'bias'}
 
     def __init__(self, in_channels: int, groups: int = 64, variant: str = 'code'):
-        super().__init__()
+        super().__init__(in_channels)
         check_divides('groups', groups, in_channels)
         self.groups = groups
         self.unbiased = follows_code(variant)

@@ -5,6 +5,7 @@ Checked against landskape-ai/triplet-attention 2cf02fb.
 
 from torch import Tensor, nn
 
+from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.spatial.cbam import SpatialGate
 from attn_plugins.ops.recalibrate import recalibrate
 from attn_plugins.registry import MODELS
@@ -15,11 +16,15 @@ COLUMNS = (0, 3, 2, 1)
 
 
 @MODELS.register_module()
-class TripletAttention(nn.Module):
-    """Triplet attention: y = x * (g_cw + g_ch + g_hw) / 3, a gate over each pair of the axes C, H and W.
+class TripletAttention(Layer):
+    """Triplet attention: a gate over each pair of the axes C, H and W.
 
-    g = sigmoid(BN(conv_kxk([max; mean]))) where maximum and mean are taken along the axis that the pair lacks:
-    g_cw is (N, C, 1, W), g_ch (N, C, H, 1) and g_hw (N, 1, H, W). Without `spatial` y = x * (g_cw + g_ch) / 2.
+    Equation:
+        y = x * (g_cw + g_ch + g_hw) / 3
+        g = sigmoid(BN(conv_kxk([max; mean])))
+
+    Maximum and mean are taken along the axis that the pair lacks: g_cw is (N, C, 1, W), g_ch (N, C, H, 1) and g_hw
+    (N, 1, H, W). Without `spatial` y = x * (g_cw + g_ch) / 2.
 
     Parameters: 3 (2 k^2 + 2), without `spatial` 2 (2 k^2 + 2), whatever C is.
 
@@ -46,7 +51,7 @@ class TripletAttention(nn.Module):
     }
 
     def __init__(self, in_channels: int, kernel_size: int = 7, spatial: bool = True):
-        super().__init__()
+        super().__init__(in_channels)
         self.gate_cw = SpatialGate(kernel_size)
         self.gate_ch = SpatialGate(kernel_size)
         self.gate_hw = SpatialGate(kernel_size) if spatial else None

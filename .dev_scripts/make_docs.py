@@ -1,0 +1,54 @@
+"""Writes docs/layers/: a page and a picture per layer, and the index; with --check it only says whether they are up to date."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+from layer_docs import checks, measure  # noqa: E402
+from layer_docs.index import index  # noqa: E402
+from layer_docs.page import page  # noqa: E402
+from layer_docs.picture import draw  # noqa: E402
+from layer_docs.places import PLACES  # noqa: E402
+
+FOLDER = ROOT / 'docs' / 'layers'
+
+
+def files() -> dict[str, str]:
+    """Every generated file's name and text; the table of checks from what check_layers.py measured."""
+    made = {
+        'README.md': index(),
+        'checks.md': checks.render(json.loads((FOLDER / 'checks.json').read_text())),
+    }
+    for name, layer in measure.layers().items():
+        made[f'{name}.md'] = page(name, layer)
+        made[f'{name}.svg'] = draw(name, PLACES[name])
+    return made
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--check', action='store_true', help='write nothing; exit 1 if a page is out of date')
+    args = parser.parse_args()
+    made = files()
+    there = {path.name: path for path in FOLDER.iterdir() if path.suffix in ('.md', '.svg')}
+    stale = sorted(name for name in made if name not in there or there[name].read_text() != made[name])
+    left = sorted(there.keys() - made.keys())
+    if args.check:
+        if stale or left:
+            print(
+                f'docs/layers/ is out of date ({", ".join(stale + left)}): run python .dev_scripts/make_docs.py'
+            )
+        return int(bool(stale or left))
+    for name in stale:
+        (FOLDER / name).write_text(made[name])
+    for name in left:
+        there[name].unlink()
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

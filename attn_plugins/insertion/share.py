@@ -1,0 +1,66 @@
+"""One layer for all blocks of a stage, `share='stage'`: which places share it, and its state if it has one."""
+
+import logging
+from collections.abc import Sequence
+
+from mmengine.logging import print_log
+from torch import nn
+
+from attn_plugins.insertion.errors import InsertionError
+from attn_plugins.insertion.targets import Target
+from attn_plugins.layers.recurrent import recurrent_parts
+
+
+def groups(targets: Sequence[Target], share: str | None, word: str) -> list[list[Target]]:
+    """The places that get one layer between them: those of a stage, or each its own.
+
+    Raises:
+        InsertionError: The entry asks for another way of sharing.
+    """
+    if share is None:
+        return [[target] for target in targets]
+    if share != 'stage' or word != 'position':
+        raise InsertionError(
+            f"share={share!r} with {word}=: only share='stage' with position= gives blocks one layer"
+        )
+    stages = {}
+    for target in targets:
+        stages.setdefault(target.stage, []).append(target)
+    return list(stages.values())
+
+
+def check_channels(group: Sequence[Target], channels: Sequence[int]) -> None:
+    """Raises an InsertionError if the places of one layer differ in their channels."""
+    for target, found in zip(group, channels, strict=True):
+        if found != channels[0]:
+            raise InsertionError(
+                f"share='stage' needs equal channels in a stage, but {target.node.name} has {found} "
+                f'and the blocks before it {channels[0]}'
+            )
+
+
+def carry_state(host: nn.Module, layer: nn.Module, share: str | None, place: str) -> bool:
+    """Lets the parts of a shared layer that have a state (DIA) carry it from block to block; whether there are any.
+
+    Raises:
+        InsertionError: The host runs its blocks under activation checkpointing, which loses the state.
+    """
+    parts = list(recurrent_parts(layer))
+    if not parts:
+        return False
+    name = type(layer).__name__
+    if share is None:
+        print_log(
+            f"{name} at {place} has a state but no other block to hand it to: give the entry share='stage'",
+            logger='current',
+            level=logging.WARNING,
+        )
+        return False
+    if any(getattr(module, 'with_cp', False) for module in host.modules()):
+        raise InsertionError(
+            f'{name} hands its state from block to block, and activation checkpointing runs the blocks again one '
+            'by one: set with_cp=False'
+        )
+    for part in parts:
+        part.shared = True
+    return True

@@ -1,0 +1,119 @@
+"""Finds which tensor of the authors' whole model is which of ours."""
+
+import re
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from attn_plugins.insertion.tree import inserted_layers
+from attn_plugins.official.layer import check_constant, official_constants, our_name
+
+COUNTER = 'num_batches_tracked'  # of batch norms: a checkpoint may lack it
+
+
+def names_in_model(model: nn.Module, state_dict: Mapping[str, Tensor]) -> dict[str, list[str]]:
+    """The authors' keys of a whole model and our names for each.
+
+    First every inserted layer finds the group of keys that its map of published names fits, in the order of the
+    network. The rest is the plain host: both sides hold the same convolutions, norms and linear layers in the same
+    order, whatever they call them. Kinds of tensors (weight, running_mean) and element counts must agree one by one,
+    and so must names with a number (`bn2`) where both sides have one.
+
+    Args:
+        model (nn.Module): A model with inserted layers, built as the authors' is.
+        state_dict (Mapping[str, Tensor]): The authors' state dict of the whole model.
+
+    Returns:
+        dict[str, list[str]]: Several of our names where blocks share a layer.
+
+    Raises:
+        ValueError: A layer finds no weights, or the hosts differ; the message names the first difference.
+    """
+    own = model.state_dict()
+    names = _names_of_layers(model, state_dict)
+    taken = {name for ours in names.values() for name in ours}
+    theirs = [key for key in state_dict if key not in names and not key.endswith(COUNTER)]
+    ours = [key for key in own if key not in taken and not key.endswith(COUNTER)]
+    for their, our in zip(theirs, ours, strict=False):
+        if not _agree(their, our) or state_dict[their].numel() != own[our].numel():
+            raise ValueError(
+                f'{their!r} {tuple(state_dict[their].shape)} of the published weights comes where the model has '
+                f'{our!r} {tuple(own[our].shape)}: build the model as the authors did'
+            )
+        names[their] = [our]
+    if len(theirs) != len(ours):
+        left = theirs[len(ours) :] or ours[len(theirs) :]
+        owner = 'the published weights' if len(theirs) > len(ours) else 'the model'
+        raise ValueError(
+            f'{owner} alone has {left[0]!r} and {len(left) - 1} more: build the model as the authors did'
+        )
+    modules = {_module(their): [_module(our) for our in ours] for their, ours in names.items()}
+    for key in state_dict:
+        if key.endswith(COUNTER) and _module(key) in modules:
+            names[key] = [f'{module}.{COUNTER}' for module in modules[_module(key)]]
+    return names
+
+
+def _names_of_layers(model: nn.Module, state_dict: Mapping[str, Tensor]) -> dict[str, list[str]]:
+    """The authors' keys of the inserted layers."""
+    groups: dict[str, list[str]] = {}
+    for key in state_dict:
+        parts = key.split('.')
+        for end in range(len(parts)):
+            groups.setdefault(''.join(part + '.' for part in parts[:end]), []).append(key)
+    places: dict[int, list[str]] = {}
+    layers = inserted_layers(model)
+    for name, layer in layers.items():
+        places.setdefault(id(layer), []).append(name)
+    names: dict[str, list[str]] = {}
+    for place in places.values():
+        layer = layers[place[0]]
+        if not layer.state_dict():
+            continue
+        found = next(
+            (
+                fitting
+                for prefix, keys in groups.items()
+                if not names.keys() & (fitting := _fitting(layer, prefix, keys, state_dict)).keys()
+                and fitting
+            ),
+            None,
+        )
+        if found is None:
+            raise ValueError(
+                f'the published weights have no {type(layer).__name__} that fits {place[0]}: build the model as the '
+                'authors did'
+            )
+        for key, target in found.items():
+            names[key] = [f'{name}.{target}' for name in place if target]
+    return names
+
+
+def _fitting(
+    layer: nn.Module, prefix: str, keys: list[str], state_dict: Mapping[str, Tensor]
+) -> dict[str, str]:
+    """The keys below a prefix that are a layer's, all of them, with the layer's names; empty if they are not."""
+    own, constants = layer.state_dict(), official_constants(layer)
+    fitting = {}
+    for key in keys:
+        if key[len(prefix) :] in constants:
+            check_constant(type(layer).__name__, key, state_dict[key], constants[key[len(prefix) :]])
+            fitting[key] = ''
+            continue
+        target = our_name(key[len(prefix) :], getattr(layer, 'official_names', {}))
+        if target in own and state_dict[key].numel() == own[target].numel():
+            fitting[key] = target
+    lacking = own.keys() - fitting.values()
+    return {} if any(not name.endswith(COUNTER) for name in lacking) else fitting
+
+
+def _module(key: str) -> str:
+    return key.rpartition('.')[0]
+
+
+def _agree(their: str, our: str) -> bool:
+    """Whether two keys can be the same tensor: weight and weight, and not bn1 and bn2."""
+    if their.rpartition('.')[2] != our.rpartition('.')[2]:
+        return False
+    pair = [_module(key).rpartition('.')[2] for key in (their, our)]
+    return pair[0] == pair[1] or not all(re.fullmatch(r'[a-z_]+\d+', name) for name in pair)
