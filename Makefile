@@ -1,13 +1,17 @@
 # The commands of this project. `make install` is a part of the others and costs nothing once done.
 SHELL := /bin/bash
-VENV ?= .venv
+# The stack, a folder of requirements/: onedl, the maintained family of OpenMMLab releases, or upstream.
+STACK ?= onedl
+VENV ?= $(if $(filter upstream,$(STACK)),.venv-upstream,.venv)
 PYTEST_ARGS ?=
-export VENV
+# What a project on the upstream family uses of this one, and the costs, which lean on torch's inner workings.
+UPSTREAM_TESTS ?= tests/layers tests/ops tests/insertion tests/models tests/test_configs.py tests/test_registry.py \
+	tests/test_readme.py tests/tools/test_openmmlab_tools.py tests/benchmark/test_cost.py
 
-.PHONY: install demo test lint format docs lock
+.PHONY: install demo test test-upstream lint format docs lock
 
 install: ## the pinned stack and this package into .venv: about 12 minutes on two cores, seconds when done
-	@bash requirements/install.sh
+	@STACK=$(STACK) VENV=$(VENV) bash requirements/install.sh
 
 demo: install ## train, test and compare detection, segmentation and classification on generated data
 	$(VENV)/bin/python tools/make_digit_scenes.py
@@ -15,6 +19,9 @@ demo: install ## train, test and compare detection, segmentation and classificat
 
 test: install ## everything that needs neither a GPU nor a data set
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -n 2 --durations=15 $(PYTEST_ARGS)
+
+test-upstream: ## the same layers, insertion, configs and README blocks on the upstream family, in .venv-upstream
+	@$(MAKE) --no-print-directory test STACK=upstream PYTEST_ARGS="$(UPSTREAM_TESTS) $(PYTEST_ARGS)"
 
 lint: install
 	$(VENV)/bin/ruff check .
@@ -30,9 +37,9 @@ docs: install ## after a change in layers or docstrings: their pages, the README
 	$(VENV)/bin/python .dev_scripts/update_readme.py
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -W ignore .dev_scripts/check_layers.py
 
-lock: ## after a change in requirements/: pins every version anew, for every supported Python
-	echo '# Every version of the tested stack, for Python 3.10 to 3.12. Written by `make lock`; used as constraints by install.sh.' \
-		> requirements/lock.new
-	VIRTUAL_ENV=$(VENV) uv pip compile requirements/{build,mmcv,onedl,runtime,dev}.txt --universal --python-version 3.10 \
-		--no-build-isolation --no-annotate --no-header --quiet >> requirements/lock.new
-	mv requirements/lock.new requirements/lock.txt
+lock: ## after a change in requirements/: pins every version of STACK anew, for every supported Python
+	echo '# Every version of the $(STACK) stack. Written by `make lock STACK=$(STACK)`; used as constraints by install.sh.' \
+		> requirements/$(STACK)/lock.new
+	VIRTUAL_ENV=$(VENV) uv pip compile requirements/$(STACK)/{build,mmcv,libraries}.txt requirements/{runtime,dev}.txt \
+		--universal --python-version 3.10 --no-build-isolation --no-annotate --no-header --quiet >> requirements/$(STACK)/lock.new
+	mv requirements/$(STACK)/lock.new requirements/$(STACK)/lock.txt

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Installs the pinned stack and this package into .venv, and returns at once when they are there.
+# Installs a pinned stack and this package into a virtual environment, and returns at once when they are there.
 #
-# Variables: PYTHON (the interpreter to use), VENV (where to install), MAX_JOBS (compiler processes).
+# Variables: STACK (onedl, the default, or upstream), PYTHON (the interpreter to use), VENV (where to install),
+# MAX_JOBS (compiler processes).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-VENV=${VENV:-.venv}
+STACK=${STACK:-onedl}
 CHECK=requirements/check_environment.py
 DISK_GIB=8 # what torch with its CUDA libraries, the rest and uv's cache take, rounded up
 
@@ -13,32 +14,65 @@ fail() {
     exit 1
 }
 
+case $STACK in
+    onedl)
+        VENV=${VENV:-.venv} versions='3.11 3.12 3.10' range='3.10 to 3.12' command='make install' next='; next: make demo'
+        ;;
+    upstream)
+        VENV=${VENV:-.venv-upstream} versions='3.10' range='3.10' command='make test-upstream' next=''
+        ;;
+    *) fail "there is no STACK=$STACK; choose onedl or upstream" ;;
+esac
+example="$command PYTHON=/path/to/python${versions%% *}"
+
 # Prints "3.11" for an interpreter that runs, nothing for one that does not (pyenv's shims may not).
 version_of() {
     "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null </dev/null || true
+}
+
+has_uv() {
+    command -v uv >/dev/null && uv --version >/dev/null 2>&1
+}
+
+# The interpreters of this machine, the best first: on PATH, then pyenv's, then uv's.
+candidates() {
+    local version
+    for version in $versions; do
+        echo "python$version"
+    done
+    printf '%s\n' python3 python
+    for version in $versions; do
+        printf '%s\n' "${PYENV_ROOT:-${HOME:-}/.pyenv}/versions/$version".*/bin/python
+        if has_uv; then
+            uv python find --system "$version" 2>/dev/null || true
+        fi
+    done
 }
 
 find_python() {
     local candidate version
     if [ -n "${PYTHON:-}" ]; then
         version=$(version_of "$PYTHON")
-        case $version in
-            3.10 | 3.11 | 3.12) python=$PYTHON ;;
-            '') fail "PYTHON=$PYTHON does not run; name a Python 3.10 to 3.12: make install PYTHON=/path/to/python3.11" ;;
-            *) fail "PYTHON=$PYTHON is Python $version, and the pinned stack exists for 3.10 to 3.12 only; name one of those: make install PYTHON=/path/to/python3.11" ;;
+        case " $versions " in
+            *" ${version:-none} "*) python=$PYTHON ;;
+            *)
+                [ -n "$version" ] || fail "PYTHON=$PYTHON does not run; name a Python $range: $example"
+                fail "PYTHON=$PYTHON is Python $version, and the pinned stack exists for $range only; name one of those: $example"
+                ;;
         esac
         return
     fi
-    for candidate in python3.11 python3.12 python3.10 python3 python; do
-        case $(version_of "$candidate") in
-            3.10 | 3.11 | 3.12)
+    while read -r candidate; do
+        version=$(version_of "$candidate")
+        case " $versions " in
+            *" ${version:-none} "*)
                 python=$candidate
                 return
                 ;;
         esac
-    done
+    done < <(candidates)
     version=$(version_of python3)
-    fail "no Python 3.10 to 3.12 on PATH (python3 is ${version:-absent}); install one, or name it: make install PYTHON=/path/to/python3.11"
+    fail "no Python $range on PATH (python3 is ${version:-absent}), in pyenv or in uv; install one, or name it: $example"
 }
 
 check_machine() {
@@ -55,19 +89,19 @@ check_machine() {
 
 make_environment() {
     if [ ! -e "$VENV/bin/python" ]; then
-        if command -v uv >/dev/null && uv --version >/dev/null 2>&1; then
+        if has_uv; then
             uv venv --quiet --python "$("$python" -c 'import sys; print(sys.executable)')" "$VENV"
         else
             "$python" -m venv "$VENV" ||
                 fail "$python cannot make a virtual environment; install its venv module (Debian and Ubuntu: apt-get install python3-venv) or uv"
         fi
     fi
-    if command -v uv >/dev/null && uv --version >/dev/null 2>&1; then
+    if has_uv; then
         uv=uv
     else
         uv=$VENV/bin/uv
         [ -x "$uv" ] || "$VENV/bin/python" -m pip install --quiet uv ||
-            fail "pip could not install uv into $VENV; see its message above, or install uv yourself and run make install again"
+            fail "pip could not install uv into $VENV; see its message above, or install uv yourself and run $command again"
     fi
 }
 
@@ -77,19 +111,21 @@ if [ -n "${PIP_CERT:-}" ]; then
 fi
 
 pip_install() {
-    "$uv" pip install --python "$VENV/bin/python" --constraints requirements/lock.txt "$@" ||
-        fail "uv could not install $*; see its message above, then run make install again: it goes on from here"
+    "$uv" pip install --python "$VENV/bin/python" --constraints "requirements/$STACK/lock.txt" "$@" ||
+        fail "uv could not install $*; see its message above, then run $command again: it goes on from here"
 }
 
 install_stack() {
-    pip_install --requirements requirements/build.txt
+    pip_install --requirements "requirements/$STACK/build.txt"
     # A CUDA build of torch beside a GPU makes mmcv ask for nvcc; without nvcc its CPU operators are what can be built.
-    if [ -z "${CUDA_HOME:-}" ] && ! command -v nvcc >/dev/null; then
+    # The upstream stack's tests need no others, and its torch would ask for CUDA 12.1's own nvcc.
+    if [ "$STACK" = upstream ] || { [ -z "${CUDA_HOME:-}" ] && ! command -v nvcc >/dev/null; }; then
         export CUDA_VISIBLE_DEVICES=''
     fi
     echo "mmcv: compiling its operators unless a built wheel is cached, about 10 minutes on two cores"
-    MMCV_WITH_OPS=1 MAX_JOBS=${MAX_JOBS:-$(nproc)} pip_install --no-build-isolation --requirements requirements/mmcv.txt
-    pip_install --requirements requirements/onedl.txt --requirements requirements/runtime.txt --requirements requirements/dev.txt
+    MMCV_WITH_OPS=1 MAX_JOBS=${MAX_JOBS:-$(nproc)} pip_install --no-build-isolation --requirements "requirements/$STACK/mmcv.txt"
+    pip_install --requirements "requirements/$STACK/libraries.txt" --requirements requirements/runtime.txt \
+        --requirements requirements/dev.txt
     pip_install --no-deps --no-build-isolation --editable .
 }
 
@@ -98,8 +134,8 @@ if [ -e "$VENV/bin/python" ]; then
     if [ -n "${PYTHON:-}" ] && [ "$(version_of "$PYTHON")" != "$(version_of "$VENV/bin/python")" ]; then
         fail "$VENV is of Python $(version_of "$VENV/bin/python") and not of PYTHON=$PYTHON; leave PYTHON out, or delete $VENV first"
     fi
-    "$VENV/bin/python" $CHECK families "$VENV"
-    if "$VENV/bin/python" $CHECK complete "$VENV" >/dev/null 2>&1; then
+    "$VENV/bin/python" $CHECK families "$STACK" "$VENV"
+    if "$VENV/bin/python" $CHECK complete "$STACK" "$VENV" >/dev/null 2>&1; then
         exit 0
     fi
     PYTHON=$VENV/bin/python
@@ -108,7 +144,7 @@ find_python
 check_machine
 make_environment
 install_stack </dev/null
-"$VENV/bin/python" $CHECK families "$VENV"
-"$VENV/bin/python" $CHECK operators "$VENV"
-"$VENV/bin/python" $CHECK complete "$VENV"
-echo "installed into $VENV: $("$VENV/bin/python" --version), attn_plugins and the pinned stack; next: make demo"
+"$VENV/bin/python" $CHECK families "$STACK" "$VENV"
+"$VENV/bin/python" $CHECK operators "$STACK" "$VENV"
+"$VENV/bin/python" $CHECK complete "$STACK" "$VENV"
+echo "installed into $VENV: $("$VENV/bin/python" --version), attn_plugins and the pinned $STACK stack$next"

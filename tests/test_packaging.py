@@ -9,6 +9,7 @@ import tarfile
 import textwrap
 import venv
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ BASH = shutil.which('bash')
 def install(path, **variables):
     """install.sh with a doctored PATH; PYTHON and VENV as given."""
     env = dict(os.environ, PATH=str(path), **{key: str(value) for key, value in variables.items()})
-    for key in {'PYTHON', 'CXX', 'VIRTUAL_ENV'} - variables.keys():
+    for key in {'PYTHON', 'STACK', 'CXX', 'VIRTUAL_ENV'} - variables.keys():
         env.pop(key, None)
     return subprocess.run(
         [BASH, str(INSTALL)], env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
@@ -74,10 +75,32 @@ def fake_python(version):
     return f'case "$2" in *version_info*) echo {version} ;; esac'
 
 
-def test_no_python_on_the_path(tools, tmp_path):
+RANGES = {'onedl': ('3.10 to 3.12', 'make install'), 'upstream': ('3.10', 'make test-upstream')}
+
+
+@pytest.mark.parametrize('stack', RANGES)
+def test_no_python_on_this_machine(tools, tmp_path, stack):
     program(tools, 'python3', fake_python('3.13'))
-    line = sentence(install(tools, VENV=tmp_path / 'new'))
-    assert 'no Python 3.10 to 3.12 on PATH (python3 is 3.13)' in line and 'PYTHON=' in line
+    line = sentence(install(tools, STACK=stack, VENV=tmp_path / 'new', PYENV_ROOT=tmp_path))
+    versions, command = RANGES[stack]
+    assert f'no Python {versions} on PATH (python3 is 3.13)' in line and f'{command} PYTHON=' in line
+
+
+@pytest.mark.parametrize('owner', ['PATH', 'pyenv', 'uv'])
+def test_python_is_found_where_it_lies(tools, tmp_path, owner):
+    """The next thing that is missing is then the compiler."""
+    program(tools, 'python3', fake_python('3.13'))
+    folder = dict(PATH=tools, pyenv=tmp_path / 'versions/3.10.13/bin', uv=tmp_path / 'uv')[owner]
+    folder.mkdir(parents=True, exist_ok=True)
+    program(folder, 'python' if owner == 'pyenv' else 'python3.10', fake_python('3.10'))
+    if owner == 'uv':
+        program(tools, 'uv', f'case "$*" in "python find"*3.10) echo {folder}/python3.10 ;; esac')
+    line = sentence(install(tools, STACK='upstream', VENV=tmp_path / 'new', PYENV_ROOT=tmp_path))
+    assert 'no C++ compiler' in line
+
+
+def test_there_is_no_such_stack(tools):
+    assert 'choose onedl or upstream' in sentence(install(tools, STACK='openmmlab'))
 
 
 @pytest.mark.parametrize(('version', 'said'), [('3.9', 'is Python 3.9'), ('', 'does not run')])
@@ -110,14 +133,20 @@ def test_failed_step_is_named(tools, environment):
     program(tools, 'uv', 'case "$1" in --version) exit 0 ;; *) echo "no space" >&2; exit 2 ;; esac')
     add_dist(environment[1], 'torch', '2.0.0')  # not the pinned one, so there is something to install
     line = sentence(install(tools, VENV=environment[0]))
-    assert 'requirements/build.txt' in line and 'run make install again' in line
+    assert 'requirements/onedl/build.txt' in line and 'run make install again' in line
 
 
 def test_both_families(tools, environment):
     folder, site = environment
     add_dist(site, 'mmengine', '0.10.7')
     line = sentence(install(tools, VENV=folder))
-    assert 'mmengine 0.10.7' in line and f'delete {folder}' in line
+    assert 'mmengine 0.10.7 of the upstream family' in line and f'delete {folder}' in line
+
+
+def test_upstream_stack_beside_the_other_family(tools, environment):
+    """This test's own environment is the other one."""
+    line = sentence(install(tools, STACK='upstream', VENV=environment[0]))
+    assert f'onedl-mmcv {metadata.version("onedl-mmcv")}, ' in line and 'make test-upstream VENV=' in line
 
 
 def test_mmcv_without_operators(tools, environment):

@@ -1,14 +1,14 @@
 """What a model costs: parameters and multiply-adds (counted), latency and peak memory (measured)."""
 
-import weakref
 from contextlib import nullcontext
 from time import perf_counter
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_iter
+from torch.utils._pytree import tree_flatten
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 # The CPU's fused attention kernel, which torch's table of counted operations lacks; torch 2.1 has no such kernel.
@@ -42,7 +42,9 @@ def count_madds(model: nn.Module, inputs: Tensor) -> dict[str, int]:
         Module name -> multiply-adds, names as in `model.named_modules()`; '' is the whole model. Modules without
         any are absent, except ''.
     """
-    counter = FlopCounterMode(display=False, custom_mapping={CPU_ATTENTION: _attention_flops})
+    # Before torch 2.4 modules were counted only when they were handed over; since then that gives a warning.
+    mods = None if torch.__version__ >= (2, 4) else model
+    counter = FlopCounterMode(mods, display=False, custom_mapping={CPU_ATTENTION: _attention_flops})
     with torch.no_grad(), counter:
         predict(model, inputs)
     names = {name for name, _ in model.named_modules()}
@@ -101,25 +103,19 @@ class LiveTensors(TorchDispatchMode):
     def __init__(self, already: set[int]):
         """Args: already: `_cdata` of the storages made before, which the caller counts (weights, input)."""
         super().__init__()
-        self.known = set(already)
-        self.live = self.peak = 0
+        self.already = already
+        self.live: dict[int, tuple[StorageWeakRef, int]] = {}
+        self.peak = 0
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
-        for tensor in tree_iter(result):
-            if isinstance(tensor, Tensor) and tensor.untyped_storage()._cdata not in self.known:
-                self._add(tensor.untyped_storage())
+        self.live = {key: entry for key, entry in self.live.items() if not entry[0].expired()}
+        for tensor in tree_flatten(result)[0]:
+            if isinstance(tensor, Tensor) and tensor.untyped_storage()._cdata not in self.already:
+                storage = tensor.untyped_storage()
+                self.live[storage._cdata] = StorageWeakRef(storage), storage.nbytes()
+        self.peak = max(self.peak, sum(nbytes for _, nbytes in self.live.values()))
         return result
-
-    def _add(self, storage):
-        self.known.add(storage._cdata)
-        self.live += storage.nbytes()
-        self.peak = max(self.peak, self.live)
-        weakref.finalize(storage, self._remove, storage._cdata, storage.nbytes())
-
-    def _remove(self, key: int, nbytes: int):
-        self.known.discard(key)
-        self.live -= nbytes
 
 
 def peak_memory(model: nn.Module, inputs: Tensor) -> int:

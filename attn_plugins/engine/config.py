@@ -8,12 +8,10 @@ from pathlib import Path
 
 from mmengine.config import Config, DictAction
 
-import attn_plugins
 from attn_plugins.engine.errors import UserError
+from attn_plugins.mim import CONFIGS
 from attn_plugins.registry import nearest
 
-# The configs as they are shipped; in a checkout `.mim` links to the repository's own.
-CONFIGS = Path(attn_plugins.__file__).parent / '.mim' / 'configs'
 PRESETS = Path('_base_', 'attention')
 # A config that suites vary has '{{$ATTENTION:none}}' in the path of its preset.
 VARIABLE = 'ATTENTION'

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from attn_plugins.ops.pool import widen
+
 
 def split_heads(x: Tensor, heads: int = 1) -> Tensor:
     """One row per place: (N, heads * d, H, W) -> (N, heads, H * W, d), a view of a channels_last map.
@@ -39,6 +41,10 @@ def attend(
     width = value.shape[-1]
     if query.is_cpu and not torch.jit.is_tracing():
         query, key, value = _of_one_width(query, key, value)
+    # torch 2.1 neither casts this operator under autocast on a CPU nor exports it with a scale.
+    query, key = query.to(value.dtype), key.to(value.dtype)
+    if torch.onnx.is_in_onnx_export():
+        query, scale = query * (scale * query.shape[-1] ** 0.5), None
     rows = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
     return rows if rows.shape[-1] == width else rows[..., :width]
 
@@ -76,7 +82,7 @@ def attend_channels(x: Tensor, sign: float) -> Tensor:
     rows = x.flatten(2)
     # The meta device, on which costs are counted, knows no autocast.
     with nullcontext() if x.is_meta else torch.autocast(x.device.type, enabled=False):
-        exact = rows.to(torch.promote_types(x.dtype, torch.float32))
+        exact = widen(rows)
         weights = torch.softmax(sign * (exact @ exact.transpose(1, 2)), 2)
         return (weights @ exact).unflatten(2, x.shape[2:]).to(x.dtype)
 

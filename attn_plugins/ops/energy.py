@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from attn_plugins.ops.pool import widen
+
 
 def inverse_energy(x: Tensor, e_lambda: float) -> Tensor:
     """e = (x - mu)^2 / (4 (v + lambda)) + 1/2 with v = sum_hw (x - mu)^2 / (H W - 1), per sample and channel.
@@ -17,7 +19,7 @@ def inverse_energy(x: Tensor, e_lambda: float) -> Tensor:
     Returns:
         Tensor: Shape and dtype of `x`.
     """
-    exact = x.to(torch.promote_types(x.dtype, torch.float32))
+    exact = widen(x)
     variance, mean = torch.var_mean(exact, (2, 3), correction=int(x.shape[2] * x.shape[3] > 1), keepdim=True)
     distance = (exact - mean) * torch.rsqrt(4 * (variance + e_lambda))
     return (distance * distance + 0.5).to(x.dtype)

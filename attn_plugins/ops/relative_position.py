@@ -22,7 +22,8 @@ def position_angles(length: int, step: float, dim: int, like: Tensor) -> Tensor:
     Returns:
         Tensor: (L, dim / 4).
     """
-    options = {'device': like.device, 'dtype': torch.promote_types(like.dtype, torch.float32)}
+    dtype = torch.float64 if like.dtype == torch.float64 else torch.float32
+    options = {'device': like.device, 'dtype': dtype}
     wave_length = 1000 ** (torch.arange(dim // 4, **options) * (4 / dim))
     return torch.arange(length, **options)[:, None] * step / wave_length
 
@@ -61,9 +62,9 @@ def map_query_features(
     Returns:
         Tensor: (N, heads, H * W, dim).
     """
-    of_x, of_y = (
+    of_x, of_y = [
         (query.flatten(2, 3) @ weight).unflatten(2, (query.shape[2], query.shape[3])) for weight in weights
-    )
+    ]
     columns, rows = angles
     features = torch.broadcast_tensors(query_features(of_x, columns), query_features(of_y, rows[:, None]))
     return torch.cat(features, -1).flatten(2, 3)

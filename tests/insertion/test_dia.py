@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 from attn_plugins import InsertionError, inserted_layers
 from tests.insertion.hosts import forward, plugged, settle
 from tests.layers.check import scramble
+from tests.stack import AUTOCAST
 
 R50, R18 = 'mmdet ResNet-50', 'mmdet ResNet-18'
 DIA = dict(type='attn_plugins.DIA', reduction=4)
@@ -92,7 +93,7 @@ def test_copies_and_averages_have_a_state_of_their_own():
     assert layers['layer2.0.bn3.attn_dia'] is not inserted_layers(model)['layer2.0.bn3.attn_dia']
 
 
-@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize('dtype', AUTOCAST)
 def test_autocast(dtype):
     model = host()
     exact = forward(R50, model)

@@ -2,19 +2,18 @@
 
 import copy
 import inspect
-import io
 import pickle
 import re
 import warnings
 from collections.abc import Iterator
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 from mmengine.registry import MODELS
 
 from attn_plugins.layers.conv.base import ConvLike
+from tests.stack import AUTOCAST, onnx_session
 
 SHAPES = [(2, 5, 7), (1, 4, 9), (2, 1, 1), (3, 8, 3)]
 TOLERANCES = {torch.float16: 1e-2, torch.bfloat16: 8e-2}
@@ -147,12 +146,7 @@ def check_compile(cfg: dict, channels: int) -> None:
 def check_onnx(cfg: dict, channels: int) -> None:
     """The exported file computes the same in onnxruntime, also for another batch size."""
     layer = build(cfg, channels).eval()
-    file = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')
-        x = torch.randn(2, channels, 5, 7)
-        torch.onnx.export(layer, (x,), file, dynamo=False, input_names=['x'], dynamic_axes={'x': [0]})
-    session = onnxruntime.InferenceSession(file.getvalue(), providers=['CPUExecutionProvider'])
+    session = onnx_session(layer, torch.randn(2, channels, 5, 7))
     three = torch.randn(3, channels, 5, 7)
     np.testing.assert_allclose(
         session.run(None, {'x': three.numpy()})[0], layer(three).detach().numpy(), rtol=1e-4, atol=1e-5
@@ -220,7 +214,7 @@ def check_layer(cfg: dict, channels: int = 16) -> None:
     check_bad_maps(cfg, channels)
     check_channels_last(cfg, channels)
     check_gradients(cfg, min(channels, 8))
-    for dtype in TOLERANCES:
+    for dtype in AUTOCAST:
         check_autocast(cfg, channels, dtype)
     check_copies(cfg, channels)
     check_trace(cfg, channels)

@@ -1,11 +1,8 @@
 """GE: formulas in float64 place by place, starts, the size it is bound to."""
 
-import io
 import itertools
 import math
-import warnings
 
-import onnxruntime
 import pytest
 import torch
 import torch.nn.functional as F
@@ -13,6 +10,7 @@ from mmengine.registry import MODELS
 
 from tests.layers.build_channel import MAPS, build, random_map
 from tests.layers.check import scramble
+from tests.stack import onnx_session
 
 
 def depthwise(x, weight, bias):
@@ -119,11 +117,7 @@ def test_global_ge_with_parameters_compiles_and_exports():
     assert y.is_contiguous(memory_format=torch.channels_last)
     torch._dynamo.reset()
     torch.testing.assert_close(torch.compile(layer, fullgraph=True, backend='aot_eager')(x), y)
-    file = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')
-        torch.onnx.export(layer, (x,), file, dynamo=False, input_names=['x'], dynamic_axes={'x': [0]})
-    session = onnxruntime.InferenceSession(file.getvalue(), providers=['CPUExecutionProvider'])
+    session = onnx_session(layer, x)
     three = torch.randn(3, 8, 5, 7)
     expected = layer(three).detach()
     torch.testing.assert_close(torch.from_numpy(session.run(None, {'x': three.numpy()})[0]), expected)

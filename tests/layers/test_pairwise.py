@@ -8,6 +8,7 @@ from mmcv.cnn import NonLocal2d
 from attn_plugins import load_official
 from attn_plugins.layers.pairwise import CAM, PAM, CrissCross, DoubleAttention, NonLocal
 from tests.layers.check import scramble
+from tests.stack import needs_float16
 
 
 def built(layer):
@@ -72,6 +73,7 @@ def test_the_variants_of_cam_differ():
     assert (built(CAM(8))(x) - built(CAM(8, variant='paper'))(x)).abs().max() > 0.1
 
 
+@needs_float16
 def test_cam_survives_products_beyond_half_precision():
     """40 * 40 * 100 places is above float16's largest number."""
     layer = CAM(4)

@@ -117,9 +117,9 @@ class AAConv(ConvLike):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C', H', W')."""
-        key, query, value = (
+        key, query, value = [
             part.unflatten(1, (self.num_heads, -1)) for part in self.kqv(x).split(self.widths, 1)
-        )
+        ]
         query = query * query.shape[2] ** -0.5
         attended = relative_attention(query, key, value, self.relative_h, self.relative_w)
         return append_channels(self.conv(x), self.proj(attended.flatten(1, 2)))

@@ -1,5 +1,7 @@
 """Selective-kernel convolution (Li et al., CVPR 2019, arXiv:1903.06586). Read from implus/SKNet 17dd708."""
 
+from functools import reduce
+
 import torch
 from torch import Tensor, nn
 
@@ -110,8 +112,7 @@ class SKConv(ConvLike):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C', H', W')."""
         maps = [branch(x) for branch in self.branches]
-        descriptor = global_mean(sum(maps[1:], maps[0]))
+        descriptor = global_mean(reduce(torch.add, maps))
         logits = self.fc2(torch.relu(self.norm(self.fc1(descriptor))))
-        weights = logits.unflatten(1, (len(maps), self.out_channels)).softmax(1).unbind(1)
-        parts = [recalibrate(each, weight) for each, weight in zip(maps, weights, strict=True)]
-        return sum(parts[1:], parts[0])
+        weights = logits.unflatten(1, (len(maps), self.out_channels)).softmax(1)
+        return reduce(torch.add, [recalibrate(each, weights[:, i]) for i, each in enumerate(maps)])

@@ -190,26 +190,22 @@ class GeneralizedAttention(Layer):
             angles, key_angles = self._angles(queries, self.q_stride), self._angles(keys, self.kv_stride)
             of_query.append(map_query_features(asking.unflatten(2, grid), self._position_weights(), angles))
             of_key.append(map_key_features(key_angles)[None, None])
-        of_query, of_key = (
+        of_query, of_key = [
             [part.to(value.dtype).expand(n, self.num_heads, length, -1) for part in parts]
             for parts, length in ((of_query, height * width), (of_key, keys.shape[2] * keys.shape[3]))
-        )
+        ]
         rows = attend(_concatenated(of_query), _concatenated(of_key), value, mask=self._mask(queries, keys))
         return join_heads(rows, height, width)
 
     def _attend_along_axes(self, queries: Tensor, keys: Tensor, value: Tensor) -> Tensor:
         """'0001': the softmax of a sum over the two axes is the product of theirs, (N, O, H_q, W_q)."""
         vectors = self._vectors(self.geom_bias)[0, :, 0]
-        of_x, of_y = (
-            axis_weights(vectors, weight, angles, key_angles, visible).to(value.dtype)[:, None]
-            for weight, angles, key_angles, visible in zip(
-                self._position_weights(),
-                self._angles(queries, self.q_stride),
-                self._angles(keys, self.kv_stride),
-                self._windows(queries, keys),
-                strict=True,
-            )
-        )
+        weights, windows = self._position_weights(), self._windows(queries, keys)
+        angles, key_angles = self._angles(queries, self.q_stride), self._angles(keys, self.kv_stride)
+        of_x, of_y = [
+            axis_weights(vectors, weights[i], angles[i], key_angles[i], windows[i]).to(value.dtype)[:, None]
+            for i in (0, 1)
+        ]
         value = value.transpose(2, 3).unflatten(3, (keys.shape[2], keys.shape[3]))
         return (of_y @ (value @ of_x.transpose(2, 3))).flatten(1, 2)
 
