@@ -15,6 +15,10 @@ TORCH_2_1 = torch.__version__ < (2, 2)
 # The dtypes of autocast on the CPU.
 AUTOCAST = [torch.bfloat16] if TORCH_2_1 else [torch.float16, torch.bfloat16]
 needs_float16 = pytest.mark.skipif(TORCH_2_1, reason='torch 2.1 has no float16 autocast on the CPU')
+# DIA's state is an attribute that changes within the graph.
+needs_changing_attributes = pytest.mark.skipif(
+    TORCH_2_1, reason='torch 2.1 cannot compile a module that changes an attribute'
+)
 
 
 def onnx_session(layer: torch.nn.Module, x: torch.Tensor) -> onnxruntime.InferenceSession:

@@ -25,7 +25,8 @@ def check_map(layer: nn.Module, inputs: tuple) -> None:
     Raises:
         ValueError: The message quotes the map's shape and says what would work.
     """
-    if torch.jit.is_tracing():  # shapes are tensors then, and were checked when the example was made
+    # In a trace sizes are tensors, and torch.fx hands over a stand-in without any.
+    if torch.jit.is_tracing() or not isinstance(inputs[0], torch.Tensor):
         return
     name, shape = type(layer).__name__, tuple(inputs[0].shape)
     option = 'in_channels' if isinstance(layer, Layer) else 'num_features'

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from tests.insertion.hosts import CA, IEBN, plugged
+from tests.insertion.hosts import CA, IEBN, plugged, settle
 
 DIA = dict(type='attn_plugins.DIA', reduction=4)
 CASES = {
@@ -25,7 +25,8 @@ rank = distributed.get_rank()
 for name in CASES:
     model = model_of(name)
     x = torch.load(f'{sys.argv[1]}/x.pth')[2 * rank:2 * rank + 2]
-    loss_of(DistributedDataParallel(model), x).backward()
+    parallel = DistributedDataParallel(model)  # must outlive the backward pass, in which it averages
+    loss_of(parallel, x).backward()
     if rank == 0:
         torch.save({key: p.grad for key, p in model.named_parameters()}, f'{sys.argv[1]}/{name}.pth')
 distributed.destroy_process_group()
@@ -33,11 +34,11 @@ distributed.destroy_process_group()
 
 
 def model_of(name: str) -> torch.nn.Module:
-    """The same weights in every process, batch norms in evaluation, float64."""
+    """The same weights and statistics in every process, batch norms in evaluation, float64."""
     torch.manual_seed(0)
     host, cfg, share = CASES[name]
     model = plugged(host, cfg, share=share).double()
-    model.eval()
+    settle(host, model)
     return model
 
 
