@@ -151,3 +151,19 @@ def test_starts_are_as_published(cfg, gate):
 def test_options_that_cannot_work_are_refused(cfg, message):
     with pytest.raises(ValueError, match=message):
         MODELS.build(dict(cfg, type='attn_plugins.' + cfg['type'], in_channels=32))
+
+
+SIZES = dict(out_channels=8, kernel_size=3, padding=1)
+
+
+@pytest.mark.parametrize(
+    'cfg', [dict(type='SRM'), dict(type='BAM', reduction=2), dict(type='SKConv', **SIZES)]
+)
+def test_a_batch_of_one_cannot_be_trained(cfg):
+    layer = MODELS.build(dict(cfg, type='attn_plugins.' + cfg['type'], in_channels=8))
+    x = torch.randn(1, 8, 5, 7)
+    with pytest.raises(
+        ValueError, match=r'with one sample, and is given \(1, .*train with at least 2 samples'
+    ):
+        layer(x)
+    assert layer.eval()(x).shape == x.shape

@@ -11,6 +11,7 @@ import torch
 from mmcv.cnn import build_activation_layer
 from torch import Tensor, nn
 
+from attn_plugins.layers.batch import check_batch
 from attn_plugins.layers.channel.features import build_excitation
 from attn_plugins.layers.hidden import hidden_channels
 from attn_plugins.layers.kernel import odd
@@ -153,6 +154,7 @@ class StyleExcitation(nn.Module):
         """(N, C) or (N, C, K) -> (N, C)."""
         if descriptor.dim() == 2:
             descriptor = descriptor[:, :, None]
+        check_batch(descriptor, self.norm)
         return self.norm((descriptor * self.weight).sum(2))
 
 

@@ -5,6 +5,7 @@ from functools import reduce
 import torch
 from torch import Tensor, nn
 
+from attn_plugins.layers.batch import check_batch
 from attn_plugins.layers.conv.base import ConvLike, Size, init_conv
 from attn_plugins.ops.pool import global_mean
 from attn_plugins.ops.recalibrate import recalibrate
@@ -113,6 +114,8 @@ class SKConv(ConvLike):
         """(N, C, H, W) -> (N, C', H', W')."""
         maps = [branch(x) for branch in self.branches]
         descriptor = global_mean(reduce(torch.add, maps))
-        logits = self.fc2(torch.relu(self.norm(self.fc1(descriptor))))
+        hidden = self.fc1(descriptor)
+        check_batch(hidden, self.norm)
+        logits = self.fc2(torch.relu(self.norm(hidden)))
         weights = logits.unflatten(1, (len(maps), self.out_channels)).softmax(1)
         return reduce(torch.add, [recalibrate(each, weights[:, i]) for i, each in enumerate(maps)])

@@ -7,6 +7,7 @@ undefined name in it (numbers).
 import torch
 from torch import Tensor, nn
 
+from attn_plugins.layers.batch import check_batch
 from attn_plugins.layers.hidden import hidden_channels
 from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.variant import follows_code
@@ -38,7 +39,9 @@ class ChannelBranch(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, 1, 1)."""
-        return self.fc2(torch.relu(self.norm(self.fc1(global_mean(x)))))[:, :, None, None]
+        hidden = self.fc1(global_mean(x))
+        check_batch(hidden, self.norm)
+        return self.fc2(torch.relu(self.norm(hidden)))[:, :, None, None]
 
 
 class SpatialBranch(nn.Module):
