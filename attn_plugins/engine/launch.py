@@ -1,5 +1,6 @@
 """Distributed runs, also on machines without a GPU, where OpenMMLab's own launch cannot start."""
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -54,9 +55,14 @@ def init_distributed(cfg: Config, launcher: str) -> None:
 
 
 def end_distributed() -> None:
-    """Closes the process group, if there is one."""
+    """Closes the process group, if there is one, and lets go of it.
+
+    A runner that is over still holds it in reference cycles. Left to the end of the interpreter, gloo's threads would
+    release their last tensors without one, which aborts the process now and then (pytorch/pytorch#179291).
+    """
     if distributed.is_initialized():
         distributed.destroy_process_group()
+        gc.collect()
 
 
 def _unsync(cfg: Config) -> int:

@@ -16,20 +16,23 @@ CASES = {
     'DIA': ('mmpretrain ResNet-18', DIA, 'stage'),
 }
 WORKER = """
-import sys, torch
+import gc, sys, torch
 from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 from tests.insertion.test_ddp import CASES, loss_of, model_of
 distributed.init_process_group('gloo')
 rank = distributed.get_rank()
-for name in CASES:
+def step(name):
     model = model_of(name)
     x = torch.load(f'{sys.argv[1]}/x.pth')[2 * rank:2 * rank + 2]
     parallel = DistributedDataParallel(model)  # must outlive the backward pass, in which it averages
     loss_of(parallel, x).backward()
     if rank == 0:
         torch.save({key: p.grad for key, p in model.named_parameters()}, f'{sys.argv[1]}/{name}.pth')
+for name in CASES:
+    step(name)
 distributed.destroy_process_group()
+gc.collect()  # as end_distributed does
 """
 
 
