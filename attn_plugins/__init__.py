@@ -5,7 +5,7 @@ Importing this package needs torch, mmengine and `mmcv.cnn` only. What is built 
 
 from importlib import import_module
 
-from attn_plugins.insertion import InsertionError, Plugged, inserted_layers
+from attn_plugins.insertion import InsertionError, Plugged, inserted_layers, plug
 from attn_plugins.mim import register_configs
 from attn_plugins.official import load_official
 from attn_plugins.registry import MODELS
@@ -19,7 +19,7 @@ _NEEDS_A_LIBRARY = {
     'SSDLiteNeck': 'attn_plugins.models.ssdlite_neck',
 }
 
-__all__ = ['MODELS', 'InsertionError', 'Plugged', '__version__', 'inserted_layers', 'load_official']
+__all__ = ['MODELS', 'InsertionError', 'Plugged', '__version__', 'inserted_layers', 'load_official', 'plug']
 
 register_configs()
 

@@ -45,8 +45,8 @@ def build_part(cfg: dict | str, registry: Registry, **given) -> nn.Module:
         nn.Module: What was built.
 
     Raises:
-        ValueError: The type or an option does not exist, or an option contradicts what is given; the message
-            names the nearest valid choices.
+        ValueError: The type or an option does not exist, an option is of another kind than the signature says, or
+            contradicts what is given; the message names the nearest valid choices.
     """
     options = {'type': cfg} if isinstance(cfg, str) else dict(cfg)
     name = options.pop('type', None)
@@ -68,7 +68,17 @@ def build_part(cfg: dict | str, registry: Registry, **given) -> nn.Module:
         ]
         if missing:
             raise ValueError(f'{name} needs {", ".join(missing)}: give it in the cfg')
+    for option, value in options.items():
+        _check_kind(name, option, value, parameters.get(option))
     for key, value in given.items():
         if options.setdefault(key, value) != value:
             raise ValueError(f'{name} is given {key}={options[key]}, but {key}={value} is what fits here')
     return cls(**options)
+
+
+def _check_kind(name: str, option: str, value, parameter: inspect.Parameter | None) -> None:
+    """Refuses a number in quotes, a word where a number belongs and the like, where the signature says what belongs."""
+    kind = inspect.Parameter.empty if parameter is None else parameter.annotation
+    kinds = (int, float) if kind is float else kind
+    if kind in (int, float, bool, str) and not isinstance(value, kinds):
+        raise ValueError(f'{name} needs {option} of type {kind.__name__}, not {value!r}')

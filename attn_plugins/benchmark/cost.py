@@ -1,5 +1,6 @@
 """What a model costs: parameters and multiply-adds (counted), latency and peak memory (measured)."""
 
+from collections.abc import Iterator
 from contextlib import nullcontext
 from time import perf_counter
 
@@ -39,21 +40,28 @@ def count_madds(model: nn.Module, inputs: Tensor) -> dict[str, int]:
         inputs: A batch (N, C, H, W); the count is of the whole batch.
 
     Returns:
-        Module name -> multiply-adds, names as in `model.named_modules()`; '' is the whole model. Modules without
-        any are absent, except ''.
+        Module name -> multiply-adds; '' is the whole model. Names are paths in the tree of modules, in which a plug
+        and the module inside it are two (`layer1.0.bn3`, `layer1.0.bn3.wrapped`). Modules without any are absent,
+        except ''.
     """
     # Before torch 2.4 modules were counted only when they were handed over; since then that gives a warning.
     mods = None if torch.__version__ >= (2, 4) else model
     counter = FlopCounterMode(mods, display=False, custom_mapping={CPU_ATTENTION: _attention_flops})
     with torch.no_grad(), counter:
         predict(model, inputs)
-    names = {name for name, _ in model.named_modules()}
+    names = set(_paths(model))
     root = type(model).__name__ + '.'
     counts = {'': counter.get_total_flops() // 2}
     for name, by_op in counter.get_flop_counts().items():
         if name.startswith(root) and name.removeprefix(root) in names and by_op:
             counts[name.removeprefix(root)] = sum(by_op.values()) // 2
     return counts
+
+
+def _paths(module: nn.Module, prefix: str = '') -> Iterator[str]:
+    for name, child in module.named_children():
+        yield prefix + name
+        yield from _paths(child, f'{prefix}{name}.')
 
 
 def _attention_flops(query: tuple, key: tuple, value: tuple, *_, **__) -> int:

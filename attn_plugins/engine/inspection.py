@@ -9,9 +9,10 @@ from rich.text import Text
 from rich.tree import Tree
 from torch import nn
 
-from attn_plugins.insertion.plug import Plug
-from attn_plugins.insertion.tree import channels, is_layer
-from attn_plugins.layers.wrapper import Wrapper
+from attn_plugins.insertion.plugged import Plugged
+from attn_plugins.insertion.plugs import Plug, SharingPlug
+from attn_plugins.insertion.start import IdentityStart
+from attn_plugins.insertion.tree import is_layer, own_keys
 
 
 @dataclass
@@ -35,36 +36,30 @@ class Part:
 
 
 def describe(model: nn.Module, madds: dict[str, int], name: str = '', path: str = '') -> Part:
-    """Describes a model and all its parts, names as in the state dict.
+    """Describes a model and all its parts, names as in the state dict. A layer that blocks share stands at the first.
 
     Args:
         model (nn.Module): A model with or without inserted layers.
-        madds (dict[str, int]): Multiply-adds by the name in `model.named_modules()`, '' is the whole model.
+        madds (dict[str, int]): Multiply-adds as `count_madds` names them, '' is the whole model.
         name (str): The part's place in its parent.
-        path (str): The part's name in `named_modules()`.
+        path (str): The part's path in the tree of modules.
     """
     part = Part(name, type(model).__name__, _own_parameters(model), madds.get(path, 0))
     for key, child in model.named_children():
         below = f'{path}.{key}'.lstrip('.')
         plugs = []
         while isinstance(child, Plug):
-            layer = child.layer
-            layer_path = f'{below}.{child.layer_name}'
-            plugs.append(
-                Part(
-                    f'{key}.{child.layer_name}',
-                    type(layer).__name__,
-                    _own_parameters(layer),
-                    madds.get(layer_path, 0),
-                    _channels(layer, child),
+            if not isinstance(child, SharingPlug):
+                layer_path = f'{below}.{child.layer_name}'
+                plugs.append(
+                    _describe_layer(
+                        f'{key}.{child.layer_name}', child.layer, child.channels, madds, layer_path
+                    )
                 )
-            )
             below, child = f'{below}.{Plug.wrapped_name}', child.wrapped
         if is_layer(child):
-            extra = sum(p.numel() for n, p in child.named_parameters() if not _is_wrapped(child, n))
-            part.children.append(
-                Part(key, type(child).__name__, extra, madds.get(below, 0), _channels(child))
-            )
+            channels = getattr(child, 'num_features', None) or getattr(child, 'in_channels', 0)
+            part.children.append(_describe_layer(key, child, channels, madds, below))
         else:
             part.children.append(describe(child, madds, key, below))
         part.children += reversed(plugs)  # the innermost runs first
@@ -111,7 +106,7 @@ def without_layers(cfg: Config) -> Config:
 def _strip(value) -> None:
     if isinstance(value, dict):
         if value.get('plugins'):
-            value['plugins'] = None if value.get('type') != 'attn_plugins.Plugged' else []
+            value['plugins'] = [] if value.get('type') in ('attn_plugins.Plugged', Plugged) else None
         norm = value.get('norm_cfg')
         if isinstance(norm, dict) and str(norm.get('type')).startswith('attn_plugins.'):
             value['norm_cfg'] = dict(type='BN', requires_grad=norm.get('requires_grad', True))
@@ -125,16 +120,12 @@ def _own_parameters(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
-def _is_wrapped(layer: nn.Module, name: str) -> bool:
-    """Whether a parameter belongs to the host's norm within a norm layer."""
-    return isinstance(layer, Wrapper) and name.startswith(layer.wrapped_name + '.')
-
-
-def _channels(layer: nn.Module, plug: Plug | None = None) -> int:
-    """The channels of a layer's map: those of the norm it holds, of the module it stands at, or of its first part."""
-    if plug is None:
-        return channels(layer, 'before') or channels(layer, 'after') or 0
-    return channels(plug.wrapped, plug.side) or channels(layer, 'before') or 0
+def _describe_layer(name: str, layer: nn.Module, channels: int, madds: dict[str, int], path: str) -> Part:
+    """A layer with what it adds: not the norm of the host that it holds."""
+    state = layer.state_dict(keep_vars=True)
+    added = sum(state[key].numel() for key in own_keys(layer) if isinstance(state[key], nn.Parameter))
+    kind = type(layer.wrapped if isinstance(layer, IdentityStart) else layer).__name__
+    return Part(name, kind, added, madds.get(path, 0), channels)
 
 
 def _label(part: Part) -> Text:

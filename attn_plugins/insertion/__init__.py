@@ -1,8 +1,8 @@
-"""Puts layers into hosts: any backbone, neck, head or whole model of the three libraries."""
+"""Puts layers into hosts: any backbone, neck, head or whole model of the three libraries, and any other live model."""
 
 from attn_plugins.insertion.errors import InsertionError
-from attn_plugins.insertion.plug import Plug
-from attn_plugins.insertion.plugged import Plugged
+from attn_plugins.insertion.plugged import Plugged, plug
+from attn_plugins.insertion.plugs import Plug
 from attn_plugins.insertion.tree import inserted_layers
 
-__all__ = ['InsertionError', 'Plug', 'Plugged', 'inserted_layers']
+__all__ = ['InsertionError', 'Plug', 'Plugged', 'inserted_layers', 'plug']

@@ -1,4 +1,4 @@
-"""`Plugged`: builds a host and puts layers into it."""
+"""`plug` puts layers into any live model, `Plugged` builds a host first."""
 
 import inspect
 import logging
@@ -11,63 +11,89 @@ from mmengine.registry import MODELS as MMENGINE_MODELS
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from attn_plugins.insertion.convs import in_place_of, is_conv
+from attn_plugins.insertion.convs import sizes_of
+from attn_plugins.insertion.entry import Entry, read_entries
 from attn_plugins.insertion.errors import InsertionError
-from attn_plugins.insertion.plug import Plug, StatefulPlug
-from attn_plugins.insertion.share import carry_state, check_channels, groups
-from attn_plugins.insertion.targets import Target, by_glob, by_position, norms
-from attn_plugins.insertion.tree import Node, channels, inserted_layers
+from attn_plugins.insertion.folding import refuse_folding
+from attn_plugins.insertion.levels import NAME as LEVEL_OUTPUT
+from attn_plugins.insertion.levels import add_level
+from attn_plugins.insertion.plugs import FirstOfStage, LastOfStage, Plug, SharingPlug
+from attn_plugins.insertion.shapes import Shapes, static_channels
+from attn_plugins.insertion.share import check_channels, groups, has_state
+from attn_plugins.insertion.start import IdentityStart
+from attn_plugins.insertion.targets import Places, Target
+from attn_plugins.insertion.tree import Node, inserted_layers, own_keys
 from attn_plugins.insertion.weights import watch
-from attn_plugins.layers.wrapper import Wrapper
+from attn_plugins.layers.conv.base import ConvLike
+from attn_plugins.layers.norm.base import NormLayer
 from attn_plugins.registry import MODELS, build_part, nearest
 
-WHERE = ('position', 'after', 'before', 'replace', 'norm')
-ENTRY = ('cfg', 'stages', 'share', *WHERE)
 
+def plug(model: nn.Module, plugins: Sequence[dict], strict_plugins: bool = False) -> nn.Module:
+    """Puts layers into a live model, of OpenMMLab, torchvision, timm or your own, and returns it.
 
-@MODELS.register_module()
-def Plugged(
-    host: str, plugins: Sequence[dict] = (), strict_plugins: bool = False, **host_options
-) -> nn.Module:
-    """Builds a backbone, neck, head or whole model in the current scope, puts layers in, and returns the host itself.
-
-    Each entry of `plugins` has `cfg`, the layer's config (`None` leaves the entry out; `postfix` names a second
+    Each entry of `plugins` has `cfg`, the layer's config (`None` leaves the entry out; `postfix` in it names a second
     layer of one type at the same place), and says where:
 
-    * `position='after_conv3'`: a named place in every block; `stages=(False, True, True, True)` chooses stages.
-    * `after='layer3.*.conv2'`, `before='**.conv*'`, `replace='**.se'`: a glob over module names. A convolution of this
-      package replaces one of the host's and takes its sizes.
-    * `norm='main'` (all batch norms but those of projection shortcuts), `'all'` or a glob: for norm layers.
+    * `position='after_conv3'`: a named place in every block, at the end of every stage (`stage_output`) or at what is
+      handed on (`level_output`); `stages=(False, True, True, (True, False))` chooses stages, or blocks of a stage.
+    * `after='layer3.*.conv2'`, `before='**.conv*'`, `replace='**.se'`: a glob over module names, or a list of globs. A
+      convolution of this package replaces one of the host's and takes its sizes.
+    * `norm='main'` (all batch norms but those of projection shortcuts), `'all'` or a glob: for norm layers; `stages`
+      leaves those inside the stages that are switched on.
 
     An entry may have `norm` beside one of the others: an attention layer goes to the place, a norm layer replaces the
-    norms, so that one config serves every preset; `stages` belongs to `position`. `share='stage'` gives one layer to
-    all blocks of a stage, and its state goes from block to block if it has one (DIA). Entries are applied in order; several layers at one place run in the order of the entries.
+    norms, so that one config serves every preset; `stages` then belongs to the place. `share='stage'` gives one layer
+    to all blocks of a stage, and its state goes from block to block if it has one (DIA). `start='identity'` lets a
+    layer compute y = x + a (layer(x) - x) with a learnable a = 0. Entries are applied in order; several layers at one
+    place run in the order of the entries.
 
     Args:
-        host (str): Type of the host, with or without a scope: 'ResNet', 'mmpretrain.MobileNetV2'.
+        model (nn.Module): The host. It is changed in place.
         plugins (Sequence[dict]): The entries.
         strict_plugins (bool): Makes it an error if a checkpoint lacks weights of a layer or has others; else a warning.
-        host_options: The host's own arguments.
 
     Returns:
-        nn.Module: The host, of its own class, with its own state-dict keys and the layers' beside them.
+        nn.Module: The model, with its own state-dict keys and the layers' beside them.
 
     Raises:
-        InsertionError: A word is unknown, nothing matches, or channels do not fit; the nearest choices are named.
+        InsertionError: A word is unknown, nothing matches, a block of a stage has no such place, or channels do not
+            fit; the nearest choices are named.
     """
-    model = _build_host(host, host_options)
-    for entry in plugins:
-        _insert(model, entry)
-    watch(model, inserted_layers(model), strict_plugins)
-    # Hosts freeze stages and norms in train(): what was put in follows before an optimizer or DDP sees it.
-    model.train(model.training)
+    shapes = Shapes(model)
+    for entry in read_entries(plugins):
+        _insert(model, entry, shapes)
+    watch(model, strict_plugins)
+    refuse_folding(model)
+    _follow(model)
     _warn_of_untrained(model)
     return model
 
 
-def _build_host(host: str, options: dict) -> nn.Module:
+@MODELS.register_module()
+def Plugged(
+    host: str | type, plugins: Sequence[dict] = (), strict_plugins: bool = False, **host_options
+) -> nn.Module:
+    """Builds a backbone, neck, head or whole model in the current scope, and plugs layers into it.
+
+    Args:
+        host (str or type): Type of the host, with or without a scope: 'ResNet', 'mmpretrain.MobileNetV2', or the class.
+        plugins (Sequence[dict]): The entries, as `plug` takes them.
+        strict_plugins (bool): As in `plug`.
+        host_options: The host's own arguments.
+
+    Returns:
+        nn.Module: The host itself, of its own class.
+
+    Raises:
+        InsertionError: There is no such host or option; or as `plug`.
+    """
+    return plug(_build_host(host, host_options), plugins, strict_plugins)
+
+
+def _build_host(host: str | type, options: dict) -> nn.Module:
     with MMENGINE_MODELS.switch_scope_and_registry(None) as registry:
-        cls = registry.get(host)
+        cls = registry.get(host) if isinstance(host, str) else host
         if cls is None:
             hint = (
                 '' if registry.scope != 'mmengine' else "; without a default scope write it as 'mmdet.ResNet'"
@@ -81,104 +107,217 @@ def _build_host(host: str, options: dict) -> nn.Module:
                 raise
             known = {name for base in cls.__mro__ for name in inspect.signature(base.__init__).parameters}
             raise InsertionError(
-                f'{host} has no option {unknown[1]!r}: {nearest(unknown[1], known)}'
+                f'{cls.__name__} has no option {unknown[1]!r}: {nearest(unknown[1], known)}'
             ) from error
 
 
-def _insert(host: nn.Module, entry: dict) -> None:
+def _insert(host: nn.Module, entry: Entry, shapes: Shapes) -> None:
     """Carries out one entry."""
-    entry = dict(entry)
-    for word in entry:
-        if word not in ENTRY:
-            raise InsertionError(f'an entry of plugins has no {word!r}: {nearest(word, ENTRY)}')
-    cfg = entry.get('cfg')
-    if cfg is None:
-        return
-    cfg = dict(cfg)
-    postfix = str(cfg.pop('postfix', ''))
-    places = [word for word in WHERE if word != 'norm' and entry.get(word) is not None]
-    if _is_norm(cfg):
-        if entry.get('norm') is None:
-            raise InsertionError(
-                f"{cfg['type']} is a norm layer: say which norms it replaces, as norm='main'"
-            )
-        _replace_norms(norms(host, entry['norm']), cfg)
-        return
-    if len(places) != 1:
-        raise InsertionError(
-            f'{cfg.get("type")} needs exactly one of position=, after=, before= and replace=, '
-            f'but has {", ".join(places) or "none"}'
-        )
-    word = places[0]
-    if word == 'position':
-        targets = by_position(host, entry['position'], entry.get('stages'))
+    places = Places(host)
+    if entry.is_a(NormLayer):
+        _replace_norms(host, places.norms(entry.where, entry.stages), entry)
+    elif entry.is_a(ConvLike):
+        _replace_convs(host, _targets(host, places, entry, shapes), entry)
+    elif entry.word == 'position' and entry.where == LEVEL_OUTPUT:
+        _insert_at_levels(host, entry, shapes)
     else:
-        targets = by_glob(host, entry[word], 'before' if word == 'before' else 'after')
-    if is_conv(cfg):
-        for target in targets:
-            options, sizes = in_place_of(target, cfg, word)
-            layer = _build_layer(options, f'at {target.node.name}', **sizes)
-            _put(target, layer, infer_abbr(type(layer)) + postfix, True)
-        return
-    for group in groups(targets, entry.get('share'), word):
-        found = [_channels_at(target, cfg, word == 'replace') for target in group]
-        check_channels(group, found)
-        place = group[0].node.name
-        layer = _build_layer(cfg, f'at {place} ({found[0]} channels)', in_channels=found[0])
-        name = infer_abbr(type(layer)) + postfix
-        stateful = carry_state(host, layer, entry.get('share'), place)
-        for target in group:
-            ends = dict(first=target is group[0], last=target is group[-1]) if stateful else None
-            _put(target, layer, name, word == 'replace', ends)
+        for group in groups(_targets(host, places, entry, shapes), entry.share):
+            _insert_attention(host, group, entry, shapes)
 
 
-def _is_norm(cfg: dict) -> bool:
-    cls = MODELS.get(cfg['type']) if isinstance(cfg.get('type'), str) else cfg.get('type')
-    return isinstance(cls, type) and issubclass(cls, Wrapper)
+def _targets(host: nn.Module, places: Places, entry: Entry, shapes: Shapes) -> list[Target]:
+    if entry.word == 'position':
+        return places.at(entry.where, entry.stages)
+    return places.by_glob(entry.where, entry.word)
 
 
-def _channels_at(target: Target, cfg: dict, replace: bool) -> int:
-    """The host's channels at a place, or the config's word for them where the host cannot be read."""
-    found = channels(target.node.module, 'before' if replace else target.side) or cfg.get('in_channels')
+def _insert_attention(host: nn.Module, group: list[Target], entry: Entry, shapes: Shapes) -> None:
+    """Puts one layer at a place, or between the places that share it."""
+    found = [_channels_at(host, target, entry, shapes) for target in group]
+    check_channels(group, found)
+    place = group[0].node.name
+    layer, name = _build_layer(entry, f'at {place} ({found[0]} channels)', in_channels=found[0])
+    stateful = has_state(host, layer, entry.share is not None, place)
+    owner = None
+    for target in group:
+        node, side = target.node, 'before' if target.side == 'before' else 'after'
+        _check_name(node, name)
+        parent, key = node.outer if target.side == 'after' else node.inner
+        module = nn.Identity() if target.side == 'replace' else parent._modules[key]
+        if owner is None:
+            _to_host(layer, node.module, host)
+            owner = new = (FirstOfStage if stateful else Plug)(module, layer, name, side, found[0])
+        else:
+            new = (LastOfStage if stateful and target is group[-1] else SharingPlug)(module, owner)
+        new.training = node.module.training
+        parent._modules[key] = new
+
+
+def _insert_at_levels(host: nn.Module, entry: Entry, shapes: Shapes) -> None:
+    """Puts a layer on each map that the host hands on."""
+    name = type(host).__name__
+    seen = shapes.at('')
+    if seen is None or not isinstance(seen.after, tuple):
+        what = 'what it hands on cannot be seen' if seen is None else f'it hands on {_words(seen.after)}'
+        raise InsertionError(
+            f'level_output is for a backbone or a neck that hands on several maps, and of {name} {what}: plug the backbone '
+            "or the neck itself, as backbone=dict(type='attn_plugins.Plugged', host=..., plugins=[...])"
+        )
+    levels = range(len(seen.after))
+    switches = entry.stages or [True] * len(levels)
+    if len(switches) != len(levels) or not all(isinstance(switch, bool) for switch in switches):
+        raise InsertionError(
+            f'stages={entry.stages} with level_output needs a switch for each of the {len(levels)} levels'
+        )
+    if entry.share is not None:
+        raise InsertionError("share='stage' with level_output: every level is a stage of its own")
+    for index in (index for index in levels if switches[index]):
+        channels = entry.cfg.get('in_channels', seen.after[index])
+        layer, layer_name = _build_layer(
+            entry, f'at level {index} ({channels} channels)', in_channels=channels
+        )
+        slots = add_level(host, index)
+        target = Places(host).by_name[f'{LEVEL_OUTPUT}.{index}']
+        _check_name(target, layer_name)
+        _to_host(layer, host, host)
+        slots._modules[str(index)] = Plug(slots[str(index)], layer, layer_name, channels=channels)
+        slots.train(host.training)
+
+
+def _replace_convs(host: nn.Module, targets: list[Target], entry: Entry) -> None:
+    """Puts one convolution for each of the host's; one that the host shares (levels of a head) stays shared."""
+    by_conv: dict[int, list[Target]] = {}
+    for target in targets:
+        by_conv.setdefault(id(target.node.module), []).append(target)
+    for shared in by_conv.values():
+        _check_all_shared(host, shared)
+        options, sizes = sizes_of(shared[0], entry.cfg, _type_name(entry.cfg))
+        layer, name = _build_layer(entry, f'at {shared[0].node.name}', cfg=options, **sizes)
+        _to_host(layer, shared[0].node.module, host)
+        new = Plug(nn.Identity(), layer, name, channels=sizes['in_channels'])
+        new.train(shared[0].node.module.training)
+        for target in shared:
+            parent, key = target.node.inner
+            parent._modules[key] = new
+
+
+def _check_all_shared(host: nn.Module, targets: list[Target]) -> None:
+    module = targets[0].node.module
+    names = {node.name for node in Places(host).nodes if node.module is module}
+    if left := names - {target.node.name for target in targets}:
+        raise InsertionError(
+            f'{targets[0].node.name} is one module with {", ".join(sorted(left)[:3])}: replace them all, or none'
+        )
+
+
+def _replace_norms(host: nn.Module, nodes: list[Node], entry: Entry) -> None:
+    """Puts a norm layer around each batch norm, which stays inside with its own settings."""
+    name = _type_name(entry.cfg)
+    inner = [option for option in NormLayer.inner_options if option in entry.cfg]
+    if inner:
+        raise InsertionError(
+            f"{name}: {inner[0]} is the host's batch norm's own, which stays inside: set it in the host's norm_cfg"
+        )
+    for node in nodes:
+        norm = node.module
+        layer, _ = _build_layer(
+            entry, f'at {node.name} ({norm.num_features} channels)', num_features=norm.num_features
+        )
+        if own_keys(layer) & set(norm.state_dict()):
+            raise InsertionError(f'at {node.name}: there is a {name} already')
+        _to_host(layer, norm, host)
+        held = layer.wrapped if isinstance(layer, IdentityStart) else layer
+        setattr(held, held.wrapped_name, norm)
+        parent, key = node.inner
+        parent._modules[key] = layer
+
+
+def _channels_at(host: nn.Module, target: Target, entry: Entry, shapes: Shapes) -> int:
+    """The channels at a place: the config's word, what a forward pass has shown, or what the module says itself."""
+    node, side = target.node, 'after' if target.side == 'after' else 'before'
+    seen, own = shapes.at(node.name), entry.cfg.get('in_channels')
+    what = None if seen is None else getattr(seen, side)
+    if own is not None:
+        if isinstance(what, int) and what != own:
+            print_log(
+                f'in_channels={own} in the cfg is not what {type(host).__name__} has at {node.name}, {what} channels',
+                logger='current',
+                level=logging.WARNING,
+            )
+        return own
+    if isinstance(what, int):
+        if target.side == 'replace' and seen.after != what:
+            raise InsertionError(
+                f'{node.name} makes {_words(seen.after)} from {what} channels: what takes its place keeps the channels'
+            )
+        return what
+    if what is not None:
+        hint = (
+            ", or position='level_output' of the backbone or neck itself" if isinstance(what, tuple) else ''
+        )
+        verb = 'hands on' if side == 'after' else 'is given'
+        raise InsertionError(f'{node.name} {verb} {_words(what)}: a layer needs one map (N, C, H, W){hint}')
+    if shapes.complete or isinstance(node.module, (nn.ModuleList, nn.ModuleDict)):
+        raise InsertionError(
+            f'{node.name} is not called in a forward of {type(host).__name__}, so a layer there would never run: choose a '
+            'module that is, or give in_channels in the cfg if it is called in training'
+        )
+    found = static_channels(node, side)
     if found is None:
         raise InsertionError(
-            f'the channels at {target.node.name} cannot be read from the host: give in_channels in the cfg'
+            f'the channels at {node.name} cannot be read from the host: give in_channels in the cfg'
         )
     return found
 
 
-def _build_layer(cfg: dict, where: str, **given) -> nn.Module:
+def _words(what) -> str:
+    if isinstance(what, int):
+        return f'a map of {what} channels'
+    return f'{len(what)} maps' if isinstance(what, tuple) else what
+
+
+def _build_layer(entry: Entry, where: str, cfg: dict | None = None, **given) -> tuple[nn.Module, str]:
+    """The layer and its name in the state dict."""
     try:
-        return build_part(cfg, MODELS, **given)
+        layer = build_part(cfg or entry.cfg, MODELS, **given)
     except ValueError as error:
         raise InsertionError(f'{where}: {error}') from error
+    name = infer_abbr(type(layer)) + entry.postfix
+    return (IdentityStart(layer) if entry.identity else layer), name
 
 
-def _put(
-    target: Target, layer: nn.Module, name: str, replace: bool, ends: dict[str, bool] | None = None
-) -> None:
-    """Puts a plug where the module stood: outside the plugs that are there, or inside if it comes before.
-
-    `ends` says whether a layer with a state starts or ends it here.
-    """
-    parent, key = target.node.inner if replace or target.side == 'before' else target.node.outer
-    parts = nn.Identity() if replace else parent._modules[key], layer, name, target.side
-    try:
-        parent._modules[key] = Plug(*parts) if ends is None else StatefulPlug(*parts, **ends)
-    except InsertionError as error:
-        raise InsertionError(f'at {target.node.name}: {error}') from error
+def _type_name(cfg: dict) -> str:
+    return cfg['type'].split('.')[-1] if isinstance(cfg['type'], str) else cfg['type'].__name__
 
 
-def _replace_norms(nodes: list[Node], cfg: dict) -> None:
-    """Puts a norm layer around each batch norm, which stays inside with its own settings."""
-    for node in nodes:
-        norm = node.module
-        layer = _build_layer(
-            cfg, f'at {node.name} ({norm.num_features} channels)', num_features=norm.num_features
+def _check_name(node: Node, name: str) -> None:
+    """Refuses a name that a layer or a part of the module has: both would have the same keys."""
+    layers = [plug.layer_name for plug in node.plugs()]
+    parts = {key.split('.')[0] for key in node.module.state_dict()}
+    if name in layers or name in parts:
+        raise InsertionError(
+            f"at {node.name}: there is a {name} already: give the second one a postfix in its cfg, as postfix='_2'"
         )
-        setattr(layer, layer.wrapped_name, norm)
-        parent, key = node.inner
-        parent._modules[key] = layer
+
+
+def _to_host(layer: nn.Module, module: nn.Module, host: nn.Module) -> None:
+    """Device, precision and mode of the place; of the host where the module has no parameters."""
+    like = next((p for part in (module, host) for p in part.parameters()), None)
+    if like is not None and like.is_floating_point():
+        layer.to(like.device, like.dtype)
+    layer.train(module.training)
+
+
+def _follow(host: nn.Module) -> None:
+    """Freezes what was put into frozen stages before an optimizer or DDP sees it; the modes of all modules stay.
+
+    OpenMMLab's backbones freeze stages and norms in train().
+    """
+    modes = {module: module.training for module in host.modules()}
+    host.train(host.training)
+    if len(set(modes.values())) > 1:  # not as it was built: someone has chosen them
+        for module, mode in modes.items():
+            module.training = mode
 
 
 def _warn_of_untrained(host: nn.Module) -> None:
@@ -196,18 +335,19 @@ def _warn_of_untrained(host: nn.Module) -> None:
             logger='current',
             level=logging.WARNING,
         )
-    if getattr(host, 'norm_eval', False):
-        normed = [
-            name
-            for name, layer in layers.items()
-            if not isinstance(layer, Wrapper)
-            and any(isinstance(module, _BatchNorm) for module in layer.modules())
-        ]
-        if normed:
-            print_log(
-                f'norm_eval=True also fixes the batch norms inside {len(normed)} inserted layers ({normed[0]}, '
-                '...) at their initial statistics unless a checkpoint has theirs: set norm_eval=False to train '
-                'them',
-                logger='current',
-                level=logging.WARNING,
-            )
+    fixed = [module for module in host.modules() if getattr(module, 'norm_eval', False) is True]
+    normed = [
+        name
+        for name, layer in layers.items()
+        if not isinstance(layer, NormLayer)
+        and any(isinstance(part, _BatchNorm) for part in layer.modules())
+        and any(layer is part for module in fixed for part in module.modules())
+    ]
+    if normed:
+        print_log(
+            f'norm_eval=True also fixes the batch norms inside {len(normed)} inserted layers ({normed[0]}, '
+            '...) at their initial statistics unless a checkpoint has theirs: set norm_eval=False to train '
+            'them',
+            logger='current',
+            level=logging.WARNING,
+        )

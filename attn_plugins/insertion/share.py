@@ -11,18 +11,10 @@ from attn_plugins.insertion.targets import Target
 from attn_plugins.layers.recurrent import recurrent_parts
 
 
-def groups(targets: Sequence[Target], share: str | None, word: str) -> list[list[Target]]:
-    """The places that get one layer between them: those of a stage, or each its own.
-
-    Raises:
-        InsertionError: The entry asks for another way of sharing.
-    """
+def groups(targets: Sequence[Target], share: str | None) -> list[list[Target]]:
+    """The places that get one layer between them: those of a stage, or each its own."""
     if share is None:
         return [[target] for target in targets]
-    if share != 'stage' or word != 'position':
-        raise InsertionError(
-            f"share={share!r} with {word}=: only share='stage' with position= gives blocks one layer"
-        )
     stages = {}
     for target in targets:
         stages.setdefault(target.stage, []).append(target)
@@ -39,8 +31,8 @@ def check_channels(group: Sequence[Target], channels: Sequence[int]) -> None:
             )
 
 
-def carry_state(host: nn.Module, layer: nn.Module, share: str | None, place: str) -> bool:
-    """Lets the parts of a shared layer that have a state (DIA) carry it from block to block; whether there are any.
+def has_state(host: nn.Module, layer: nn.Module, shared: bool, place: str) -> bool:
+    """Whether a layer has a state that goes from block to block (DIA); its parts are told that they are shared.
 
     Raises:
         InsertionError: The host runs its blocks under activation checkpointing, which loses the state.
@@ -49,7 +41,7 @@ def carry_state(host: nn.Module, layer: nn.Module, share: str | None, place: str
     if not parts:
         return False
     name = type(layer).__name__
-    if share is None:
+    if not shared:
         print_log(
             f"{name} at {place} has a state but no other block to hand it to: give the entry share='stage'",
             logger='current',

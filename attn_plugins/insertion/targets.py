@@ -1,14 +1,20 @@
 """Finds the places that an entry of `plugins=` names."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from attn_plugins.insertion.errors import InsertionError
-from attn_plugins.insertion.positions import LEVELS, POSITIONS, of_class
+from attn_plugins.insertion.positions import declared, places
+from attn_plugins.insertion.start import IdentityStart
 from attn_plugins.insertion.tree import Node, matching, walk
+from attn_plugins.layers.norm.base import NormLayer
 from attn_plugins.registry import nearest
+
+#: One switch per stage, or one per block of a stage.
+Switches = Sequence[bool | Sequence[bool]]
 
 # Norms of projection shortcuts, by the names that OpenMMLab gives the shortcut.
 SHORTCUTS = {'downsample', 'shortcut'}
@@ -22,90 +28,264 @@ class Target(NamedTuple):
     stage: str
 
 
-def by_position(host: nn.Module, position: str, stages: tuple | None = None) -> list[Target]:
-    """Places of a named position in the stages that are switched on.
+class Unit(NamedTuple):
+    """What an entry with `position=` goes over: a block, the end of a stage, or a level of a neck.
 
-    A stage is the module that holds the blocks (`layer3`, `layers.3`); each level of an FPN is a stage.
-
-    Raises:
-        InsertionError: The host has no such position, or `stages` does not have one value per stage.
+    Attributes:
+        owner: The part of the host whose stages it belongs to; '' is the host itself.
+        stage: The stage's name.
+        name: The unit's name.
+        target: The place of the position in it; None if it has none.
     """
-    nodes = list(walk(host))
-    targets, known = [], set()
-    by_name = {node.name: node for node in nodes}
-    for block in [Node('', host, None, None), *nodes]:
-        for name, list_name in of_class(block.module, LEVELS).items():
-            known.add(name)
-            levels = matching(nodes, f'{block.name}.{list_name}.*'.lstrip('.')) if name == position else []
-            targets += [Target(level, 'after', level.name) for level in levels]
-        places = of_class(block.module, POSITIONS)
-        known |= places.keys()
-        if position in places and block.name:
-            side, find = places[position]
-            child = find(block.module)
-            if child is not None:
-                node = by_name[f'{block.name}.{child}'] if child else block
-                targets.append(Target(node, side, block.name.rpartition('.')[0]))
-    if position not in known:
-        if not known:
+
+    owner: str
+    stage: str
+    name: str
+    target: Target | None
+
+
+class Places:
+    """The named positions of a host.
+
+    Positions of blocks, stages and levels are declared for classes, in `positions.py` by their full names or by the
+    class itself: `attn_positions` of a block, `attn_stages` and `attn_levels` of a backbone or neck.
+
+    Args:
+        host (nn.Module): With or without layers in it.
+    """
+
+    def __init__(self, host: nn.Module):
+        self.host = host
+        self.nodes = [Node('', host, None, None), *walk(host)]
+        self.by_name = {node.name: node for node in self.nodes}
+        self.stages = self._stages()
+
+    def positions(self) -> list[str]:
+        """All that this host has, but for `level_output`, which needs no declaration."""
+        known = {}
+        for node in self.nodes:
+            if node.name:
+                known |= dict.fromkeys(places(node.module))
+            known |= dict.fromkeys(declared(node.module, 'attn_levels'))
+        return [*known, *(['stage_output'] if self.stages else [])]
+
+    def at(self, position: str, stages: Switches | None = None) -> list[Target]:
+        """The places of a position in the stages that are switched on.
+
+        Raises:
+            InsertionError: The host has no such position, `stages` does not fit its stages, or a block of a stage that
+                is switched on lacks the position.
+        """
+        if position not in self.positions():
+            raise InsertionError(self._unknown(position))
+        units = self.units(position)
+        owners = {unit.owner for unit in units if unit.target}
+        by_stage: dict[str, list[Unit]] = {}
+        for unit in units:
+            if unit.owner in owners:
+                by_stage.setdefault(unit.stage, []).append(unit)
+        chosen = [unit for unit, on in self._switched(by_stage, stages) if on]
+        lacking = [unit.name for unit in chosen if unit.target is None]
+        if lacking:
             raise InsertionError(
-                f'{type(host).__name__} has no named positions: use after=, before= or replace='
+                f'{len(lacking)} of the {len(chosen)} blocks of {type(self.host).__name__} that the entry names have no '
+                f'{position!r} ({", ".join(lacking[:3])}{", ..." if lacking[3:] else ""}): name those that have it, '
+                f'stages={_having(by_stage)}'
             )
-        raise InsertionError(
-            f'{type(host).__name__} has no position {position!r}: {nearest(position, known)}'
+        if not chosen:
+            raise InsertionError(
+                f'stages={tuple(stages)} switches every stage off: give the entry cfg=None instead'
+            )
+        return [unit.target for unit in chosen]
+
+    def units(self, position: str) -> list[Unit]:
+        """Every block, stage or level that could have a position, whether it has or not."""
+        if position == 'stage_output':
+            return [
+                Unit(owner, _label(names), names[-1], self._after(names[-1], _label(names)))
+                for owner, names in self.stages
+            ]
+        units = []
+        for node in self.nodes:
+            glob = declared(node.module, 'attn_levels').get(position)
+            levels = matching(self.nodes, f'{node.name}.{glob}'.lstrip('.')) if glob else []
+            units += [
+                Unit(node.name, level.name, level.name, self._after(level.name, level.name))
+                for level in levels
+            ]
+        if units:
+            return units
+        for node in self.nodes:
+            if node.name and (found := places(node.module)):
+                owner, stage = self._stage_of(node.name)
+                place = found.get(position)
+                units.append(Unit(owner, stage, node.name, place and self._in_block(node, place, stage)))
+        return units
+
+    def _stages(self) -> list[tuple[str, tuple[str, ...]]]:
+        """(owner, names of consecutive modules) of every declared stage."""
+        stages = []
+        for node in self.nodes:
+            named = declared(node.module, 'attn_stages')
+            prefix = f'{node.name}.' if node.name else ''
+            if callable(named):
+                stages += [
+                    (node.name, tuple(prefix + name for name in names)) for names in named(node.module)
+                ]
+            else:
+                found = [found for glob in named or () for found in matching(self.nodes, prefix + glob)]
+                stages += [(node.name, (stage.name,)) for stage in found]
+        return stages
+
+    def _stage_of(self, block: str) -> tuple[str, str]:
+        """Owner and stage of a block; outside of all declared stages the module that holds it stands for one."""
+        for owner, names in self.stages:
+            if any(f'{block}.'.startswith(f'{name}.') for name in names):
+                return owner, _label(names)
+        owners = [owner for owner, _ in self.stages if f'{block}.'.startswith(f'{owner}.'.lstrip('.'))]
+        return max(owners, key=len, default=''), block.rpartition('.')[0]
+
+    def _in_block(self, block: Node, place: str, stage: str) -> Target | None:
+        """The place that a declaration such as 'after norm3' or 'before conv.-2' means in a block."""
+        side, path = place.split()
+        name, module = block.name, block.module
+        for part in path.split('.') if path != '.' else ():
+            key = _key(module, part)
+            if key is None:
+                return None
+            name = f'{name}.{key}'
+            module = self.by_name[name].module
+        return self.target(name, side, stage)
+
+    def _after(self, name: str, stage: str) -> Target:
+        return self.target(name, 'after', stage)
+
+    def target(self, name: str, side: str, stage: str) -> Target:
+        """The place after or before a module; of an `nn.Sequential` after its last or before its first module.
+
+        There the layer's name has the number of a block in it, which layer-wise learning rates read, and hosts that
+        run the modules one by one meet it.
+        """
+        node = self.by_name[name]
+        while type(node.module).forward is nn.Sequential.forward and len(node.module):
+            key = list(node.module._modules)[-1 if side == 'after' else 0]
+            node = self.by_name[f'{node.name}.{key}']
+        return Target(node, side, stage)
+
+    def _switched(self, by_stage: dict[str, list[Unit]], stages: Switches | None) -> list[tuple[Unit, bool]]:
+        """Every unit and whether it is switched on."""
+        if stages is None:
+            return [(unit, True) for units in by_stage.values() for unit in units]
+        if len(stages) != len(by_stage):
+            raise InsertionError(
+                f'stages={tuple(stages)} has {len(stages)} values but {type(self.host).__name__} has '
+                f'{len(by_stage)} stages: {", ".join(by_stage)}'
+            )
+        pairs = []
+        for (stage, units), switch in zip(by_stage.items(), stages, strict=True):
+            switches = [switch] * len(units) if isinstance(switch, bool) else switch
+            if len(switches) != len(units):
+                raise InsertionError(
+                    f'stages= has {len(switches)} switches for the blocks of {stage}, which has {len(units)}'
+                )
+            pairs += zip(units, switches, strict=True)
+        return pairs
+
+    def _unknown(self, position: str) -> str:
+        known, name = self.positions(), type(self.host).__name__
+        if known:
+            return f'{name} has no position {position!r}: {nearest(position, [*known, "level_output"])}'
+        names = ', '.join(node.name for node in self.nodes[1:4])
+        return (
+            f'{name} has no named positions: use after=, before= or replace= with the names of its modules, such as '
+            f'{names}'
         )
-    return _in_stages(host, targets, stages)
+
+    def by_glob(self, patterns: str | Sequence[str], side: str) -> list[Target]:
+        """Places at the modules whose name matches a glob, or one of several.
+
+        Raises:
+            InsertionError: One matches nothing.
+        """
+        targets = []
+        for pattern in [patterns] if isinstance(patterns, str) else patterns:
+            found = matching(self.nodes[1:], pattern)
+            if not found:
+                raise InsertionError(
+                    f'nothing in {type(self.host).__name__} matches {pattern!r}: '
+                    f'{nearest(pattern.replace("*", ""), (node.name for node in self.nodes[1:]))}'
+                )
+            targets += [(node, node.name.split('.')[0]) for node in found]
+        if side == 'replace':
+            return [Target(node, 'replace', stage) for node, stage in targets]
+        return [self.target(node.name, side, stage) for node, stage in targets]
+
+    def norms(self, which: str, stages: Switches | None = None) -> list[Node]:
+        """Batch norms of the host: 'all', 'main' (all but those of projection shortcuts), or a glob.
+
+        `stages` leaves those of the stages that are switched on, without stem and head.
+
+        Raises:
+            InsertionError: There is none.
+        """
+        nodes = [node for node in self.nodes if is_norm(node.module)]
+        if which in ('main', 'all'):
+            found = [node for node in nodes if which == 'all' or not SHORTCUTS & set(node.name.split('.'))]
+        else:
+            found = matching(nodes, which)
+        if found and stages is not None:
+            found = self._in_stages(found, stages)
+        if not found:
+            name = type(self.host).__name__
+            if not nodes:
+                kinds = {
+                    type(node.module).__name__ for node in self.nodes if 'Norm' in type(node.module).__name__
+                }
+                raise InsertionError(
+                    f'{name} has no batch norm, which norm= replaces; its norms are {", ".join(sorted(kinds)) or "none"}'
+                )
+            raise InsertionError(
+                f"no batch norm of {name} matches norm={which!r}: use 'main', 'all' or a glob; it has "
+                f'{", ".join(node.name for node in nodes[:3])}'
+            )
+        return found
+
+    def _in_stages(self, nodes: list[Node], stages: Switches) -> list[Node]:
+        if not self.stages:
+            raise InsertionError(
+                f'stages= with norm=: {type(self.host).__name__} declares no stages, use a glob'
+            )
+        names = {_label(names): names for _, names in self.stages}
+        if len(stages) != len(names) or not all(isinstance(switch, bool) for switch in stages):
+            raise InsertionError(
+                f'stages={tuple(stages)} with norm= needs a switch for each of the {len(names)} stages: '
+                f'{", ".join(names)}'
+            )
+        on = [name for names, switch in zip(names.values(), stages, strict=True) if switch for name in names]
+        return [node for node in nodes if any(node.name.startswith(f'{name}.') for name in on)]
 
 
-def _in_stages(host: nn.Module, targets: list[Target], stages: tuple | None) -> list[Target]:
-    if stages is None:
-        return targets
-    names = list(dict.fromkeys(_stage_names(host, targets)))
-    if len(stages) != len(names):
-        raise InsertionError(
-            f'stages={tuple(stages)} has {len(stages)} values but {type(host).__name__} has '
-            f'{len(names)} stages: {", ".join(names)}'
-        )
-    on = {name for name, switch in zip(names, stages, strict=True) if switch}
-    return [target for target in targets if target.stage in on]
+def is_norm(module: nn.Module) -> bool:
+    """Whether a module is a batch norm or a norm layer around one."""
+    if isinstance(module, IdentityStart):
+        return is_norm(module.wrapped)
+    return isinstance(module, (_BatchNorm, NormLayer))
 
 
-def _stage_names(host: nn.Module, targets: list[Target]) -> list[str]:
-    """All stages in order, also those without the position (a first stage without expansion)."""
-    blocks = [node.name.rpartition('.')[0] for node in walk(host) if of_class(node.module, POSITIONS)]
-    return blocks or [target.stage for target in targets]
+def _key(module: nn.Module, part: str) -> str | None:
+    """The name of a child: the n-th, or the one that an attribute is (`norm3` is `bn3`)."""
+    if part.lstrip('-').isdigit():
+        keys, index = list(module._modules), int(part)
+        return keys[index] if -len(keys) <= index < len(keys) else None
+    value = getattr(module, part, None)
+    return next((key for key, child in module._modules.items() if child is value and value is not None), None)
 
 
-def by_glob(host: nn.Module, pattern: str, side: str) -> list[Target]:
-    """Modules whose name matches a glob.
-
-    Raises:
-        InsertionError: None does.
-    """
-    nodes = list(walk(host))
-    found = matching(nodes, pattern)
-    if not found:
-        raise InsertionError(
-            f'nothing in {type(host).__name__} matches {pattern!r}: '
-            f'{nearest(pattern.replace("*", ""), (node.name for node in nodes))}'
-        )
-    return [Target(node, side, node.name.split('.')[0]) for node in found]
+def _label(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f'{names[0]} to {names[-1]}'
 
 
-def norms(host: nn.Module, which: str) -> list[Node]:
-    """Batch norms of the host: 'all', 'main' (all but those of projection shortcuts), or a glob.
-
-    Raises:
-        InsertionError: There is none.
-    """
-    nodes = [node for node in walk(host) if isinstance(node.module, _BatchNorm)]
-    if which == 'main':
-        found = [node for node in nodes if not SHORTCUTS & set(node.name.split('.'))]
-    else:
-        found = nodes if which == 'all' else matching(nodes, which)
-    if not found:
-        raise InsertionError(
-            f"no batch norm of {type(host).__name__} matches norm={which!r}: use 'main', 'all' or a "
-            f'glob; it has {", ".join(node.name for node in nodes[:3]) or "none"}'
-        )
-    return found
+def _having(by_stage: dict[str, list[Unit]]) -> tuple:
+    """The switches of all blocks that have a position."""
+    has = [tuple(unit.target is not None for unit in units) for units in by_stage.values()]
+    return tuple(blocks[0] if len(set(blocks)) == 1 else blocks for blocks in has)

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from torch import nn
 
-from attn_plugins.insertion.plug import Plug
-from attn_plugins.layers.wrapper import Wrapper
+from attn_plugins.insertion.plugs import Plug, SharingPlug
+from attn_plugins.insertion.start import IdentityStart
+from attn_plugins.layers.norm.base import NormLayer
 from attn_plugins.registry import MODELS
 
 
@@ -26,15 +27,25 @@ class Node(NamedTuple):
     outer: tuple[nn.Module, str]
     inner: tuple[nn.Module, str]
 
+    def plugs(self) -> Iterator[Plug]:
+        """The plugs around the module, the outermost first."""
+        parent, key = self.outer
+        module = parent._modules[key]
+        while isinstance(module, Plug):
+            yield module
+            module = module.wrapped
+
 
 def walk(host: nn.Module, prefix: str = '') -> Iterator[Node]:
     """Yields the host's modules in the order of their registration, looking through plugs and skipping layers."""
-    for key, child in host.named_children():
+    for key, child in host._modules.items():
+        if child is None:
+            continue
         outer = inner = (host, key)
         while isinstance(child, Plug):
             inner, child = (child, Plug.wrapped_name), child.wrapped
         yield Node(prefix + key, child, outer, inner)
-        if not isinstance(child, Wrapper):
+        if not is_layer(child):
             yield from walk(child, prefix + key + '.')
 
 
@@ -46,40 +57,62 @@ def matching(nodes: list[Node], pattern: str) -> list[Node]:
     return [node for node in nodes if regex.fullmatch(node.name)]
 
 
-def channels(module: nn.Module, side: str) -> int | None:
-    """Channels of the map that enters ('before') or leaves ('after') a module, read from its convs and norms."""
-    parts = [module, *(node.module for node in walk(module))]
-    names = (
-        ('in_channels', 'num_features', 'num_channels')
-        if side == 'before'
-        else ('out_channels', 'num_features', 'num_channels')
-    )
-    for part in parts[:1] + (parts[1:] if side == 'before' else parts[:0:-1]):
-        for name in names:
-            value = getattr(part, name, None)
-            if isinstance(value, int):
-                return value
-    return None
-
-
 def is_layer(module: nn.Module) -> bool:
-    """Whether a module is one of this package's layers."""
-    return hasattr(type(module), '_abbr_') and type(module) in MODELS.module_dict.values()
+    """Whether a module is one of this package's layers, whoever put it in."""
+    return isinstance(module, (IdentityStart, NormLayer)) or (
+        hasattr(type(module), '_abbr_') and type(module) in MODELS.module_dict.values()
+    )
 
 
-def inserted_layers(model: nn.Module, prefix: str = '') -> dict[str, nn.Module]:
-    """The layers of this package in a model, by their names in the state dict.
+def held_layers(model: nn.Module, prefix: str = '') -> Iterator[tuple[str, nn.Module]]:
+    """Names and modules of all that a plug, OpenMMLab's own `plugins=` or a `norm_cfg=` put in; `IdentityStart` as such.
 
-    It finds what `Plugged` put in and what OpenMMLab's own `plugins=` and `norm_cfg=` did. A layer shared by
-    several blocks is listed at each.
+    A norm layer has the name of the norm that it stands for, and so have several around each other. A layer that blocks
+    share is named at the first.
     """
-    layers = {}
     for key, child in model._modules.items():
-        name = prefix[:-1] if isinstance(model, Plug) and key == Plug.wrapped_name else prefix + key
         if child is None:
             continue
-        if is_layer(child):
-            layers[name] = child
+        wrapped = isinstance(model, Plug) and key == Plug.wrapped_name
+        name = prefix[:-1] if wrapped else prefix + key
+        if is_layer(child) or isinstance(model, Plug) and not wrapped:
+            yield name, child
+            while isinstance(child, (IdentityStart, NormLayer)):
+                start, child = isinstance(child, IdentityStart), child._modules[child.wrapped_name]
+                if is_layer(child) and not start:
+                    yield name, child
         else:
-            layers.update(inserted_layers(child, name + '.'))
+            yield from held_layers(child, name + '.' if name else '')
+
+
+def own_keys(layer: nn.Module) -> set[str]:
+    """The state-dict keys of what `held_layers` names, without those of a norm of the host inside."""
+    if isinstance(layer, IdentityStart):
+        return layer.own_keys() | own_keys(layer.wrapped)
+    return layer.own_keys() if isinstance(layer, NormLayer) else set(layer.state_dict())
+
+
+def inserted_layers(model: nn.Module) -> dict[str, nn.Module]:
+    """The layers in a model, by their names in the state dict: all that a plug holds, whoever wrote it, and this
+    package's layers where OpenMMLab's own `plugins=` and `norm_cfg=` put them.
+
+    A layer that several blocks share has its weights once, at the first of them, and is listed there. Of norm layers
+    around each other the inner one is listed with `.bn` behind the name.
+    """
+    layers = {}
+    for name, layer in held_layers(model):
+        while name in layers:
+            name += '.' + NormLayer.wrapped_name
+        layers[name] = layer.wrapped if isinstance(layer, IdentityStart) else layer
     return layers
+
+
+def sharing(model: nn.Module) -> dict[str, str]:
+    """Where layers are used that blocks share: {name of the layer there: the name under which it has its weights}."""
+    names = {layer: name for name, layer in held_layers(model)}
+    return {
+        f'{node.name}.{plug.layer_name}': names[plug.layer]
+        for node in walk(model)
+        for plug in node.plugs()
+        if isinstance(plug, SharingPlug)
+    }

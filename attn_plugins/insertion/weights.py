@@ -1,60 +1,121 @@
-"""What stands by the inserted layers of one host: their initialisation, and the watch over their weights."""
+"""What stands by the weights of inserted layers: their start after the host's initialisation, and every checkpoint that is loaded."""
 
+import functools
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from attn_plugins.insertion.errors import InsertionError
-from attn_plugins.insertion.tree import inserted_layers
+from attn_plugins.insertion.start import IdentityStart
+from attn_plugins.insertion.tree import held_layers, own_keys
 from attn_plugins.layers.wrapper import Wrapper
 
+# What is noted on a module that holds layers: whether it refuses weights that do not fit, and whether it speaks for
+# itself when it is a part of what is loaded.
+WATCH = '_attn_watch'
+# What is noted on a layer: the values it was built with, and the keys that a checkpoint has given since its host began
+# to initialise.
+BUILT = '_attn_built'
+LOADED = '_attn_loaded'
 
-class InsertedLayers(nn.Module):
-    """The last child of a host with inserted layers; it has no parameters and is never called.
 
-    mmengine initialises a module, then its direct children in order, and loads pretrained weights last. As the last
-    child it restores each layer's published initialisation after the host's own (which overwrites every convolution)
-    and before any pretrained weights.
+class Watch(NamedTuple):
+    """How a module watches over the checkpoints that are loaded into it."""
 
-    Args:
-        layers (dict[str, nn.Module]): The layers by name. They are kept in a dict, so they are not registered twice.
-        strict (bool): Whether a checkpoint without the layers' weights, or with others, is an error.
+    strict: bool
+    always: bool
+
+
+def watch(host: nn.Module, strict: bool) -> None:
+    """Restores the layers' start after the host's `init_weights`, and checks every state dict that is loaded.
+
+    Checkpoints may be loaded into the host or into any part of it that holds a layer (the backbone of a plugged
+    detector by its own `init_cfg`).
     """
-
-    def __init__(self, layers: dict[str, nn.Module], strict: bool):
-        super().__init__()
-        self.layers = layers
-        self.strict = strict
-
-    def init_weights(self) -> None:
-        """Restores the initialisation of every layer."""
-        for layer in self.layers.values():
-            if hasattr(layer, 'init_weights'):
-                layer.init_weights()
-
-    def extra_repr(self) -> str:
-        return ', '.join(f'{name}: {type(layer).__name__}' for name, layer in self.layers.items())
-
-
-def watch(host: nn.Module, layers: dict[str, nn.Module], strict: bool) -> None:
-    """Gives the host its `InsertedLayers` and checks every state dict that is loaded into it."""
-    host.add_module('inserted_layers', InsertedLayers(layers, strict))
-    host._register_load_state_dict_pre_hook(_check_weights, with_module=True)
+    for _, layer in held_layers(host):
+        for part in _parts(layer):
+            if not hasattr(part, 'init_weights') and BUILT not in part.__dict__:
+                setattr(
+                    part, BUILT, {key: value.detach().clone() for key, value in part.state_dict().items()}
+                )
+    if hasattr(type(host), 'init_weights'):
+        host.init_weights = functools.partial(_init_weights, host)
+    for module in {host: None, **dict.fromkeys(_holders(host))}:
+        watched = module.__dict__.get(WATCH)
+        if watched is None:
+            module._register_load_state_dict_pre_hook(_check_weights, with_module=True)
+        module.__dict__[WATCH] = Watch(strict or watched is not None and watched.strict, module is host)
 
 
-def _check_weights(host: nn.Module, state_dict: Mapping[str, Tensor], prefix: str, *args) -> None:
-    """Says in one line which layers find no weights and which weights find no layer, so none is dropped silently."""
-    expected = host.state_dict()
+def _holders(host: nn.Module) -> Iterator[nn.Module]:
+    """The modules of the host that have inserted layers below them."""
+    layers = {layer for _, layer in held_layers(host)}
+    inside = {module for layer in layers for module in layer.modules()}
+    for module in host.modules():
+        if (
+            not isinstance(module, Wrapper)
+            and module not in inside
+            and not layers.isdisjoint(module.modules())
+        ):
+            yield module
+
+
+def _parts(layer: nn.Module) -> list[nn.Module]:
+    """What `init_weights` is asked of: the layer, and the number it starts with."""
+    return [layer, *_parts(layer.wrapped)] if isinstance(layer, IdentityStart) else [layer]
+
+
+def _init_weights(host: nn.Module, *args, **kwargs) -> None:
+    """The host's own `init_weights`, then the start of each layer, but for what a checkpoint has given in between.
+
+    Hosts initialise all that they find, the layers too, and load pretrained weights in the same call.
+    """
+    if getattr(host, 'is_init', False):
+        return type(host).init_weights(host, *args, **kwargs)
+    layers = [layer for _, layer in held_layers(host)]
+    for layer in layers:
+        setattr(layer, LOADED, frozenset())
+    type(host).init_weights(host, *args, **kwargs)
+    for layer in layers:
+        _restore(layer)
+
+
+def _restore(layer: nn.Module) -> None:
+    loaded = getattr(layer, LOADED)
+    given = {key: value.clone() for key, value in layer.state_dict().items() if key in loaded}
+    if own_keys(layer) - loaded:
+        for part in _parts(layer):
+            for module in part.modules():
+                if getattr(module, 'is_init', False):  # mmengine's modules do nothing a second time
+                    module.is_init = False
+            if hasattr(part, 'init_weights'):
+                part.init_weights()
+            else:
+                part.load_state_dict(getattr(part, BUILT))
+        layer.load_state_dict(given, strict=False)
+
+
+def _check_weights(module: nn.Module, state_dict: Mapping[str, Tensor], prefix: str, *args) -> None:
+    """Says in one line which layers find no weights and which weights find no layer, so none is dropped silently.
+
+    A part of the host speaks for itself only if it is what the checkpoint is loaded into.
+    """
+    watch = getattr(module, WATCH)
+    if prefix and not watch.always:
+        return
+    expected = module.state_dict()
     loaded = {key[len(prefix) :]: value for key, value in state_dict.items() if key.startswith(prefix)}
     if not loaded:
         return
     absent = []
-    for name, layer in inserted_layers(host).items():
-        own = layer.own_keys() if isinstance(layer, Wrapper) else layer.state_dict().keys()
-        keys = [f'{name}.{key}' for key in own]
-        if any(key not in loaded or loaded[key].shape != expected[key].shape for key in keys):
+    for name, layer in held_layers(module):
+        own = own_keys(layer)
+        found = {key for key in own if _fits(loaded.get(f'{name}.{key}'), expected[f'{name}.{key}'])}
+        setattr(layer, LOADED, frozenset(found))
+        if found != own:
             absent.append(name)
     foreign = [key for key in loaded if key not in expected and _is_ours(key)]
     faults = []
@@ -67,9 +128,13 @@ def _check_weights(host: nn.Module, state_dict: Mapping[str, Tensor], prefix: st
         faults.append(f'weights of layers that the model lacks ({_first(foreign)}), which are dropped')
     if faults:
         message = f'the checkpoint has {" and ".join(faults)}'
-        if host.inserted_layers.strict:
+        if watch.strict:
             raise InsertionError(message + ': strict_plugins=True refuses it')
         print_log(message, logger='current', level=logging.WARNING)
+
+
+def _fits(given: Tensor | None, expected: Tensor) -> bool:
+    return given is not None and given.shape == expected.shape
 
 
 def _is_ours(key: str) -> bool:

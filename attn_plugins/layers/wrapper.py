@@ -1,19 +1,30 @@
-"""A module around another that leaves no trace in the state dict: the wrapped module's keys keep their own names."""
+"""A module around another that leaves no trace in names: those of the wrapped module stay as they are."""
 
-from torch import nn
+from collections.abc import Iterator
+
+from torch import Tensor, nn
+from torch.fx import Proxy
+
+
+class NotFoldable(ValueError, AttributeError):
+    """What a wrapper adds depends on its input and cannot become part of a convolution's weights."""
 
 
 class Wrapper(nn.Module):
     """Holds one module and adds to it without renaming it.
 
-    A plain checkpoint of the wrapped module loads, with only what the wrapper adds missing; what the wrapper saves
-    loads into the plain module. Attributes that the wrapper lacks are the wrapped module's own (`norm3.weight`), so
+    State-dict keys, names of parameters, buffers and modules are those of the wrapped module, as if the wrapper were
+    not there; its own stand beside them. So a plain checkpoint loads with only the wrapper's own keys missing, what it
+    saves loads into the plain module, and what goes by the names of `named_parameters()` (layer-wise learning rates)
+    finds them. Attributes that the wrapper lacks are read from and written to the wrapped module (`norm3.weight`), so
     hosts that reach into their children keep working. Neither deep copies nor the replacement of the wrapped module
     (SyncBN conversion) break it: hooks are plain functions and find the wrapped module by name.
     """
 
     #: The attribute under which the wrapped module is held.
     wrapped_name = 'wrapped'
+    #: Attributes that are read to fold a norm or a convolution into weights, which would leave the wrapper out.
+    not_foldable = frozenset({'eps', '_conv_forward'})
 
     def __init__(self):
         super().__init__()
@@ -28,13 +39,57 @@ class Wrapper(nn.Module):
             wrapped = self._modules.get(self.wrapped_name)
             if wrapped is None:
                 raise
+            if name in self.not_foldable:
+                raise NotFoldable(
+                    f'{type(self).__name__} around {type(wrapped).__name__} cannot be folded into the weights of a '
+                    'convolution, as what it adds depends on the input: keep the model as it was trained'
+                ) from None
             return getattr(wrapped, name)
+
+    def __setattr__(self, name: str, value) -> None:
+        wrapped = self.__dict__.get('_modules', {}).get(self.wrapped_name)
+        if wrapped is None or self._has(name) or not (name in self.not_foldable or hasattr(wrapped, name)):
+            super().__setattr__(name, value)
+        elif name in wrapped._parameters and isinstance(value, Tensor):
+            wrapped._parameters[name] = value  # torch.func.functional_call swaps parameters for plain tensors
+        else:
+            setattr(wrapped, name, value)
+
+    def _has(self, name: str) -> bool:
+        """Whether an attribute is the wrapper's own, as private ones are: what torch and mmengine note of a module."""
+        own = (self.__dict__, self._modules, self._parameters, self._buffers)
+        return name.startswith('_') or any(name in names for names in own) or hasattr(type(self), name)
+
+    def named_modules(
+        self, memo: set | None = None, prefix: str = '', remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, nn.Module]]:
+        """As torch's, with the wrapped module under the wrapper's own name."""
+        if memo is None:  # the wrapper is the root: nothing has named the wrapped module yet
+            yield from super().named_modules(memo, prefix, remove_duplicate)
+            return
+        if self in memo:
+            return
+        if remove_duplicate:
+            memo.add(self)
+        for name, module in self._modules.items():
+            if name == self.wrapped_name:
+                yield from module.named_modules(memo, prefix, remove_duplicate)
+                yield prefix, self  # last, as `get_submodule` finds the wrapper under this name
+            elif module is not None:
+                yield from module.named_modules(memo, f'{prefix}.{name}'.lstrip('.'), remove_duplicate)
 
     def own_keys(self) -> set[str]:
         """The state-dict keys that the wrapper adds to those of the wrapped module, without prefix."""
-        inner = self.wrapped_name + '.'
-        names = [name for name, _ in self.named_parameters()] + [name for name, _ in self.named_buffers()]
-        return {name for name in names if not name.startswith(inner)}
+        return set(self.state_dict()) - set(self._modules[self.wrapped_name].state_dict())
+
+    def as_leaf(self, x, *args, **kwargs) -> Proxy | None:
+        """A node of the graph for the whole wrapper while torch.fx traces a model that holds it, else None.
+
+        Its parts share their name with it, so a trace through them would find the wrong module.
+        """
+        if isinstance(x, Proxy) and (path := x.tracer.path_of_module(self)):
+            return x.tracer.create_proxy('call_module', path, (x, *args), kwargs)
+        return None
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
         self._loading_prefix = prefix

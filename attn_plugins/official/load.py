@@ -31,6 +31,7 @@ def load_official(model: nn.Module, state_dict: Mapping[str, Tensor]) -> None:
             raise ValueError(f'the published weights have nothing for {", ".join(sorted(missing))}')
     else:
         loaded = own = model.state_dict()
-        for key, names in names_in_model(model, state_dict).items():
-            loaded.update((name, state_dict[key].reshape(own[name].shape)) for name in names)
+        for key, name in names_in_model(model, state_dict).items():
+            if name:
+                loaded[name] = state_dict[key].reshape(own[name].shape)
     model.load_state_dict(loaded)

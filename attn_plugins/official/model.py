@@ -11,8 +11,8 @@ from attn_plugins.official.layer import check_constant, official_constants, our_
 COUNTER = 'num_batches_tracked'  # of batch norms: a checkpoint may lack it
 
 
-def names_in_model(model: nn.Module, state_dict: Mapping[str, Tensor]) -> dict[str, list[str]]:
-    """The authors' keys of a whole model and our names for each.
+def names_in_model(model: nn.Module, state_dict: Mapping[str, Tensor]) -> dict[str, str]:
+    """The authors' keys of a whole model and our name for each; an empty one where ours is a constant.
 
     First every inserted layer finds the group of keys that its map of published names fits, in the order of the
     network. The rest is the plain host: both sides hold the same convolutions, norms and linear layers in the same
@@ -24,14 +24,14 @@ def names_in_model(model: nn.Module, state_dict: Mapping[str, Tensor]) -> dict[s
         state_dict (Mapping[str, Tensor]): The authors' state dict of the whole model.
 
     Returns:
-        dict[str, list[str]]: Several of our names where blocks share a layer.
+        dict[str, str]: Of a layer that blocks share, the name at the first of them.
 
     Raises:
         ValueError: A layer finds no weights, or the hosts differ; the message names the first difference.
     """
     own = model.state_dict()
     names = _names_of_layers(model, state_dict)
-    taken = {name for ours in names.values() for name in ours}
+    taken = set(names.values())
     theirs = [key for key in state_dict if key not in names and not key.endswith(COUNTER)]
     ours = [key for key in own if key not in taken and not key.endswith(COUNTER)]
     for their, our in zip(theirs, ours, strict=False):
@@ -40,34 +40,29 @@ def names_in_model(model: nn.Module, state_dict: Mapping[str, Tensor]) -> dict[s
                 f'{their!r} {tuple(state_dict[their].shape)} of the published weights comes where the model has '
                 f'{our!r} {tuple(own[our].shape)}: build the model as the authors did'
             )
-        names[their] = [our]
+        names[their] = our
     if len(theirs) != len(ours):
         left = theirs[len(ours) :] or ours[len(theirs) :]
         owner = 'the published weights' if len(theirs) > len(ours) else 'the model'
         raise ValueError(
             f'{owner} alone has {left[0]!r} and {len(left) - 1} more: build the model as the authors did'
         )
-    modules = {_module(their): [_module(our) for our in ours] for their, ours in names.items()}
+    modules = {_module(their): _module(our) for their, our in names.items() if our}
     for key in state_dict:
         if key.endswith(COUNTER) and _module(key) in modules:
-            names[key] = [f'{module}.{COUNTER}' for module in modules[_module(key)]]
+            names[key] = f'{modules[_module(key)]}.{COUNTER}'
     return names
 
 
-def _names_of_layers(model: nn.Module, state_dict: Mapping[str, Tensor]) -> dict[str, list[str]]:
+def _names_of_layers(model: nn.Module, state_dict: Mapping[str, Tensor]) -> dict[str, str]:
     """The authors' keys of the inserted layers."""
     groups: dict[str, list[str]] = {}
     for key in state_dict:
         parts = key.split('.')
         for end in range(len(parts)):
             groups.setdefault(''.join(part + '.' for part in parts[:end]), []).append(key)
-    places: dict[int, list[str]] = {}
-    layers = inserted_layers(model)
-    for name, layer in layers.items():
-        places.setdefault(id(layer), []).append(name)
-    names: dict[str, list[str]] = {}
-    for place in places.values():
-        layer = layers[place[0]]
+    names: dict[str, str] = {}
+    for place, layer in inserted_layers(model).items():
         if not layer.state_dict():
             continue
         found = next(
@@ -81,11 +76,11 @@ def _names_of_layers(model: nn.Module, state_dict: Mapping[str, Tensor]) -> dict
         )
         if found is None:
             raise ValueError(
-                f'the published weights have no {type(layer).__name__} that fits {place[0]}: build the model as the '
+                f'the published weights have no {type(layer).__name__} that fits {place}: build the model as the '
                 'authors did'
             )
         for key, target in found.items():
-            names[key] = [f'{name}.{target}' for name in place if target]
+            names[key] = target and f'{place}.{target}'
     return names
 
 

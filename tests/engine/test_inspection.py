@@ -13,7 +13,7 @@ from attn_plugins.registry import MODELS
 def model() -> nn.Module:
     def block(reduction: int) -> nn.Module:
         layer = MODELS.build(dict(type='SE', in_channels=8, reduction=reduction))
-        return nn.Sequential(Plug(nn.Conv2d(8, 8, 1, bias=False), layer, 'attn_se'), nn.ReLU())
+        return nn.Sequential(Plug(nn.Conv2d(8, 8, 1, bias=False), layer, 'attn_se', channels=8), nn.ReLU())
 
     return nn.Sequential(nn.Conv2d(3, 8, 1, bias=False), nn.Sequential(block(4), block(4), block(2)))
 

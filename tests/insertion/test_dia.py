@@ -88,9 +88,8 @@ def test_copies_and_averages_have_a_state_of_their_own():
     assert torch.equal(forward(R50, average.module), y)
     scramble(model)
     assert torch.equal(forward(R50, average.module), y)
-    layers = inserted_layers(average.module)
-    assert layers['layer2.0.bn3.attn_dia'] is layers['layer2.3.bn3.attn_dia']
-    assert layers['layer2.0.bn3.attn_dia'] is not inserted_layers(model)['layer2.0.bn3.attn_dia']
+    stage = average.module.layer2
+    assert stage[0].bn3.layer is stage[3].bn3.layer is not model.layer2[0].bn3.layer
 
 
 @pytest.mark.parametrize('dtype', AUTOCAST)

@@ -7,7 +7,7 @@ import torch
 from mmengine.registry import MODELS
 
 from attn_plugins import inserted_layers
-from attn_plugins.layers.wrapper import Wrapper
+from attn_plugins.insertion.tree import own_keys
 from tests.insertion.hosts import HOSTS
 from tests.layers.check import scramble
 from tests.layers.test_contract import LAYERS
@@ -24,7 +24,7 @@ def check(model: torch.nn.Module) -> None:
 
     That this is the published start, the layer contract checks.
     """
-    layers = inserted_layers(model)
+    layers = {name: layer for name, layer in inserted_layers(model).items() if own_keys(layer)}
     published = {}
     for name, layer in layers.items():
         scramble(layer)
@@ -37,10 +37,7 @@ def check(model: torch.nn.Module) -> None:
     model.init_weights()
     assert published.keys() == layers.keys()
     for name, layer in layers.items():
-        own = (
-            layer.own_keys() if isinstance(layer, Wrapper) else layer.state_dict()
-        )  # the inner norm is the host's
-        for key in own:
+        for key in own_keys(layer):
             value = layer.state_dict()[key]
             assert torch.equal(value, published[name][key]), f'{name}.{key}'
 

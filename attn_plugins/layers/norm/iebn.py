@@ -6,14 +6,13 @@ Checked against gbup-group/IEBN ed6d563.
 import torch
 from torch import Tensor, nn
 
-from attn_plugins.layers.layer import check_map
-from attn_plugins.layers.wrapper import Wrapper
+from attn_plugins.layers.norm.base import NormLayer
 from attn_plugins.ops.instance_enhance import enhance, instance_gate
 from attn_plugins.registry import MODELS
 
 
 @MODELS.register_module()
-class IEBN(Wrapper):
+class IEBN(NormLayer):
     """Batch norm whose scale is gated per instance by the layer's own input.
 
     Equation:
@@ -41,8 +40,6 @@ class IEBN(Wrapper):
         sync (bool): Whether statistics are taken over all processes; the gate is per sample and needs none.
     """
 
-    _abbr_ = 'bn'
-    wrapped_name = 'bn'
     official_names = {
         'weight': 'weight',
         'bias': 'bias',
@@ -62,11 +59,7 @@ class IEBN(Wrapper):
         track_running_stats: bool = True,
         sync: bool = False,
     ):
-        super().__init__()
-        self.num_features = num_features
-        self.register_forward_pre_hook(check_map)
-        norm = nn.SyncBatchNorm if sync else nn.BatchNorm2d
-        self.bn = norm(num_features, eps, momentum, affine, track_running_stats)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, sync)
         self.gate_weight = nn.Parameter(torch.empty(num_features))
         self.gate_bias = nn.Parameter(torch.empty(num_features))
         self.init_weights()
@@ -76,6 +69,6 @@ class IEBN(Wrapper):
         nn.init.zeros_(self.gate_weight)
         nn.init.constant_(self.gate_bias, -1)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def adapt(self, x: Tensor, y: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
-        return enhance(self.bn(x), instance_gate(x, self.gate_weight, self.gate_bias), self.bn.bias)
+        return enhance(y, instance_gate(x, self.gate_weight, self.gate_bias), self.bn.bias)

@@ -5,16 +5,15 @@ No code of it was published.
 
 import math
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from attn_plugins.layers.layer import check_map
-from attn_plugins.layers.wrapper import Wrapper
+from attn_plugins.layers.norm.base import NormLayer
 from attn_plugins.ops.noise import perturb
 from attn_plugins.registry import MODELS
 
 
 @MODELS.register_module()
-class NoisyBN(Wrapper):
+class NoisyBN(NormLayer):
     """Batch norm whose normalised values are disturbed by constants.
 
     Equation:
@@ -48,8 +47,6 @@ class NoisyBN(Wrapper):
         ValueError: The constants are not finite, or na is zero.
     """
 
-    _abbr_ = 'bn'
-    wrapped_name = 'bn'
     official_names = {
         name: name for name in ('weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked')
     }
@@ -66,23 +63,15 @@ class NoisyBN(Wrapper):
         track_running_stats: bool = True,
         sync: bool = False,
     ):
-        super().__init__()
-        self.num_features = num_features
-        self.register_forward_pre_hook(check_map)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, sync)
         if na == 0 or not math.isfinite(na) or not math.isfinite(nb):
             raise ValueError(f'na={na}, nb={nb} must be finite and na not zero: na=1, nb=0 is no noise')
-        norm = nn.SyncBatchNorm if sync else nn.BatchNorm2d
-        self.bn = norm(num_features, eps, momentum, affine, track_running_stats)
         self.na = na
         self.nb = nb
         self.at_test = at_test
 
-    def init_weights(self) -> None:
-        """There is nothing to initialise: the batch norm's weight and bias are the host's matter."""
-
-    def forward(self, x: Tensor) -> Tensor:
+    def adapt(self, x: Tensor, y: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
-        y = self.bn(x)
-        return (
-            perturb(y, self.na, self.nb, self.bn.weight, self.bn.bias) if self.training or self.at_test else y
-        )
+        if not (self.training or self.at_test):
+            return y
+        return perturb(y, self.na, self.nb, self.bn.weight, self.bn.bias)

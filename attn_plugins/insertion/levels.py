@@ -1,0 +1,46 @@
+"""Layers on what a backbone or neck hands on, one per level: `position='level_output'`."""
+
+import functools
+
+from torch import nn
+
+NAME = 'level_output'
+
+
+class Levels:
+    """Mixed into the class of a host: what its forward hands on goes through `level_output`, level by level."""
+
+    def forward(self, *args, **kwargs):
+        """The host's own, with a layer on each level that has one."""
+        maps = super().forward(*args, **kwargs)
+        levels = self._modules[NAME]
+        return type(maps)(
+            [levels[str(index)](x) if str(index) in levels else x for index, x in enumerate(maps)]
+        )
+
+    def __reduce_ex__(self, protocol):
+        """Pickles the host's class by its name and mixes this one in again."""
+        return _rebuild, (type(self).__mro__[2],), self.__dict__
+
+
+@functools.cache
+def with_levels(host: type) -> type:
+    """A host's class with layers on its levels; it has the host's name."""
+    names = {'__module__': host.__module__, '__qualname__': host.__qualname__, '__doc__': host.__doc__}
+    return type(host.__name__, (Levels, host), names)
+
+
+def _rebuild(host: type) -> nn.Module:
+    cls = with_levels(host)
+    return cls.__new__(cls)
+
+
+def add_level(host: nn.Module, index: int) -> nn.ModuleDict:
+    """The slot of a level: what the layer is put into, under the level's index."""
+    if not isinstance(host, Levels):
+        host.__class__ = with_levels(type(host))
+        host.add_module(NAME, nn.ModuleDict())
+    levels = host._modules[NAME]
+    if str(index) not in levels:
+        levels[str(index)] = nn.Identity()
+    return levels

@@ -1,0 +1,56 @@
+"""What every norm layer is: a batch norm that it holds, and what it makes of the normalised map."""
+
+from abc import abstractmethod
+
+from torch import Tensor, nn
+
+from attn_plugins.layers.layer import check_map
+from attn_plugins.layers.wrapper import Wrapper
+
+
+class NormLayer(Wrapper):
+    """y = adapt(x, batch_norm(x)).
+
+    `Plugged(norm=...)` keeps the host's own norm inside, which may be another norm layer: IEBN around NoisyBN attacks
+    IEBN. Without a host the options build the batch norm.
+
+    Args:
+        num_features (int): C.
+        eps (float): Added to the variance.
+        momentum (float): Of the running statistics.
+        affine (bool): Whether there are weight and bias.
+        track_running_stats (bool): As in batch norm.
+        sync (bool): Whether statistics are taken over all processes.
+    """
+
+    _abbr_ = 'bn'
+    wrapped_name = 'bn'
+    #: Options of the batch norm inside, which a host's own norm has already.
+    inner_options = ('eps', 'momentum', 'affine', 'track_running_stats', 'sync')
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        sync: bool = False,
+    ):
+        super().__init__()
+        self.num_features = num_features
+        self.register_forward_pre_hook(check_map)
+        norm = nn.SyncBatchNorm if sync else nn.BatchNorm2d
+        self.bn = norm(num_features, eps, momentum, affine, track_running_stats)
+
+    def init_weights(self) -> None:
+        """The start of what the layer adds; weight and bias of the batch norm are the host's matter (zero-init residuals)."""
+
+    @abstractmethod
+    def adapt(self, x: Tensor, y: Tensor) -> Tensor:
+        """What becomes of y, the normalised x. Both (N, C, H, W)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, H, W)."""
+        leaf = self.as_leaf(x)
+        return self.adapt(x, self.bn(x)) if leaf is None else leaf

@@ -1,0 +1,114 @@
+"""What would fold a host's norms and convolutions into other weights keeps the layers, or refuses in one sentence."""
+
+import copy
+
+import pytest
+import torch
+from mmengine.model.efficient_conv_bn_eval import turn_on_efficient_conv_bn_eval
+from mmengine.registry import MODELS
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from attn_plugins import InsertionError
+from tests.insertion.hosts import CA, IEBN, SE, forward, plugged, settle
+from tests.layers.check import scramble
+
+SIMAM = dict(type='attn_plugins.SimAM')
+NOISY = dict(type='attn_plugins.NoisyBN', at_test=True)
+HOSTS = {
+    'RepVGG': dict(
+        host='mmpretrain.RepVGG',
+        arch=dict(
+            num_blocks=[1, 1, 1, 1],
+            width_factor=[0.25] * 4,
+            group_layer_map=None,
+            se_cfg=None,
+            stem_channels=8,
+        ),
+    ),
+    'MobileOne': dict(
+        host='mmpretrain.MobileOne',
+        arch=dict(
+            num_blocks=[1, 1, 1, 1], width_factor=[0.25] * 4, num_conv_branches=[1] * 4, num_se_blocks=[0] * 4
+        ),
+    ),
+}
+
+
+def build(name: str, *entries: dict) -> torch.nn.Module:
+    model = MODELS.build(
+        dict(type='attn_plugins.Plugged', plugins=list(entries), **copy.deepcopy(HOSTS[name]))
+    )
+    scramble(model)
+    model.double().eval()
+    for norm in (module for module in model.modules() if isinstance(module, _BatchNorm)):
+        norm.reset_running_stats()
+    return model
+
+
+def run(model: torch.nn.Module) -> torch.Tensor:
+    x = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return model(x)[-1]
+
+
+@pytest.mark.parametrize('name', HOSTS)
+@pytest.mark.parametrize(
+    'entry',
+    [
+        dict(cfg=IEBN, norm='all'),
+        dict(cfg=NOISY, norm='all'),
+        dict(cfg=SE, after='**.conv'),
+        dict(cfg=SIMAM, before='**.conv'),
+    ],
+    ids=['IEBN', 'NoisyBN', 'SE after conv', 'SimAM before conv'],
+)
+def test_a_block_with_a_layer_inside_is_not_folded(name, entry):
+    model = build(name, entry)
+    y = run(model)
+    with pytest.raises((InsertionError, ValueError), match='cannot (be )?fold'):
+        model.switch_to_deploy()
+    assert not torch.isnan(y).any()
+
+
+@pytest.mark.parametrize('name', HOSTS)
+def test_layers_after_whole_blocks_survive_the_fold(name):
+    model = build(name, dict(cfg=SE, position='block_output'))
+    y = run(model)
+    model.switch_to_deploy()
+    torch.testing.assert_close(run(model), y, rtol=1e-6, atol=1e-9)
+
+
+def test_the_norm_itself_refuses_whoever_folds():
+    """A folder that is unknown reads the norm's eps."""
+    model = plugged('mmdet ResNet-50', IEBN)
+    with pytest.raises(ValueError, match='cannot be folded into the weights of a convolution'):
+        model.layer1[0].norm1.eps  # noqa: B018
+    assert model.layer1[0].norm1.weight is model.layer1[0].norm1.bn.weight
+
+
+@pytest.mark.parametrize('cfg', [CA, IEBN], ids=['CA', 'IEBN'])
+def test_mmengines_efficient_evaluation_keeps_the_layers(cfg):
+    name = 'mmpretrain ResNet-18'
+    model = plugged(name, cfg, 'after_conv2')
+    scramble(model)
+    settle(name, model.double())
+    y = forward(name, model)
+    turn_on_efficient_conv_bn_eval(model, ['layer1', 'layer2.0', 'layer3.1'])
+    torch.testing.assert_close(forward(name, model), y, rtol=1e-9, atol=1e-9 * float(y.abs().max()))
+
+
+def test_mmcvs_efficient_evaluation_refuses_a_convolution_with_a_layer():
+    model = MODELS.build(
+        dict(
+            type='attn_plugins.Plugged',
+            host='mmpretrain.MobileNetV2',
+            widen_factor=0.25,
+            plugins=[dict(cfg=SE, after='layer2.0.conv.0.conv')],
+        )
+    )
+    model.eval()
+    x = torch.randn(1, 3, 32, 32)
+    for module in model.modules():
+        if hasattr(type(module), 'turn_on_efficient_conv_bn_eval'):
+            module.turn_on_efficient_conv_bn_eval()
+    with pytest.raises(ValueError, match='cannot be folded'):
+        model(x)
