@@ -48,7 +48,7 @@ def read_entries(plugins: Sequence[dict] | None) -> list[Entry]:
     """
     if plugins is None:
         return []
-    if isinstance(plugins, dict) or not isinstance(plugins, Sequence) or isinstance(plugins, str):
+    if not _is_list(plugins):
         raise InsertionError(
             f'plugins= is a list of entries, not a {type(plugins).__name__}: write plugins=[dict(...)]'
         )
@@ -134,16 +134,19 @@ def _check(entry: dict, cfg: dict, word: str, stages: Sequence | None, name: str
 def _switches(stages: Any) -> Sequence | None:
     if stages is None:
         return None
-    if isinstance(stages, Sequence) and not isinstance(stages, str):
-        if all(
-            isinstance(s, bool) or isinstance(s, Sequence) and all(isinstance(b, bool) for b in s)
-            for s in stages
-        ):
-            return stages
+    if _is_list(stages) and all(
+        isinstance(switch, bool) or _is_list(switch) and all(isinstance(block, bool) for block in switch)
+        for switch in stages
+    ):
+        return stages
     raise InsertionError(
         f'stages={stages!r} must have True or False for every stage, or for every block of a stage, as '
         'stages=(False, True, True, (True, False))'
     )
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
 
 
 def _is_a(cfg: dict, kind: type) -> bool:

@@ -1,6 +1,7 @@
 """What enters and leaves every module of a host, seen in a forward pass on torch's meta device, which computes shapes only."""
 
 import copy
+import functools
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import NamedTuple
@@ -92,12 +93,14 @@ def _calls(host: nn.Module) -> Iterator[Callable[[], object]]:
         size = max(128 >> index, 1)
         return empty(channels, size, size)
 
-    conv = next((module for module in host.modules() if isinstance(module, nn.Conv2d)), None)
+    # Three colours, unless the first convolution takes something else: a focus stem rearranges three into twelve.
+    convs = (module.in_channels for module in host.modules() if isinstance(module, nn.Conv2d))
     size = getattr(host, 'img_size', IMAGE)
     height, width = (size, size) if isinstance(size, int) else size
-    image = empty(conv.in_channels if conv else 3, height, width)
+    images = [empty(number, height, width) for number in dict.fromkeys((3, next(convs, 3)))]
     if hasattr(host, 'extract_feat'):
-        yield lambda: _call_model(host, image)
+        for image in images:
+            yield functools.partial(_call_model, host, image)
         return
     channels = getattr(host, 'in_channels', None)
     if isinstance(channels, int) and hasattr(host, 'in_index'):  # a segmentation head
@@ -112,7 +115,8 @@ def _calls(host: nn.Module) -> Iterator[Callable[[], object]]:
     )
     if isinstance(channels, int) and isinstance(strides, (list, tuple)):  # a dense head
         yield lambda: host(tuple(level(channels, index) for index in range(len(strides))))
-    yield lambda: host(image)
+    for image in images:
+        yield functools.partial(host, image)
     if isinstance(channels, int):
         yield lambda: host(level(channels))
         yield lambda: host((level(channels),))
