@@ -13,10 +13,7 @@ class Levels:
     def forward(self, *args, **kwargs):
         """The host's own, with a layer on each level that has one."""
         maps = super().forward(*args, **kwargs)
-        levels = self._modules[NAME]
-        return type(maps)(
-            [levels[str(index)](x) if str(index) in levels else x for index, x in enumerate(maps)]
-        )
+        return type(maps)([level(x) for level, x in zip(self._modules[NAME].values(), maps, strict=True)])
 
     def __reduce_ex__(self, protocol):
         """Pickles the host's class by its name and mixes this one in again."""
@@ -35,12 +32,16 @@ def _rebuild(host: type) -> nn.Module:
     return cls.__new__(cls)
 
 
-def add_level(host: nn.Module, index: int) -> nn.ModuleDict:
-    """The slot of a level: what the layer is put into, under the level's index."""
+def add_levels(host: nn.Module, count: int) -> nn.ModuleDict:
+    """The slots of a host's levels, by index; a layer is put into one as into any module."""
     if not isinstance(host, Levels):
         host.__class__ = with_levels(type(host))
-        host.add_module(NAME, nn.ModuleDict())
-    levels = host._modules[NAME]
-    if str(index) not in levels:
-        levels[str(index)] = nn.Identity()
-    return levels
+        host.add_module(NAME, nn.ModuleDict({str(index): nn.Identity() for index in range(count)}))
+        host._modules[NAME].train(host.training)
+    return host._modules[NAME]
+
+
+def remove_levels(host: nn.Module) -> None:
+    """Gives the host its own class back."""
+    host.__class__ = type(host).__mro__[2]
+    del host._modules[NAME]

@@ -1,9 +1,10 @@
 """`plug` puts layers into any live model, `Plugged` builds a host first."""
 
+import functools
 import inspect
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mmcv.cnn.bricks.plugin import infer_abbr
 from mmengine.logging import print_log
@@ -16,7 +17,7 @@ from attn_plugins.insertion.entry import Entry, read_entries
 from attn_plugins.insertion.errors import InsertionError
 from attn_plugins.insertion.folding import refuse_folding
 from attn_plugins.insertion.levels import NAME as LEVEL_OUTPUT
-from attn_plugins.insertion.levels import add_level
+from attn_plugins.insertion.levels import Levels, add_levels, remove_levels
 from attn_plugins.insertion.plugs import FirstOfStage, LastOfStage, Plug, SharingPlug
 from attn_plugins.insertion.shapes import Shapes, static_channels
 from attn_plugins.insertion.share import check_channels, groups, has_state
@@ -58,11 +59,16 @@ def plug(model: nn.Module, plugins: Sequence[dict], strict_plugins: bool = False
 
     Raises:
         InsertionError: A word is unknown, nothing matches, a block of a stage has no such place, or channels do not
-            fit; the nearest choices are named.
+            fit; the nearest choices are named. The model is then as it was.
     """
-    shapes = Shapes(model)
-    for entry in read_entries(plugins):
-        _insert(model, entry, shapes)
+    shapes, undo = Shapes(model), []
+    try:
+        for entry in read_entries(plugins):
+            _insert(model, entry, shapes, undo)
+    except InsertionError:
+        for step in reversed(undo):
+            step()
+        raise
     watch(model, strict_plugins)
     refuse_folding(model)
     _follow(model)
@@ -111,27 +117,36 @@ def _build_host(host: str | type, options: dict) -> nn.Module:
             ) from error
 
 
-def _insert(host: nn.Module, entry: Entry, shapes: Shapes) -> None:
-    """Carries out one entry."""
+def _insert(host: nn.Module, entry: Entry, shapes: Shapes, undo: list[Callable[[], None]]) -> None:
+    """Carries out one entry, and appends what takes each step back."""
     places = Places(host)
     if entry.is_a(NormLayer):
-        _replace_norms(host, places.norms(entry.where, entry.stages), entry)
+        _replace_norms(host, places.norms(entry.where, entry.stages), entry, undo)
     elif entry.is_a(ConvLike):
-        _replace_convs(host, _targets(host, places, entry, shapes), entry)
+        _replace_convs(host, _targets(places, entry), entry, undo)
     elif entry.word == 'position' and entry.where == LEVEL_OUTPUT:
-        _insert_at_levels(host, entry, shapes)
+        _insert_at_levels(host, entry, shapes, undo)
     else:
-        for group in groups(_targets(host, places, entry, shapes), entry.share):
-            _insert_attention(host, group, entry, shapes)
+        for group in groups(_targets(places, entry), entry.share):
+            _insert_attention(host, group, entry, shapes, undo)
 
 
-def _targets(host: nn.Module, places: Places, entry: Entry, shapes: Shapes) -> list[Target]:
+def _put(slot: tuple[nn.Module, str], module: nn.Module, undo: list[Callable[[], None]]) -> None:
+    """Puts a module into its place in the tree."""
+    parent, key = slot
+    undo.append(functools.partial(parent._modules.__setitem__, key, parent._modules[key]))
+    parent._modules[key] = module
+
+
+def _targets(places: Places, entry: Entry) -> list[Target]:
     if entry.word == 'position':
         return places.at(entry.where, entry.stages)
     return places.by_glob(entry.where, entry.word)
 
 
-def _insert_attention(host: nn.Module, group: list[Target], entry: Entry, shapes: Shapes) -> None:
+def _insert_attention(
+    host: nn.Module, group: list[Target], entry: Entry, shapes: Shapes, undo: list[Callable[[], None]]
+) -> None:
     """Puts one layer at a place, or between the places that share it."""
     found = [_channels_at(host, target, entry, shapes) for target in group]
     check_channels(group, found)
@@ -142,18 +157,18 @@ def _insert_attention(host: nn.Module, group: list[Target], entry: Entry, shapes
     for target in group:
         node, side = target.node, 'before' if target.side == 'before' else 'after'
         _check_name(node, name)
-        parent, key = node.outer if target.side == 'after' else node.inner
-        module = nn.Identity() if target.side == 'replace' else parent._modules[key]
+        slot = node.outer if target.side == 'after' else node.inner
+        module = nn.Identity() if target.side == 'replace' else slot[0]._modules[slot[1]]
         if owner is None:
             _to_host(layer, node.module, host)
             owner = new = (FirstOfStage if stateful else Plug)(module, layer, name, side, found[0])
         else:
             new = (LastOfStage if stateful and target is group[-1] else SharingPlug)(module, owner)
         new.training = node.module.training
-        parent._modules[key] = new
+        _put(slot, new, undo)
 
 
-def _insert_at_levels(host: nn.Module, entry: Entry, shapes: Shapes) -> None:
+def _insert_at_levels(host: nn.Module, entry: Entry, shapes: Shapes, undo: list[Callable[[], None]]) -> None:
     """Puts a layer on each map that the host hands on."""
     name = type(host).__name__
     seen = shapes.at('')
@@ -176,15 +191,19 @@ def _insert_at_levels(host: nn.Module, entry: Entry, shapes: Shapes) -> None:
         layer, layer_name = _build_layer(
             entry, f'at level {index} ({channels} channels)', in_channels=channels
         )
-        slots = add_level(host, index)
-        target = Places(host).by_name[f'{LEVEL_OUTPUT}.{index}']
-        _check_name(target, layer_name)
+        if not isinstance(host, Levels):
+            undo.append(functools.partial(remove_levels, host))
+        slots = add_levels(host, len(levels))
+        _check_name(Places(host).by_name[f'{LEVEL_OUTPUT}.{index}'], layer_name)
         _to_host(layer, host, host)
-        slots._modules[str(index)] = Plug(slots[str(index)], layer, layer_name, channels=channels)
-        slots.train(host.training)
+        new = Plug(slots[str(index)], layer, layer_name, channels=channels)
+        new.training = host.training
+        _put((slots, str(index)), new, undo)
 
 
-def _replace_convs(host: nn.Module, targets: list[Target], entry: Entry) -> None:
+def _replace_convs(
+    host: nn.Module, targets: list[Target], entry: Entry, undo: list[Callable[[], None]]
+) -> None:
     """Puts one convolution for each of the host's; one that the host shares (levels of a head) stays shared."""
     by_conv: dict[int, list[Target]] = {}
     for target in targets:
@@ -197,8 +216,7 @@ def _replace_convs(host: nn.Module, targets: list[Target], entry: Entry) -> None
         new = Plug(nn.Identity(), layer, name, channels=sizes['in_channels'])
         new.train(shared[0].node.module.training)
         for target in shared:
-            parent, key = target.node.inner
-            parent._modules[key] = new
+            _put(target.node.inner, new, undo)
 
 
 def _check_all_shared(host: nn.Module, targets: list[Target]) -> None:
@@ -210,7 +228,7 @@ def _check_all_shared(host: nn.Module, targets: list[Target]) -> None:
         )
 
 
-def _replace_norms(host: nn.Module, nodes: list[Node], entry: Entry) -> None:
+def _replace_norms(host: nn.Module, nodes: list[Node], entry: Entry, undo: list[Callable[[], None]]) -> None:
     """Puts a norm layer around each batch norm, which stays inside with its own settings."""
     name = _type_name(entry.cfg)
     inner = [option for option in NormLayer.inner_options if option in entry.cfg]
@@ -228,8 +246,7 @@ def _replace_norms(host: nn.Module, nodes: list[Node], entry: Entry) -> None:
         _to_host(layer, norm, host)
         held = layer.wrapped if isinstance(layer, IdentityStart) else layer
         setattr(held, held.wrapped_name, norm)
-        parent, key = node.inner
-        parent._modules[key] = layer
+        _put(node.inner, layer, undo)
 
 
 def _channels_at(host: nn.Module, target: Target, entry: Entry, shapes: Shapes) -> int:

@@ -257,10 +257,7 @@ BLOCKS: dict[str, dict[str, Place]] = {
         'after_linear': 'after bn2',
         **_OUTPUT,
     },
-    # A 1x1 one is MobileNetV3's final convolution.
-    'timm.models._efficientnet_blocks.ConvBnAct': {
-        'block_output': _where(lambda block: getattr(block.conv, 'kernel_size', None) != (1, 1), 'after .')
-    },
+    'timm.models._efficientnet_blocks.ConvBnAct': _OUTPUT,
     # MobileNetV4's; some have no depthwise convolution between expansion and projection.
     'timm.models._efficientnet_blocks.UniversalInvertedResidual': {
         'after_expand': 'after pw_exp',
@@ -330,6 +327,14 @@ def _with_transitions(host: nn.Module) -> list[tuple[str, ...]]:
     return [(f'stages.{i}', f'transitions.{i}') for i in range(host.num_stages)]
 
 
+def _without_final_conv(host: nn.Module) -> list[tuple[str, ...]]:
+    """The last of timm's blocks is MobileNetV3's final 1x1 convolution, and MobileNetV2's is a stage."""
+    *names, last = _children(host, 'blocks')
+    convs = [getattr(block, 'conv', None) for block in _children(host, last).values()]
+    final = all(getattr(conv, 'kernel_size', None) == (1, 1) for conv in convs)
+    return [(name,) for name in (names if final else [*names, last])]
+
+
 _HRNET = ('layer1', 'stage*')
 # The stem holds the first two stages; later each branch has its own.
 _PIDNET = ('stem.2', 'stem.4', 'i_branch_layers.*', 'p_branch_layers.*', 'd_branch_layers.*')
@@ -381,10 +386,10 @@ STAGES: dict[str, Stages] = {
     'torchvision.models.vgg.VGG': _up_to_pools('features'),
     'torchvision.models.convnext.ConvNeXt': _with_blocks('features'),
     'timm.models.resnet.ResNet': ('layer*',),
-    'timm.models.efficientnet.EfficientNet': _with_blocks('blocks'),
-    'timm.models.efficientnet.EfficientNetFeatures': _with_blocks('blocks'),
-    'timm.models.mobilenetv3.MobileNetV3': _with_blocks('blocks'),
-    'timm.models.mobilenetv3.MobileNetV3Features': _with_blocks('blocks'),
+    'timm.models.efficientnet.EfficientNet': _without_final_conv,
+    'timm.models.efficientnet.EfficientNetFeatures': _without_final_conv,
+    'timm.models.mobilenetv3.MobileNetV3': _without_final_conv,
+    'timm.models.mobilenetv3.MobileNetV3Features': _without_final_conv,
     'timm.models.convnext.ConvNeXt': ('stages.*',),
 }
 

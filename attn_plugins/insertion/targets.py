@@ -78,25 +78,37 @@ class Places:
         """
         if position not in self.positions():
             raise InsertionError(self._unknown(position))
-        units = self.units(position)
-        owners = {unit.owner for unit in units if unit.target}
-        by_stage: dict[str, list[Unit]] = {}
-        for unit in units:
-            if unit.owner in owners:
-                by_stage.setdefault(unit.stage, []).append(unit)
+        by_stage = self._by_stage(position)
         chosen = [unit for unit, on in self._switched(by_stage, stages) if on]
         lacking = [unit.name for unit in chosen if unit.target is None]
         if lacking:
             raise InsertionError(
                 f'{len(lacking)} of the {len(chosen)} blocks of {type(self.host).__name__} that the entry names have no '
                 f'{position!r} ({", ".join(lacking[:3])}{", ..." if lacking[3:] else ""}): name those that have it, '
-                f'stages={_having(by_stage)}'
+                f'stages={self.having(position)}'
             )
         if not chosen:
             raise InsertionError(
                 f'stages={tuple(stages)} switches every stage off: give the entry cfg=None instead'
             )
         return [unit.target for unit in chosen]
+
+    def having(self, position: str) -> tuple[bool | tuple[bool, ...], ...]:
+        """The `stages=` that switch on every block that has a position."""
+        has = [
+            tuple(unit.target is not None for unit in units) for units in self._by_stage(position).values()
+        ]
+        return tuple(blocks[0] if len(set(blocks)) == 1 else blocks for blocks in has)
+
+    def _by_stage(self, position: str) -> dict[str, list[Unit]]:
+        """The units of each stage, of those parts of the host that have the position somewhere."""
+        units = self.units(position)
+        owners = {unit.owner for unit in units if unit.target}
+        by_stage: dict[str, list[Unit]] = {}
+        for unit in units:
+            if unit.owner in owners:
+                by_stage.setdefault(unit.stage, []).append(unit)
+        return by_stage
 
     def units(self, position: str) -> list[Unit]:
         """Every block, stage or level that could have a position, whether it has or not."""
@@ -116,9 +128,8 @@ class Places:
         if units:
             return units
         for node in self.nodes:
-            if node.name and (found := places(node.module)):
-                owner, stage = self._stage_of(node.name)
-                place = found.get(position)
+            if node.name and (found := places(node.module)) and (at := self._stage_of(node.name)):
+                (owner, stage), place = at, found.get(position)
                 units.append(Unit(owner, stage, node.name, place and self._in_block(node, place, stage)))
         return units
 
@@ -137,13 +148,17 @@ class Places:
                 stages += [(node.name, (stage.name,)) for stage in found]
         return stages
 
-    def _stage_of(self, block: str) -> tuple[str, str]:
-        """Owner and stage of a block; outside of all declared stages the module that holds it stands for one."""
+    def _stage_of(self, block: str) -> tuple[str, str] | None:
+        """Owner and stage of a block; None if its owner has stages and it stands in none (a stem, a final convolution).
+
+        Without declared stages the module that holds the block stands for one.
+        """
         for owner, names in self.stages:
             if any(f'{block}.'.startswith(f'{name}.') for name in names):
                 return owner, _label(names)
-        owners = [owner for owner, _ in self.stages if f'{block}.'.startswith(f'{owner}.'.lstrip('.'))]
-        return max(owners, key=len, default=''), block.rpartition('.')[0]
+        if any(f'{block}.'.startswith(f'{owner}.'.lstrip('.')) for owner, _ in self.stages):
+            return None
+        return '', block.rpartition('.')[0]
 
     def _in_block(self, block: Node, place: str, stage: str) -> Target | None:
         """The place that a declaration such as 'after norm3' or 'before conv.-2' means in a block."""
@@ -164,12 +179,15 @@ class Places:
         """The place after or before a module; of an `nn.Sequential` after its last or before its first module.
 
         There the layer's name has the number of a block in it, which layer-wise learning rates read, and hosts that
-        run the modules one by one meet it.
+        run the modules one by one meet it. A module that also stands elsewhere (one activation for all) is not gone into.
         """
         node = self.by_name[name]
         while type(node.module).forward is nn.Sequential.forward and len(node.module):
             key = list(node.module._modules)[-1 if side == 'after' else 0]
-            node = self.by_name[f'{node.name}.{key}']
+            inner = self.by_name[f'{node.name}.{key}']
+            if sum(other.module is inner.module for other in self.nodes) > 1:
+                break
+            node = inner
         return Target(node, side, stage)
 
     def _switched(self, by_stage: dict[str, list[Unit]], stages: Switches | None) -> list[tuple[Unit, bool]]:
@@ -283,9 +301,3 @@ def _key(module: nn.Module, part: str) -> str | None:
 
 def _label(names: tuple[str, ...]) -> str:
     return names[0] if len(names) == 1 else f'{names[0]} to {names[-1]}'
-
-
-def _having(by_stage: dict[str, list[Unit]]) -> tuple:
-    """The switches of all blocks that have a position."""
-    has = [tuple(unit.target is not None for unit in units) for units in by_stage.values()]
-    return tuple(blocks[0] if len(set(blocks)) == 1 else blocks for blocks in has)

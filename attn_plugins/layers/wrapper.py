@@ -6,8 +6,8 @@ from torch import Tensor, nn
 from torch.fx import Proxy
 
 
-class NotFoldable(ValueError, AttributeError):
-    """What a wrapper adds depends on its input and cannot become part of a convolution's weights."""
+class PassedBy(ValueError, AttributeError):
+    """Something would be computed with a wrapped module that leaves out what its wrapper adds."""
 
 
 class Wrapper(nn.Module):
@@ -23,8 +23,8 @@ class Wrapper(nn.Module):
 
     #: The attribute under which the wrapped module is held.
     wrapped_name = 'wrapped'
-    #: Attributes that are read to fold a norm or a convolution into weights, which would leave the wrapper out.
-    not_foldable = frozenset({'eps', '_conv_forward'})
+    #: What is read of a norm or a convolution to fold it into other weights, which would leave the wrapper out.
+    folding = frozenset({'eps', '_conv_forward'})
 
     def __init__(self):
         super().__init__()
@@ -39,16 +39,21 @@ class Wrapper(nn.Module):
             wrapped = self._modules.get(self.wrapped_name)
             if wrapped is None:
                 raise
-            if name in self.not_foldable:
-                raise NotFoldable(
+            if name in self.folding:
+                raise PassedBy(
                     f'{type(self).__name__} around {type(wrapped).__name__} cannot be folded into the weights of a '
                     'convolution, as what it adds depends on the input: keep the model as it was trained'
+                ) from None
+            if 'forward' in name:
+                raise PassedBy(
+                    f'{name} of {type(wrapped).__name__} would pass by the {type(self).__name__} around it, so a layer '
+                    'cannot stand at this module: choose one inside it'
                 ) from None
             return getattr(wrapped, name)
 
     def __setattr__(self, name: str, value) -> None:
         wrapped = self.__dict__.get('_modules', {}).get(self.wrapped_name)
-        if wrapped is None or self._has(name) or not (name in self.not_foldable or hasattr(wrapped, name)):
+        if wrapped is None or self._has(name) or not (name in self.folding or hasattr(wrapped, name)):
             super().__setattr__(name, value)
         elif name in wrapped._parameters and isinstance(value, Tensor):
             wrapped._parameters[name] = value  # torch.func.functional_call swaps parameters for plain tensors
