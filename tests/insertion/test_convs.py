@@ -56,3 +56,45 @@ def test_the_configs_own_groups_and_bias_are_kept():
 def test_what_cannot_work_is_refused(entry, message):
     with pytest.raises(InsertionError, match=message):
         put('mmdet ResNet-50', dict(cfg=CONVS[0], **entry))
+
+
+def test_a_convolution_with_a_geometry_of_its_own_is_refused():
+    """EfficientNet's pads by the size of the map: a plain convolution gives 55 x 55 for 56 x 56."""
+    with pytest.raises(InsertionError, match='Conv2dAdaptivePadding, which pads or weighs in its own way'):
+        put(
+            'mmpretrain EfficientNet',
+            dict(cfg=dict(type='attn_plugins.SKConv'), replace='layers.2.0.depthwise_conv.conv'),
+        )
+
+
+def retina_sep_bn_head(*plugins: dict) -> torch.nn.Module:
+    options = dict(num_classes=3, num_ins=5, in_channels=16, feat_channels=16, stacked_convs=1)
+    anchors = dict(
+        type='mmdet.AnchorGenerator',
+        octave_base_scale=4,
+        scales_per_octave=1,
+        ratios=[1.0],
+        strides=[8, 16, 32, 64, 128],
+    )
+    host = dict(
+        type='attn_plugins.Plugged',
+        host='mmdet.RetinaSepBNHead',
+        anchor_generator=anchors,
+        plugins=list(plugins),
+    )
+    return MODELS.build(dict(host, norm_cfg=dict(type='BN'), **options))
+
+
+def test_what_levels_share_stays_shared():
+    """RetinaSepBNHead has one convolution for all levels and a norm for each."""
+    cfg = dict(type='attn_plugins.DynamicConv')
+    head = retina_sep_bn_head(dict(cfg=cfg, replace='cls_convs.*.*.conv'))
+    assert len({id(convs[0].conv.layer) for convs in head.cls_convs}) == 1
+    assert len({id(convs[0].bn) for convs in head.cls_convs}) == 5
+    maps = [torch.randn(1, 16, size, size) for size in (16, 8, 4, 2, 1)]
+    head.eval()
+    assert len(head(maps)[0]) == 5
+    with pytest.raises(
+        InsertionError, match='is one module with cls_convs.1.0.conv, .*: replace them all, or none'
+    ):
+        retina_sep_bn_head(dict(cfg=cfg, replace='cls_convs.0.*.conv'))

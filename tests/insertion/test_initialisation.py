@@ -84,3 +84,50 @@ def test_they_survive_as_openmmlabs_own_plugins(library):
     )
     assert len(inserted_layers(model)) == 4 * len(ATTENTION)
     check(model)
+
+
+# Hosts whose own `init_weights` goes over all convolutions, after those of their parts.
+THOROUGH = {
+    'DetectoRS_ResNet': (
+        dict(
+            host='mmdet.DetectoRS_ResNet',
+            depth=50,
+            base_channels=8,
+            stem_channels=8,
+            sac=None,
+            rfp_inplanes=None,
+        ),
+        dict(position='after_conv3'),
+    ),
+    'ShuffleNetV1': (
+        dict(host='mmpretrain.ShuffleNetV1', groups=2, widen_factor=0.25),
+        dict(position='block_output'),
+    ),
+    'ShuffleNetV2': (dict(host='mmpretrain.ShuffleNetV2', widen_factor=0.5), dict(position='block_output')),
+    'RTMDetHead': (
+        dict(host='mmdet.RTMDetHead', num_classes=3, in_channels=16, feat_channels=16, norm_cfg=dict(type='BN')),
+        dict(after='cls_convs.*'),
+    ),
+    'YOLOV3Head': (
+        dict(host='mmdet.YOLOV3Head', num_classes=3, in_channels=[32, 16, 8], out_channels=[32, 16, 8]),
+        dict(after='convs_bridge.*'),
+    ),
+    'DilatedEncoder': (
+        dict(
+            host='mmdet.DilatedEncoder',
+            in_channels=16,
+            out_channels=16,
+            block_mid_channels=8,
+            num_residual_blocks=2,
+            block_dilations=[2, 4],
+        ),
+        dict(after='dilated_encoder_blocks.*'),
+    ),
+}
+
+
+@pytest.mark.parametrize('name', THOROUGH)
+def test_they_survive_hosts_that_initialise_everything_themselves(name):
+    host, place = THOROUGH[name]
+    cfg = dict(type='attn_plugins.CoordAttention')
+    check(MODELS.build(dict(type='attn_plugins.Plugged', plugins=[dict(cfg=cfg, **place)], **host)))

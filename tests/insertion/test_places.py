@@ -265,6 +265,76 @@ def test_the_host_is_looked_up_in_the_current_scope(scope):
         assert MODELS.build(dict(SE, in_channels=16)) is not None
 
 
+def test_norms_of_some_stages():
+    """Without stem and head: frozen stages are left out."""
+    model = put(R50, dict(cfg=IEBN, norm='main', stages=(False, True, False, True)))
+    assert {name.split('.')[0] for name in inserted_layers(model)} == {'layer2', 'layer4'}
+    assert not any('downsample' in name for name in inserted_layers(model))
+
+
+def test_norm_layers_go_around_each_other():
+    """NoisyBN exists to attack IEBN: the gate sees the input, the noise is on the normalised values."""
+    noisy = dict(type='attn_plugins.NoisyBN', na=0.8, nb=0.3, at_test=True)
+    model = put(R18, dict(cfg=noisy, norm='main'), dict(cfg=IEBN, norm='main'))
+    layers = inserted_layers(model)
+    assert type(layers['bn1']).__name__ == 'IEBN' and type(layers['bn1.bn']).__name__ == 'NoisyBN'
+    assert set(put(R18, dict(cfg=IEBN, norm='main')).state_dict()) == set(model.state_dict())
+    norm = model.double().layer1[0].bn1
+    x = torch.randn(2, 16, 5, 5, dtype=torch.float64)
+    for module in norm.modules():
+        for parameter in module.parameters(recurse=False):
+            torch.nn.init.normal_(parameter)
+    norm.train()
+    x_hat = (x - x.mean((0, 2, 3), True)) / (
+        x.var((0, 2, 3), unbiased=False, keepdim=True) + norm.bn.bn.eps
+    ).sqrt()
+    weight, bias = norm.weight[:, None, None], norm.bias[:, None, None]
+    gate = torch.sigmoid(norm.gate_weight * x.mean((2, 3)) + norm.gate_bias)[:, :, None, None]
+    torch.testing.assert_close(norm(x), weight * gate * (0.8 * x_hat + 0.3) + bias)
+    model.train()
+    forward(R18, model).sum().backward()
+    with pytest.raises(InsertionError, match='at bn1: there is a IEBN already'):
+        put(R18, dict(cfg=IEBN, norm='main'), dict(cfg=IEBN, norm='main'))
+
+
+def test_two_layers_never_share_a_key():
+    """Whatever the order of the entries, and without parameters too."""
+    after, before = dict(cfg=SE, after='layer1.*.conv2'), dict(cfg=SE, before='layer1.*.conv2')
+    simam = dict(cfg=dict(type='attn_plugins.SimAM'), after='layer1.*.conv2')
+    for entries in (
+        [after, before],
+        [before, after],
+        [simam, simam],
+        [dict(cfg=SE, position='after_conv1'), before],
+    ):
+        with pytest.raises(InsertionError, match='already: give the second one a postfix'):
+            put(R50, *entries)
+    model = put(R50, after, dict(before, cfg=dict(SE, postfix='_before')))
+    assert len(inserted_layers(model)) == 6
+    assert len(set(model.state_dict())) == len(plain(R50).state_dict()) + 6 * 4
+
+
+def test_configs_of_the_new_style():
+    """Classes and functions in place of names."""
+    from mmpretrain.models import ResNet
+
+    from attn_plugins.layers import CoordAttention
+
+    options = dict(depth=18, base_channels=16, stem_channels=16)
+    for kind in ('attn_plugins.Plugged', Plugged):
+        cfg = dict(
+            type=kind,
+            host=ResNet,
+            plugins=[dict(cfg=dict(type=CoordAttention), position='after_conv2')],
+            **options,
+        )
+        assert len(inserted_layers(MODELS.build(cfg))) == 8
+    model = put(R18, dict(cfg='attn_plugins.CoordAttention', position='after_conv2'))
+    assert len(inserted_layers(model)) == 8
+    assert len(inserted_layers(put(R18, dict(cfg=CA, after=['layer1.0.conv1', 'layer2.*.conv2'])))) == 3
+    assert not inserted_layers(Plugged(ResNet, None, **options))
+
+
 MISTAKES = {
     "there is no host 'MobilNetV2': did you mean MobileNetV2": dict(host='MobilNetV2'),
     "MobileNetV2 has no option 'widen_facto': did you mean widen_factor": dict(
@@ -302,6 +372,51 @@ MISTAKES = {
         plugins=[dict(cfg=CA, position='after_depthwise'), dict(cfg=CA, position='after_depthwise')]
     ),
     "only share='stage' with position=": dict(plugins=[dict(cfg=CA, after='layer1', share='stage')]),
+    r'plugins= is a list of entries, not a dict: write plugins=\[dict\(...\)\]': dict(
+        plugins=dict(cfg=CA, position='after_depthwise')
+    ),
+    'an entry of plugins names its layer under cfg: dict': dict(
+        plugins=[dict(CA, position='after_depthwise')]
+    ),
+    "an entry of plugins needs cfg=, the layer's config": dict(plugins=[dict(position='after_depthwise')]),
+    'cfg= of an entry of plugins needs a type': dict(plugins=[dict(cfg={}, position='after_depthwise')]),
+    'an entry of plugins is a dict': dict(plugins=['attn_plugins.SE']),
+    "SE needs reduction of type int, not '16'": dict(
+        plugins=[dict(cfg=dict(type='attn_plugins.SE', reduction='16'), position='after_depthwise')]
+    ),
+    'stages=True must have True or False for every stage': dict(
+        plugins=[dict(cfg=CA, position='after_depthwise', stages=True)]
+    ),
+    r'stages=\(0, 1, 2, 3, 4, 5, 6\) must have True or False for every stage': dict(
+        plugins=[dict(cfg=CA, position='after_depthwise', stages=(0, 1, 2, 3, 4, 5, 6))]
+    ),
+    'stages= has 3 switches for the blocks of layer1, which has 1': dict(
+        plugins=[dict(cfg=CA, position='after_depthwise', stages=((True,) * 3,) + (True,) * 6)]
+    ),
+    'switches every stage off: give the entry cfg=None': dict(
+        plugins=[dict(cfg=CA, position='after_depthwise', stages=(False,) * 7)]
+    ),
+    'after=None must be|has none': dict(plugins=[dict(cfg=CA, after=None)]),
+    r'after=\[3\] must be a name or a glob in quotes': dict(plugins=[dict(cfg=CA, after=[3])]),
+    "stages= with the glob after='layer1.*'": dict(
+        plugins=[dict(cfg=CA, after='layer1.*', stages=(True,) * 7)]
+    ),
+    "stages= with the glob norm='layer1.": dict(
+        plugins=[dict(cfg=IEBN, norm='layer1.**', stages=(True,) * 7)]
+    ),
+    "share='stage' with norm=": dict(plugins=[dict(cfg=IEBN, norm='main', share='stage')]),
+    "share='stage' with replace=": dict(
+        plugins=[dict(cfg=dict(type='attn_plugins.SKConv'), replace='**.conv.1.conv', share='stage')]
+    ),
+    "IEBN: momentum is the host's batch norm's own": dict(
+        plugins=[dict(cfg=dict(IEBN, momentum=0.2), norm='main')]
+    ),
+    'has no batch norm, which norm= replaces; its norms are GroupNorm': dict(
+        norm_cfg=dict(type='GN', num_groups=2), plugins=[dict(cfg=IEBN, norm='main')]
+    ),
+    r'has no named positions: use after=, before= or replace= with the names of its modules, such as gap': dict(
+        host='GlobalAveragePooling', plugins=[dict(cfg=CA, position='after_conv1')]
+    ),
     'needs equal channels in a stage': dict(
         plugins=[dict(cfg=CA, position='after_depthwise', share='stage')]
     ),
