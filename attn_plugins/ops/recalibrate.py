@@ -37,8 +37,9 @@ def strip_gates(gates: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
 
     (N (H + W), C) -> (N, C, H, 1) and (N, C, 1, W) for a map (N, C, H, W).
     """
-    height, width = x.shape[2:]
-    rows, columns = gates.view(x.shape[0], height + width, -1).transpose(1, 2).split([height, width], 2)
+    height, width = x.shape[2], x.shape[3]
+    strips = gates.unflatten(0, (x.shape[0], height + width)).transpose(1, 2)
+    rows, columns = strips.split([height, width], 2)
     return rows[..., None], columns[:, :, None]
 
 

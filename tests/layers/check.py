@@ -70,6 +70,21 @@ def check_shapes(cfg: dict, channels: int) -> None:
             assert torch.equal(x, before), 'the layer modified its input'
 
 
+def check_calls(cfg: dict, channels: int) -> None:
+    """The map may be given by keyword, and a batch of none gives a batch of none, in both modes."""
+    x = torch.randn(2, channels, 5, 7)
+    layer, host = build(cfg, channels).eval(), plain(cfg, channels)
+    assert torch.equal(layer(x=x), layer(x))
+    for training in (False, True):
+        none = x[:0].clone().requires_grad_()
+        y = layer.train(training)(none)
+        assert y.shape == host(none).shape and y.dtype == none.dtype
+        y.sum().backward()
+        assert none.grad.shape == none.shape
+        for name, value in layer.state_dict().items():
+            assert torch.isfinite(value).all(), f'no samples made {name} infinite'
+
+
 def check_channels_last(cfg: dict, channels: int) -> None:
     """A map in channels_last stays in channels_last, with the same values."""
     layer = build(cfg, channels)
@@ -212,6 +227,7 @@ def check_layer(cfg: dict, channels: int = 16) -> None:
     assert abbr.startswith('attn_') or _channels_name(cfg) == 'num_features' and abbr == 'bn'
     check_shapes(cfg, channels)
     check_bad_maps(cfg, channels)
+    check_calls(cfg, channels)
     check_channels_last(cfg, channels)
     check_gradients(cfg, min(channels, 8))
     for dtype in AUTOCAST:
