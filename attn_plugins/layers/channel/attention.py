@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from attn_plugins.layers.channel.features import build_excitation
 from attn_plugins.layers.channel.squeeze import check_strips
 from attn_plugins.layers.layer import Layer
+from attn_plugins.layers.recurrent import recurrent_parts
 from attn_plugins.ops.recalibrate import product, recalibrate, strip_gates
 from attn_plugins.registry import GATES, MODELS, SQUEEZES, build_part
 
@@ -20,9 +21,9 @@ class ChannelAttention(Layer):
         y = x * gate(sum_i excitation(squeeze_i(x)))    with several squeezes
         y = x * prod_m gate(e_m)                        with several logits e_m per channel
 
-    With several squeezes the one excitation reads each of them and the logits are added (CBAM's channel gate). A squeeze
-    may give several values per channel ('mean_std', 'stack'). With several logits per channel ('switch') each has its gate
-    and the gates multiply.
+    With several squeezes the one excitation reads each of them and the logits are added (CBAM's channel gate); 'lstm' has
+    a state for each of them. A squeeze may give several values per channel ('mean_std', 'stack'). With several logits per
+    channel ('switch') each has its gate and the gates multiply.
 
     The squeeze 'strips' gives a descriptor per row and per column; the excitation reads each and
     y_chw = x_chw * g_ch * g'_cw with the gates of row h and of column w.
@@ -63,6 +64,8 @@ class ChannelAttention(Layer):
                 "join them with dict(type='stack', squeezes=[...])"
             )
         self.excitation = build_excitation(excitation, in_channels, features.pop())
+        for part in recurrent_parts(self.excitation):
+            part.sequences = len(self.squeezes)
         self.gate = build_part(gate, GATES)
         self.init_weights()
 
