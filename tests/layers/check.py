@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
+import torch.fx
 from mmengine.registry import MODELS
 
 from attn_plugins.layers.conv.base import ConvLike
@@ -149,6 +150,16 @@ def check_trace(cfg: dict, channels: int) -> None:
     torch.testing.assert_close(traced(other), layer(other))
 
 
+def check_symbolic_trace(cfg: dict, channels: int) -> None:
+    """`torch.fx` traces the layer inside of a model, in both modes; the graph computes the same on maps of other sizes."""
+    for training in (False, True):
+        model = torch.nn.Sequential(build(cfg, channels)).train(training)
+        graph = torch.fx.symbolic_trace(copy.deepcopy(model))
+        for shape in ((2, channels, 5, 7), (3, channels, 8, 4)):
+            x = torch.randn(shape)
+            torch.testing.assert_close(graph(x), model(x))
+
+
 def check_compile(cfg: dict, channels: int) -> None:
     """`torch.compile` takes the layer as one graph, in training, and it computes the same."""
     layer = build(cfg, channels).train()
@@ -234,6 +245,7 @@ def check_layer(cfg: dict, channels: int = 16) -> None:
         check_autocast(cfg, channels, dtype)
     check_copies(cfg, channels)
     check_trace(cfg, channels)
+    check_symbolic_trace(cfg, channels)
     check_compile(cfg, channels)
     check_onnx(cfg, channels)
     check_initialisation(cfg, 4 * channels)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch.fx
 from torch import Tensor, nn
 
 from attn_plugins.layers.channel.features import build_excitation
@@ -10,6 +11,9 @@ from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.recurrent import recurrent_parts
 from attn_plugins.ops.recalibrate import product, recalibrate, strip_gates
 from attn_plugins.registry import GATES, MODELS, SQUEEZES, build_part
+
+# A symbolic trace takes it as it is: it asks for the number of axes.
+torch.fx.wrap('product')
 
 
 @MODELS.register_module()
@@ -76,7 +80,7 @@ class ChannelAttention(Layer):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
         logits = sum(self.excitation(squeeze(x)) for squeeze in self.squeezes)
-        gates = self.gate(logits)
-        if gates.dim() == 3:
-            gates = product(gates)
-        return recalibrate(x, *(strip_gates(gates, x) if self.squeezes[0].strips else (gates,)))
+        gates = product(self.gate(logits))
+        return recalibrate(
+            x, *(strip_gates(gates, x) if self.squeezes[0].strips else (gates[:, :, None, None],))
+        )

@@ -1,11 +1,16 @@
 """Attention-augmented convolution (Bello et al., ICCV 2019, arXiv:1904.09925). The authors released no repository."""
 
 import torch
+import torch.fx
 from torch import Tensor, nn
 
 from attn_plugins.layers.conv.base import ConvLike, Size, init_conv
 from attn_plugins.ops.augmented_attention import append_channels, relative_attention
 from attn_plugins.registry import MODELS
+
+# A symbolic trace takes these as they are: they ask for the size or the memory format.
+torch.fx.wrap('append_channels')
+torch.fx.wrap('relative_attention')
 
 
 @MODELS.register_module()
@@ -117,9 +122,9 @@ class AAConv(ConvLike):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C', H', W')."""
-        key, query, value = [
-            part.unflatten(1, (self.num_heads, -1)) for part in self.kqv(x).split(self.widths, 1)
-        ]
+        heads = (self.num_heads, -1)
+        key, query, value = self.kqv(x).split(self.widths, 1)
+        key, query, value = key.unflatten(1, heads), query.unflatten(1, heads), value.unflatten(1, heads)
         query = query * query.shape[2] ** -0.5
         attended = relative_attention(query, key, value, self.relative_h, self.relative_w)
         return append_channels(self.conv(x), self.proj(attended.flatten(1, 2)))

@@ -118,4 +118,5 @@ class SKConv(ConvLike):
         check_batch(hidden, self.norm)
         logits = self.fc2(torch.relu(self.norm(hidden)))
         weights = logits.unflatten(1, (len(maps), self.out_channels)).softmax(1)
+        weights = weights[:, :, :, None, None]
         return reduce(torch.add, [recalibrate(each, weights[:, i]) for i, each in enumerate(maps)])

@@ -111,16 +111,22 @@ class GE(Layer):
         Raises:
             ValueError: The layer is bound to another map size.
         """
-        if self.spatial_size is not None and tuple(x.shape[2:]) != self.spatial_size:
-            raise ValueError(
-                f'the global extent with parameters was built for maps of {self.spatial_size}, not '
-                f"{tuple(x.shape[2:])}: give spatial_size, or extent=8 or mode='theta_minus', which fit any size"
-            )
+        self._check_size(x)
         gathered = self._gathered(x)
         if self.excite is not None:
             gathered = self.excite(gathered)
         gate = torch.sigmoid(gathered)
         return recalibrate(x, gate if self.extent == 'global' else spread(gate, x))
+
+    def _check_size(self, x: Tensor) -> None:
+        # torch.fx hands over a stand-in without a shape.
+        if self.spatial_size is None or not isinstance(x, Tensor):
+            return
+        if tuple(x.shape[2:]) != self.spatial_size:
+            raise ValueError(
+                f'the global extent with parameters was built for maps of {self.spatial_size}, not '
+                f"{tuple(x.shape[2:])}: give spatial_size, or extent=8 or mode='theta_minus', which fit any size"
+            )
 
     def _gathered(self, x: Tensor) -> Tensor:
         if self.gather is not None:
