@@ -25,7 +25,7 @@ class AAConv(ConvLike):
     The softmax runs over all places; dy and dx are the place of the key minus that of the query. Memory and time grow with
     (H' W')^2.
 
-    Parameters: k^2 C (C' - dv) / groups + C (2 dk + dv) + dv^2 + (4 max_size - 2) dk / heads; with bias C' + 2 dk + dv
+    Parameters: C (C' - dv) k^2 / groups + C (2 dk + dv) + dv^2 + (4 max_size - 2) dk / heads; with bias C' + 2 dk + dv
     more. That is the published count at maps of max_size x max_size.
 
     Deviations: the paper's tables of relative positions fix H and W; here offsets beyond max_size - 1 get the
