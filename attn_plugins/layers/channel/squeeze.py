@@ -140,7 +140,8 @@ class MeanStdSqueeze(StdSqueeze):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, 2)."""
-        return torch.stack(global_mean_std(x, self.eps, self.unbiased), 2)
+        mean, std = global_mean_std(x, self.eps, self.unbiased)
+        return torch.stack((mean, std), 2)
 
 
 @SQUEEZES.register_module('stack')

@@ -20,8 +20,10 @@ from attn_plugins.ops.relative_position import (
 from attn_plugins.ops.residual import add_branch
 from attn_plugins.registry import MODELS
 
-# A symbolic trace takes these as they are: they ask for the device, the dtype or the size.
+# A symbolic trace takes these as they are: they ask for the device, the dtype or the size, or unpack lists.
 torch.fx.wrap('attend')
+torch.fx.wrap('map_key_features')
+torch.fx.wrap('map_query_features')
 torch.fx.wrap('position_angles')
 torch.fx.wrap('window')
 
