@@ -14,21 +14,28 @@ class Layer(nn.Module):
     def __init__(self, in_channels: int):
         super().__init__()
         self.in_channels = in_channels
-        self.register_forward_pre_hook(check_map)
+        self.register_forward_pre_hook(check_map, with_kwargs=True)
 
 
-def check_map(layer: nn.Module, inputs: tuple) -> None:
+def check_map(layer: nn.Module, inputs: tuple, keywords: dict | None = None) -> None:
     """Refuses a map of another rank or of other channels than the layer was built for.
 
-    A forward pre-hook: a plain function, so that deep copies, pickles, graphs and traces take it along.
+    A forward pre-hook, registered `with_kwargs=True` so that it sees `layer(x=...)` too: a plain function, so that deep
+    copies, pickles, graphs and traces take it along. A call without a map is left to `forward`, which says what it lacks.
+
+    Args:
+        layer (nn.Module): A `Layer`, or a norm layer with `num_features`.
+        inputs (tuple): Of the call, the map first.
+        keywords (dict, optional): Of the call, the map as `x` if it is not among `inputs`.
 
     Raises:
         ValueError: The message quotes the map's shape and says what would work.
     """
+    x = inputs[0] if inputs else (keywords or {}).get('x')
     # In a trace sizes are tensors, and torch.fx hands over a stand-in without any.
-    if torch.jit.is_tracing() or not isinstance(inputs[0], torch.Tensor):
+    if torch.jit.is_tracing() or not isinstance(x, torch.Tensor):
         return
-    name, shape = type(layer).__name__, tuple(inputs[0].shape)
+    name, shape = type(layer).__name__, tuple(x.shape)
     option = 'in_channels' if isinstance(layer, Layer) else 'num_features'
     channels = getattr(layer, option)
     if len(shape) != 4:

@@ -12,45 +12,51 @@ class Recurrent(nn.Module):
     On its own every call starts anew. Where one layer is shared by the blocks of a stage, `Plugged` sets `shared`,
     calls `start` before the first block and `end` after the last: nothing is kept from one forward to the next.
     Deep copies and pickles do not take the state with them.
+
+    A block that calls the part several times has as many `sequences`, each with a state of its own: the first call of a
+    block goes on from the first call of the block before, the second from the second.
     """
 
     def __init__(self):
         super().__init__()
         self.shared = False
-        self.state: tuple[Tensor, ...] | None = None
+        self.sequences = 1
+        # One state per sequence; the next call's is the first.
+        self.state: tuple[tuple[Tensor, ...], ...] | None = None
 
     def __getstate__(self) -> dict:
         return dict(self.__dict__, state=None)
 
     def start(self) -> None:
         """Forgets the last forward."""
-        self.state = ()
+        self.state = ((),) * self.sequences
 
     def end(self) -> None:
         """Lets go of the state, which holds the graph of the whole stage."""
         self.state = None
 
     def previous(self) -> tuple[Tensor, ...]:
-        """The state that the block before this one left; empty at the start.
+        """The state that this call's sequence has from the block before this one; empty at the start.
 
         Raises:
             RuntimeError: There is none, or it has lost its gradient: the blocks do not run one after another.
         """
         if not self.shared:
             return ()
-        lost = self.state and torch.is_grad_enabled() and not self.state[0].requires_grad
-        if self.state is None or lost and any(p.requires_grad for p in self.parameters()):
+        state = None if self.state is None else self.state[0]
+        lost = state and torch.is_grad_enabled() and not state[0].requires_grad
+        if state is None or lost and any(p.requires_grad for p in self.parameters()):
             raise RuntimeError(
                 f'the state of {type(self).__name__} goes from block to block and is not there: activation '
                 'checkpointing runs blocks again one by one, so switch it off (with_cp=False) or leave out '
                 "share='stage'"
             )
-        return self.state
+        return state
 
     def leave(self, *state: Tensor) -> None:
-        """Leaves a state for the next block."""
+        """Leaves a state for this call's sequence in the next block, and turns to the next sequence."""
         if self.shared:
-            self.state = state
+            self.state = (*self.state[1:], state)
 
 
 def recurrent_parts(layer: nn.Module) -> Iterator[Recurrent]:

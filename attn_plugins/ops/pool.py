@@ -56,6 +56,11 @@ def strided_mean(x: Tensor, extent: int) -> Tensor:
     return F.avg_pool2d(x, 2 * extent - 1, extent, extent - 1, count_include_pad=False)
 
 
+def half_max(x: Tensor) -> Tensor:
+    """Maxima of windows of 2 x 2 side by side; an axis of length 1 stays: (N, C, H, W) -> (N, C, H // 2, W // 2)."""
+    return F.max_pool2d(x, (min(2, x.shape[2]), min(2, x.shape[3])))
+
+
 def row_mean(x: Tensor) -> Tensor:
     """Mean over the width, one value per row: (N, C, H, W) -> (N, C, H, 1)."""
     return x.mean(3, keepdim=True)

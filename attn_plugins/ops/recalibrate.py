@@ -14,22 +14,22 @@ def recalibrate(x: Tensor, *gates: Tensor) -> Tensor:
 
     Args:
         x (Tensor): The map, (N, C, H, W). It is not modified.
-        gates (Tensor): Gates of any shape that broadcasts to the map's: (N, C) is read as (N, C, 1, 1).
+        gates (Tensor): Gates of any shape that broadcasts to the map's.
 
     Returns:
         Tensor: Shape, dtype and memory format of `x`.
     """
     for gate in gates:
-        x = x * (gate[:, :, None, None] if gate.dim() == 2 else gate).to(x.dtype)
+        x = x * gate.to(x.dtype)
     return x
 
 
 def product(gates: Tensor) -> Tensor:
-    """Multiplies M gates per channel before they meet the map: (N, C, M) -> (N, C).
+    """Multiplies the gates of a channel before they meet the map: (N, C) as it is, (N, C, M) -> (N, C).
 
     Factor by factor: the backward of `torch.prod` asks the device whether a factor is zero.
     """
-    return functools.reduce(torch.mul, gates.unbind(2))
+    return gates if gates.dim() == 2 else functools.reduce(torch.mul, gates.unbind(2))
 
 
 def strip_gates(gates: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -37,8 +37,9 @@ def strip_gates(gates: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
 
     (N (H + W), C) -> (N, C, H, 1) and (N, C, 1, W) for a map (N, C, H, W).
     """
-    height, width = x.shape[2:]
-    rows, columns = gates.view(x.shape[0], height + width, -1).transpose(1, 2).split([height, width], 2)
+    height, width = x.shape[2], x.shape[3]
+    strips = gates.unflatten(0, (x.shape[0], height + width)).transpose(1, 2)
+    rows, columns = strips.split([height, width], 2)
     return rows[..., None], columns[:, :, None]
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
+import torch.fx
 from mmengine.registry import MODELS
 
 from attn_plugins.layers.conv.base import ConvLike
@@ -68,6 +69,23 @@ def check_shapes(cfg: dict, channels: int) -> None:
             assert y.shape == host(x).shape and y.dtype == x.dtype
             assert y.is_contiguous() and torch.isfinite(y).all()
             assert torch.equal(x, before), 'the layer modified its input'
+
+
+def check_calls(cfg: dict, channels: int) -> None:
+    """The map may be given by keyword, and a batch of none gives a batch of none, in both modes."""
+    x = torch.randn(2, channels, 5, 7)
+    layer, host = build(cfg, channels).eval(), plain(cfg, channels)
+    assert torch.equal(layer(x=x), layer(x))
+    for training in (False, True):
+        none = x[:0].clone().requires_grad_()
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # torch's own, of variances over nothing
+            y = layer.train(training)(none)
+        assert y.shape == host(none).shape and y.dtype == none.dtype
+        y.sum().backward()
+        assert none.grad.shape == none.shape
+        for name, value in layer.state_dict().items():
+            assert torch.isfinite(value).all(), f'no samples made {name} infinite'
 
 
 def check_channels_last(cfg: dict, channels: int) -> None:
@@ -132,6 +150,16 @@ def check_trace(cfg: dict, channels: int) -> None:
         warnings.simplefilter('ignore')
         traced = torch.jit.trace(layer, torch.randn(2, channels, 5, 7))
     torch.testing.assert_close(traced(other), layer(other))
+
+
+def check_symbolic_trace(cfg: dict, channels: int) -> None:
+    """`torch.fx` traces the layer inside of a model, in both modes; the graph computes the same on maps of other sizes."""
+    for training in (False, True):
+        model = torch.nn.Sequential(build(cfg, channels)).train(training)
+        graph = torch.fx.symbolic_trace(copy.deepcopy(model))
+        for shape in ((2, channels, 5, 7), (3, channels, 8, 4)):
+            x = torch.randn(shape)
+            torch.testing.assert_close(graph(x), model(x))
 
 
 def check_compile(cfg: dict, channels: int) -> None:
@@ -212,12 +240,14 @@ def check_layer(cfg: dict, channels: int = 16) -> None:
     assert abbr.startswith('attn_') or _channels_name(cfg) == 'num_features' and abbr == 'bn'
     check_shapes(cfg, channels)
     check_bad_maps(cfg, channels)
+    check_calls(cfg, channels)
     check_channels_last(cfg, channels)
     check_gradients(cfg, min(channels, 8))
     for dtype in AUTOCAST:
         check_autocast(cfg, channels, dtype)
     check_copies(cfg, channels)
     check_trace(cfg, channels)
+    check_symbolic_trace(cfg, channels)
     check_compile(cfg, channels)
     check_onnx(cfg, channels)
     check_initialisation(cfg, 4 * channels)

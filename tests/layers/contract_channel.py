@@ -16,7 +16,7 @@ LAYERS = {
     'GE, extent 8': dict(type='attn_plugins.GE', extent=8),
     'GE, extent 2 with parameters': dict(type='attn_plugins.GE', extent=2, mode='theta'),
     'GE, extent 4 with excitation': dict(type='attn_plugins.GE', extent=4, mode='theta_plus', reduction=4),
-    'GE, extent 8, paper': dict(type='attn_plugins.GE', extent=8, mode='theta', variant='paper'),
+    'GE, extent 8 with bias': dict(type='attn_plugins.GE', extent=8, mode='theta', bias=True),
     'a switch over a stack of squeezes': dict(
         type='attn_plugins.ChannelAttention',
         squeeze=dict(type='stack', squeezes=['max', 'mean_std', 'l2', dict(type='dct', frequencies='low2')]),

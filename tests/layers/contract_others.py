@@ -7,6 +7,7 @@ LAYERS = {
     'TripletAttention': dict(type='attn_plugins.TripletAttention'),
     'TripletAttention, two gates': dict(type='attn_plugins.TripletAttention', kernel_size=3, spatial=False),
     'GALA': dict(type='attn_plugins.GALA'),
+    'GALA of the paper': dict(type='attn_plugins.GALA', variant='paper'),
     'GALA, additive': dict(type='attn_plugins.GALA', interaction='additive'),
     'GALA, multiplicative': dict(type='attn_plugins.GALA', interaction='multiplicative'),
     'GC': dict(type='attn_plugins.GC', ratio=1 / 4),

@@ -91,7 +91,9 @@ def test_a_constant_map_has_finite_gradients():
         (dict(type='SGE', in_channels=256), 2 * 64),
         (dict(type='GE', in_channels=64), 0),
         (dict(type='GE', in_channels=64, extent=8, mode='theta'), 3 * 11 * 64),
+        (dict(type='GE', in_channels=64, extent=8, mode='theta', bias=True), 3 * 12 * 64),
         (dict(type='GE', in_channels=64, mode='theta', spatial_size=7), 64 * 49 + 2 * 64),
+        (dict(type='GE', in_channels=64, mode='theta', spatial_size=7, bias=True), 64 * 49 + 3 * 64),
         (
             dict(type='GE', in_channels=64, mode='theta_plus', spatial_size=7),
             64 * 49 + 2 * 64 + 2 * 64 * 4 + 4 + 64,

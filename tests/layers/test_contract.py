@@ -1,13 +1,14 @@
 """Every layer passes the whole layer contract."""
 
 import pytest
+import torch
 from mmengine.registry import MODELS as MMENGINE_MODELS
 
 from attn_plugins.layers.conv.base import ConvLike
 from attn_plugins.layers.wrapper import Wrapper
 from attn_plugins.registry import MODELS
 from tests.layers import contract_channel, contract_others, contract_pairwise
-from tests.layers.check import check_layer
+from tests.layers.check import build, check_layer
 
 LAYERS = {
     'SE': dict(type='attn_plugins.SE', reduction=4),
@@ -110,3 +111,16 @@ def test_parameter_counts_are_the_papers(cfg, formula):
 def test_options_that_cannot_work_are_refused(cfg, message):
     with pytest.raises(ValueError, match=message):
         MMENGINE_MODELS.build(dict(cfg, type='attn_plugins.' + cfg['type']))
+
+
+@pytest.mark.parametrize('name', ['SE', 'CoordAttention', 'NonLocal'])
+def test_a_map_by_keyword_is_checked_and_compiles(name):
+    layer = build(LAYERS[name], 16).eval()
+    with pytest.raises(ValueError, match=f'^{name} was built for 16 channels'):
+        layer(x=torch.zeros(2, 8, 5, 7))
+    with pytest.raises(TypeError, match="'x'"):
+        layer()
+    x = torch.randn(2, 16, 5, 7)
+    torch._dynamo.reset()
+    compiled = torch.compile(layer, fullgraph=True, backend='aot_eager')
+    torch.testing.assert_close(compiled(x=x), layer(x))

@@ -112,6 +112,36 @@ def test_sk_equals_an_independent_formula(name, stride):
     torch.testing.assert_close(layer(x), expected)
 
 
+def test_sk_starts_as_the_authors_description():
+    """Caffe's msra filler takes the inputs of one group, 8 * 9 here; both layers of the choice are N(0, 0.01^2)."""
+    torch.manual_seed(0)
+    cfg = dict(type='attn_plugins.SKConv', in_channels=256, out_channels=256, kernel_size=3, groups=32)
+    layer = MODELS.build(dict(cfg, padding=1, bias=True))
+    check.scramble(layer)
+    layer.init_weights()
+    deviations = {branch.conv.weight: (2 / 72) ** 0.5 for branch in layer.branches}
+    deviations |= {layer.fc1.weight: 0.01, layer.fc2.weight: 0.01}
+    for weight, std in deviations.items():
+        assert weight.numel() >= 8192  # so the measured deviation is within 1 % of the true one
+        assert abs(weight.std().item() / std - 1) < 0.03 and abs(weight.mean().item()) < 0.05 * std
+    assert not any(branch.conv.bias.any() for branch in layer.branches)
+
+
+@pytest.mark.parametrize('channels', [128, 256, 512])
+def test_sks_choice_starts_near_even(channels):
+    """d = 32 rectified unit normals through N(0, 0.01^2): logits of deviation 0.01 sqrt(32 / 2) = 0.04."""
+    torch.manual_seed(0)
+    cfg = dict(type='attn_plugins.SKConv', in_channels=channels, out_channels=channels, kernel_size=3)
+    layer = MODELS.build(dict(cfg, padding=1, groups=32))
+    assert layer.fc1.out_features == 32
+    logits = []
+    layer.fc2.register_forward_hook(lambda _, __, y: logits.append(y))
+    layer(torch.randn(16, channels, 5, 7))
+    assert abs(logits[0].std().item() / 0.04 - 1) < 0.1
+    weights = logits[0].unflatten(1, (2, channels)).softmax(1)
+    assert weights.min() > 0.42 and weights.max() < 0.58
+
+
 @pytest.mark.parametrize('stride', [1, 2])
 @pytest.mark.parametrize('name', ['AAConv', 'AAConv without bias'])
 @pytest.mark.parametrize('size', [(1, 1), (3, 5), (6, 4)])

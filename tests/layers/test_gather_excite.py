@@ -50,11 +50,11 @@ def gathered(layer, x, extent, mode):
     return x
 
 
-@pytest.mark.parametrize('variant', ['code', 'paper'])
+@pytest.mark.parametrize('bias', [False, True])
 @pytest.mark.parametrize('mode', ['theta_minus', 'theta', 'theta_plus'])
 @pytest.mark.parametrize('extent', [2, 4, 8])
-def test_ge_is_its_formula(extent, mode, variant):
-    layer = build(type='GE', in_channels=4, extent=extent, mode=mode, reduction=2, variant=variant)
+def test_ge_is_its_formula(extent, mode, bias):
+    layer = build(type='GE', in_channels=4, extent=extent, mode=mode, reduction=2, bias=bias)
     for height, width in MAPS:
         x = random_map(2, 4, height, width)
         y = layer(x)
@@ -74,14 +74,15 @@ def test_ge_without_parameters_is_a_composition():
     torch.testing.assert_close(layer(x), x * torch.sigmoid(x.mean((2, 3), keepdim=True)))
 
 
-@pytest.mark.parametrize('variant', ['code', 'paper'])
+@pytest.mark.parametrize('bias', [False, True])
 @pytest.mark.parametrize('mode', ['theta', 'theta_plus'])
-def test_global_ge_is_its_formula_and_bound_to_one_size(mode, variant):
-    layer = build(type='GE', in_channels=4, mode=mode, reduction=2, spatial_size=(5, 7), variant=variant)
+def test_global_ge_is_its_formula_and_bound_to_one_size(mode, bias):
+    layer = build(type='GE', in_channels=4, mode=mode, reduction=2, spatial_size=(5, 7), bias=bias)
     x = random_map(2, 4, 5, 7)
     conv, bn = layer.gather
     z = (x * conv.weight[:, 0]).sum((2, 3))
-    if variant == 'paper':
+    assert (conv.bias is not None) == bias
+    if bias:
         z = z + conv.bias
     z = torch.stack([norm(sample[:, None, None], bn)[:, 0, 0] for sample in z])
     if mode == 'theta_plus':
@@ -95,7 +96,7 @@ def test_global_ge_is_its_formula_and_bound_to_one_size(mode, variant):
 def test_ge_starts_as_released():
     torch.manual_seed(0)
     layer = MODELS.build(
-        dict(type='attn_plugins.GE', in_channels=256, mode='theta_plus', spatial_size=7, variant='paper')
+        dict(type='attn_plugins.GE', in_channels=256, mode='theta_plus', spatial_size=7, bias=True)
     )
     scramble(layer)
     layer.init_weights()

@@ -43,24 +43,32 @@ def window_sums(x: torch.Tensor, conv: torch.nn.Conv2d) -> torch.Tensor:
     return result
 
 
+@pytest.mark.parametrize('variant', ['code', 'paper'])
 @pytest.mark.parametrize('interaction', ['both', 'additive', 'multiplicative'])
 @pytest.mark.parametrize('size', [(1, 1), (3, 6)])
-def test_gala_equals_an_independent_formula(interaction, size):
-    layer = double(dict(type='GALA', interaction=interaction))
+def test_gala_equals_an_independent_formula(interaction, size, variant):
+    layer = double(dict(type='GALA', interaction=interaction, variant=variant))
     x = random_map(2, 8, *size)
     for sample, ours in zip(x, layer(x), strict=True):
         places = sample.permute(1, 2, 0)
-        local = linear(
-            window_sums(linear(places, layer.local_reduce).relu(), layer.local_conv).relu(), layer.local_out
-        )
-        vector = linear(linear(sample.mean((1, 2)), layer.fc1).relu(), layer.fc2).relu()
+        features = linear(places, layer.local_reduce).relu()
+        vector = linear(linear(sample.mean((1, 2)), layer.fc1).relu(), layer.fc2)
+        if variant == 'code':
+            features, vector = window_sums(features, layer.local_conv).relu(), vector.relu()
+        local = linear(features, layer.local_out)
         if interaction == 'additive':
             logits = local + vector
         elif interaction == 'multiplicative':
             logits = local * vector
         else:
             logits = layer.alpha * (local + vector) + layer.beta * local * vector
-        torch.testing.assert_close(ours, (places / (1 + torch.exp(-logits))).permute(2, 0, 1))
+        gate = 1 / (1 + torch.exp(-logits)) if variant == 'code' else 2 / (1 + torch.exp(-2 * logits)) - 1
+        torch.testing.assert_close(ours, (places * gate).permute(2, 0, 1))
+
+
+def test_galas_default_is_what_the_authors_script_trains():
+    layer = MODELS.build(dict(type='attn_plugins.GALA', in_channels=16))
+    assert layer.code and layer.local_conv.kernel_size == (5, 5)
 
 
 def test_galas_mixing_weights_start_with_unit_variance():
@@ -161,6 +169,8 @@ def test_triplets_channel_gates_start_with_a_norm_of_one():
         (dict(type='TripletAttention', in_channels=64, kernel_size=3), 60),
         (dict(type='TripletAttention', in_channels=64, spatial=False), 200),
         (dict(type='GALA', in_channels=64), 3 * 64 * 16 + 25 * 256 + 4 * 16 + 3 * 64 + 1),
+        (dict(type='GALA', in_channels=64, variant='paper'), 3 * 64 * 16 + 3 * 16 + 3 * 64 + 1),
+        (dict(type='GALA', in_channels=64, kernel_size=3), 3 * 64 * 16 + 9 * 256 + 4 * 16 + 3 * 64 + 1),
         (dict(type='GALA', in_channels=64, interaction='additive'), 3 * 64 * 16 + 25 * 256 + 4 * 16 + 64 + 1),
         (dict(type='GC', in_channels=64), 2 * 64 * 4 + 3 * 4 + 2 * 64 + 1),
         (dict(type='GC', in_channels=64, pooling_type='avg'), 2 * 64 * 4 + 3 * 4 + 64),
@@ -187,6 +197,11 @@ def test_bam_in_a_resnet50_has_the_published_size():
         (dict(type='TripletAttention', in_channels=8, kernel_size=4), 'kernel_size=4 must be odd.*: try 5'),
         (dict(type='GALA', in_channels=3), 'reduction=4 leaves 0 hidden channels for in_channels=3'),
         (dict(type='GALA', in_channels=8, kernel_size=0), 'kernel_size=0 must be odd and positive: try 1'),
+        (dict(type='GALA', in_channels=8, variant='v2'), "variant='v2' must be 'code' or 'paper'"),
+        (
+            dict(type='GALA', in_channels=8, variant='paper', kernel_size=3),
+            "kernel_size=3 has no use with variant='paper'.*leave it out",
+        ),
         (
             dict(type='GALA', in_channels=8, interaction='sum'),
             "interaction='sum' must be one of both, additive",

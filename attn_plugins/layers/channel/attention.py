@@ -2,13 +2,18 @@
 
 from collections.abc import Sequence
 
+import torch.fx
 from torch import Tensor, nn
 
 from attn_plugins.layers.channel.features import build_excitation
 from attn_plugins.layers.channel.squeeze import check_strips
 from attn_plugins.layers.layer import Layer
+from attn_plugins.layers.recurrent import recurrent_parts
 from attn_plugins.ops.recalibrate import product, recalibrate, strip_gates
 from attn_plugins.registry import GATES, MODELS, SQUEEZES, build_part
+
+# A symbolic trace takes it as it is: it asks for the number of axes.
+torch.fx.wrap('product')
 
 
 @MODELS.register_module()
@@ -20,9 +25,9 @@ class ChannelAttention(Layer):
         y = x * gate(sum_i excitation(squeeze_i(x)))    with several squeezes
         y = x * prod_m gate(e_m)                        with several logits e_m per channel
 
-    With several squeezes the one excitation reads each of them and the logits are added (CBAM's channel gate). A squeeze
-    may give several values per channel ('mean_std', 'stack'). With several logits per channel ('switch') each has its gate
-    and the gates multiply.
+    With several squeezes the one excitation reads each of them and the logits are added (CBAM's channel gate); 'lstm' has
+    a state for each of them. A squeeze may give several values per channel ('mean_std', 'stack'). With several logits per
+    channel ('switch') each has its gate and the gates multiply.
 
     The squeeze 'strips' gives a descriptor per row and per column; the excitation reads each and
     y_chw = x_chw * g_ch * g'_cw with the gates of row h and of column w.
@@ -63,6 +68,8 @@ class ChannelAttention(Layer):
                 "join them with dict(type='stack', squeezes=[...])"
             )
         self.excitation = build_excitation(excitation, in_channels, features.pop())
+        for part in recurrent_parts(self.excitation):
+            part.sequences = len(self.squeezes)
         self.gate = build_part(gate, GATES)
         self.init_weights()
 
@@ -73,7 +80,7 @@ class ChannelAttention(Layer):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
         logits = sum(self.excitation(squeeze(x)) for squeeze in self.squeezes)
-        gates = self.gate(logits)
-        if gates.dim() == 3:
-            gates = product(gates)
-        return recalibrate(x, *(strip_gates(gates, x) if self.squeezes[0].strips else (gates,)))
+        gates = product(self.gate(logits))
+        return recalibrate(
+            x, *(strip_gates(gates, x) if self.squeezes[0].strips else (gates[:, :, None, None],))
+        )

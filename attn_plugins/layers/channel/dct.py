@@ -6,11 +6,15 @@ Checked against cfzd/FcaNet aa5fb63.
 from collections.abc import Sequence
 
 import torch
+import torch.fx
 from torch import Tensor
 
 from attn_plugins.layers.channel.squeeze import Squeeze
 from attn_plugins.ops.dct import dct_factors, grouped_dct
 from attn_plugins.registry import SQUEEZES, nearest
+
+# A symbolic trace takes it as it is: it asks for the size.
+torch.fx.wrap('grouped_dct')
 
 # The authors' rankings of the 7 x 7 frequencies, vertical and horizontal index: the best alone, the lowest, the worst.
 RANKINGS = {

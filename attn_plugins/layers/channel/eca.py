@@ -14,7 +14,7 @@ class ECA(ChannelAttention):
 
     The convolution runs along the channels and has no bias.
 
-    Parameters: k.
+    Parameters: the kernel's, k.
 
     Deviations: by default k follows the paper's rule for C (`Conv1dExcitation`); the authors' code takes k per stage from
     a list instead (ResNet-50: 3, 5, 5, 7), which is `kernel_size=` here. The paper's text was not at hand; its form is remembered.

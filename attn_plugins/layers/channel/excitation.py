@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 
 import torch
+import torch.fx
 from mmcv.cnn import build_activation_layer
 from torch import Tensor, nn
 
@@ -17,6 +18,9 @@ from attn_plugins.layers.hidden import hidden_channels
 from attn_plugins.layers.kernel import odd
 from attn_plugins.ops.pool import widen
 from attn_plugins.registry import EXCITATIONS
+
+# A symbolic trace takes it as it is: it asks for the dtype.
+torch.fx.wrap('widen')
 
 
 @EXCITATIONS.register_module('fc')
@@ -81,7 +85,7 @@ class Conv1dExcitation(nn.Module):
 
     def forward(self, descriptor: Tensor) -> Tensor:
         """(N, C) or (N, C, K) -> (N, C)."""
-        signals = descriptor[:, None] if descriptor.dim() == 2 else descriptor.transpose(1, 2)
+        signals = descriptor[:, None] if self.conv.in_channels == 1 else descriptor.transpose(1, 2)
         return self.conv(signals.to(self.conv.weight.dtype))[:, 0]
 
 
@@ -141,6 +145,7 @@ class StyleExcitation(nn.Module):
 
     def __init__(self, in_channels: int, features: int = 1):
         super().__init__()
+        self.features = features
         self.weight = nn.Parameter(torch.empty(in_channels, features))
         self.norm = nn.BatchNorm1d(in_channels)
         self.init_weights()
@@ -152,7 +157,7 @@ class StyleExcitation(nn.Module):
 
     def forward(self, descriptor: Tensor) -> Tensor:
         """(N, C) or (N, C, K) -> (N, C)."""
-        if descriptor.dim() == 2:
+        if self.features == 1:
             descriptor = descriptor[:, :, None]
         check_batch(descriptor, self.norm)
         return self.norm((descriptor * self.weight).sum(2))

@@ -123,5 +123,5 @@ class GC(Layer):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
         context = global_mean(x) if self.mask is None else attention_pool(x, self.mask(x))
-        y = x if self.mul is None else recalibrate(x, torch.sigmoid(self.mul(context)))
+        y = x if self.mul is None else recalibrate(x, torch.sigmoid(self.mul(context))[:, :, None, None])
         return y if self.add is None else add_branch(y, self.add(context)[:, :, None, None])

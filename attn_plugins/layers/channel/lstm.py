@@ -14,7 +14,8 @@ class LSTMExcitation(Recurrent):
 
     The four logits of the cell are S(z) + S'(h), each a bottleneck S(v) = W2 relu(W1 v + b1) + b2 with C // reduction
     hidden channels, and h' = sigmoid(o) sigmoid(c') lies between 0 and 1, so the gate to it is 'identity'. It carries a state
-    only where `Plugged` shares the layer (`share='stage'`); otherwise every call is a first one.
+    only where `Plugged` shares the layer (`share='stage'`), one for each squeeze that it reads; otherwise every call is a
+    first one.
 
     Parameters: 10 C m + 2 m + 8 C with m = C // reduction; K > 1 values per channel add (K - 1) C m.
 

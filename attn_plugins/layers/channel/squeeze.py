@@ -6,10 +6,16 @@ None has parameters. `features` is K, the values per channel. One with `strips` 
 from collections.abc import Sequence
 
 import torch
+import torch.fx
 from torch import Tensor, nn
 
 from attn_plugins.ops.pool import global_l1, global_l2, global_max, global_mean, global_mean_std, strip_mean
 from attn_plugins.registry import SQUEEZES, build_part
+
+# A symbolic trace takes these as they are: they ask for the dtype or the size.
+torch.fx.wrap('global_l1')
+torch.fx.wrap('global_l2')
+torch.fx.wrap('global_mean_std')
 
 
 class Squeeze(nn.Module):
@@ -134,7 +140,8 @@ class MeanStdSqueeze(StdSqueeze):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, 2)."""
-        return torch.stack(global_mean_std(x, self.eps, self.unbiased), 2)
+        mean, std = global_mean_std(x, self.eps, self.unbiased)
+        return torch.stack((mean, std), 2)
 
 
 @SQUEEZES.register_module('stack')
@@ -160,8 +167,10 @@ class StackSqueeze(Squeeze):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, K)."""
-        parts = [squeeze(x) for squeeze in self.squeezes]
-        return torch.cat([part.unsqueeze(2) if part.dim() == 2 else part for part in parts], 2)
+        parts = [
+            squeeze(x).unsqueeze(2) if squeeze.features == 1 else squeeze(x) for squeeze in self.squeezes
+        ]
+        return torch.cat(parts, 2)
 
 
 def check_strips(squeezes: Sequence[Squeeze]) -> None:

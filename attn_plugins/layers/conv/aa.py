@@ -1,11 +1,16 @@
 """Attention-augmented convolution (Bello et al., ICCV 2019, arXiv:1904.09925). The authors released no repository."""
 
 import torch
+import torch.fx
 from torch import Tensor, nn
 
 from attn_plugins.layers.conv.base import ConvLike, Size, init_conv
 from attn_plugins.ops.augmented_attention import append_channels, relative_attention
 from attn_plugins.registry import MODELS
+
+# A symbolic trace takes these as they are: they ask for the size or the memory format.
+torch.fx.wrap('append_channels')
+torch.fx.wrap('relative_attention')
 
 
 @MODELS.register_module()
@@ -20,7 +25,7 @@ class AAConv(ConvLike):
     The softmax runs over all places; dy and dx are the place of the key minus that of the query. Memory and time grow with
     (H' W')^2.
 
-    Parameters: k^2 C (C' - dv) / groups + C (2 dk + dv) + dv^2 + (4 max_size - 2) dk / heads; with bias C' + 2 dk + dv
+    Parameters: C (C' - dv) k^2 / groups + C (2 dk + dv) + dv^2 + (4 max_size - 2) dk / heads; with bias C' + 2 dk + dv
     more. That is the published count at maps of max_size x max_size.
 
     Deviations: the paper's tables of relative positions fix H and W; here offsets beyond max_size - 1 get the
@@ -117,9 +122,9 @@ class AAConv(ConvLike):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C', H', W')."""
-        key, query, value = [
-            part.unflatten(1, (self.num_heads, -1)) for part in self.kqv(x).split(self.widths, 1)
-        ]
+        heads = (self.num_heads, -1)
+        key, query, value = self.kqv(x).split(self.widths, 1)
+        key, query, value = key.unflatten(1, heads), query.unflatten(1, heads), value.unflatten(1, heads)
         query = query * query.shape[2] ** -0.5
         attended = relative_attention(query, key, value, self.relative_h, self.relative_w)
         return append_channels(self.conv(x), self.proj(attended.flatten(1, 2)))

@@ -1,6 +1,7 @@
 """Channel attention of DANet (Fu et al., CVPR 2019, arXiv:1809.02983). Checked against junfu1115/DANet b0a0fa0."""
 
 import torch
+import torch.fx
 from torch import Tensor, nn
 
 from attn_plugins.layers.layer import Layer
@@ -8,6 +9,9 @@ from attn_plugins.layers.variant import follows_code
 from attn_plugins.ops.attention import attend_channels
 from attn_plugins.ops.residual import add_branch
 from attn_plugins.registry import MODELS
+
+# A symbolic trace takes it as it is: it asks for the device.
+torch.fx.wrap('attend_channels')
 
 
 @MODELS.register_module()

@@ -4,6 +4,7 @@ Checked against open-mmlab/mmcv a8073c7 where that is right, and against a doubl
 """
 
 import torch
+import torch.fx
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -18,6 +19,13 @@ from attn_plugins.ops.relative_position import (
 )
 from attn_plugins.ops.residual import add_branch
 from attn_plugins.registry import MODELS
+
+# A symbolic trace takes these as they are: they ask for the device, the dtype or the size, or unpack lists.
+torch.fx.wrap('attend')
+torch.fx.wrap('map_key_features')
+torch.fx.wrap('map_query_features')
+torch.fx.wrap('position_angles')
+torch.fx.wrap('window')
 
 
 @MODELS.register_module()

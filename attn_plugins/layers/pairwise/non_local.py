@@ -3,6 +3,7 @@
 Checked against open-mmlab/mmcv a8073c7 (NonLocal2d); facebookresearch/video-nonlocal-net c253ed5 is the authors' code.
 """
 
+import torch.fx
 import torch.nn.functional as F
 from mmcv.cnn import build_norm_layer
 from torch import Tensor, nn
@@ -10,8 +11,13 @@ from torch import Tensor, nn
 from attn_plugins.layers.hidden import hidden_channels
 from attn_plugins.layers.layer import Layer
 from attn_plugins.ops.attention import attend, attend_by_sum, attend_linearly, join_heads, split_heads
+from attn_plugins.ops.pool import half_max
 from attn_plugins.ops.residual import add_branch
 from attn_plugins.registry import MODELS, nearest
+
+# A symbolic trace takes these as they are: they ask for the device or the size.
+torch.fx.wrap('attend')
+torch.fx.wrap('half_max')
 
 MODES = ('gaussian', 'embedded_gaussian', 'dot_product', 'concatenation')
 
@@ -127,6 +133,4 @@ class NonLocal(Layer):
 
     def _pooled(self, x: Tensor) -> Tensor:
         """Max-pooled 2x2 if asked for; an axis of length 1 stays."""
-        if not self.sub_sample:
-            return x
-        return F.max_pool2d(x, (min(2, x.shape[2]), min(2, x.shape[3])))
+        return half_max(x) if self.sub_sample else x

@@ -1,10 +1,14 @@
 """Position attention of DANet (Fu et al., CVPR 2019, arXiv:1809.02983). Checked against junfu1115/DANet b0a0fa0."""
 
+import torch.fx
 from torch import Tensor
 
 from attn_plugins.layers.pairwise.projected import ProjectedAttention
 from attn_plugins.ops.attention import attend, join_heads, split_heads
 from attn_plugins.registry import MODELS
+
+# A symbolic trace takes it as it is: it asks for the device.
+torch.fx.wrap('attend')
 
 
 @MODELS.register_module()

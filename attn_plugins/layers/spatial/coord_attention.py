@@ -76,10 +76,10 @@ class CoordAttention(Layer):
         if self.conv_w is not None:
             strips.append(column_mean(x).transpose(2, 3))
         features = self.act(self.norm(self.conv1(torch.cat(strips, 2))))
-        features = list(features.split([strip.shape[2] for strip in strips], 2))
+        features = features.split([strip.shape[2] for strip in strips], 2)
         gates = []
         if self.conv_h is not None:
-            gates.append(torch.sigmoid(self.conv_h(features.pop(0))))
+            gates.append(torch.sigmoid(self.conv_h(features[0])))
         if self.conv_w is not None:
-            gates.append(torch.sigmoid(self.conv_w(features.pop(0))).transpose(2, 3))
+            gates.append(torch.sigmoid(self.conv_w(features[-1])).transpose(2, 3))
         return recalibrate(x, *gates)

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from attn_plugins.layers.hidden import hidden_channels
 from attn_plugins.layers.kernel import odd
 from attn_plugins.layers.layer import Layer
+from attn_plugins.layers.variant import follows_code
 from attn_plugins.ops.pool import global_mean
 from attn_plugins.ops.recalibrate import recalibrate
 from attn_plugins.registry import MODELS
@@ -30,39 +31,67 @@ class GALA(Layer):
         L = conv1x1(relu(conv_kxk(relu(conv1x1(x))))), (N, 1, H, W)
         G = relu(W2 relu(W1 mean_hw(x) + b1) + b2), (N, C, 1, 1)
 
-    alpha and beta are learned per channel. With `interaction='additive'` the gate is sigmoid(L + G), with 'multiplicative'
-    sigmoid(L * G), both without alpha and beta.
+    alpha and beta are learned per channel. With `interaction='additive'` the gate is that of L + G, with 'multiplicative'
+    that of L * G, both without alpha and beta.
 
-    Parameters: 3 C m + k^2 m^2 + 4 m + 3 C + 1 with m = C // reduction; 2 C less unless the interaction is 'both'.
+    With `variant='paper'` the gate is a tanh, between -1 and 1, L = conv1x1(relu(conv1x1(x))) without the k x k
+    convolution, and G = W2 relu(W1 mean_hw(x) + b1) + b2 without the last ReLU.
 
-    Deviations: the last layer of G has a ReLU because the authors' fully connected layers take their framework's
-    default activation. The loss against click maps and the optional batch norm of L are left out.
+    Parameters: 3 C m + k^2 m^2 + 4 m + 3 C + 1 with m = C // reduction; 2 C less unless the interaction is 'both',
+    k^2 m^2 + m less with `variant='paper'`.
+
+    Deviations: the loss against click maps and the optional batch norm of L are left out. Paper and code disagree in
+    three things, see `variant` above; the code's last ReLU of G is its framework's default activation. 'code' is the
+    default because the authors' run script trains it; that it gave the published numbers is not shown by anything read.
+    The paper's text was not at hand: its form is that of the description at paperswithcode.com/method/gala, with the
+    code's biases and start.
 
     The authors' code is TensorFlow 1 for TPUs and does not run here: the layer is checked against an independent
-    formula of what that code computes, and there is no map of weight names (its kernels have another axis order). The
-    authors place it on the residual branch's output before the addition, in their first network in the first block of a
-    stage only.
+    formula of what that code computes, and there is no map of weight names (its kernels have another axis order).
+
+    The code has two places. The run script (GALA-v2_50) trains a ResNet-50 with pre-activation whose six blocks of the
+    third stage have the layer on their input, before the shortcut leaves: `before='layer3.*'`. The network with
+    post-activation (GALA-v1) has it on the residual branch's output before the addition, in the first block of every
+    stage: `after='layer*.0.bn3'`.
 
     Args:
         in_channels (int): C.
         reduction (int): C // m.
-        kernel_size (int): k of the local branch, odd.
+        kernel_size (int, optional): k of the local branch, odd; 5 by default. The form of the paper has none.
         interaction (str): 'both', 'additive' or 'multiplicative'.
+        variant (str): 'code' (what the authors' script trains) or 'paper'.
 
     Raises:
-        ValueError: The reduction leaves no channel, the kernel has no centre, the interaction is unknown.
+        ValueError: The reduction leaves no channel, the kernel has no centre or no use, a word is unknown.
     """
 
     _abbr_ = 'attn_gala'
 
-    def __init__(self, in_channels: int, reduction: int = 4, kernel_size: int = 5, interaction: str = 'both'):
+    def __init__(
+        self,
+        in_channels: int,
+        reduction: int = 4,
+        kernel_size: int | None = None,
+        interaction: str = 'both',
+        variant: str = 'code',
+    ):
         super().__init__(in_channels)
         if interaction not in INTERACTIONS:
             raise ValueError(f'interaction={interaction!r} must be one of {", ".join(INTERACTIONS)}')
+        self.code = follows_code(variant)
+        if not self.code and kernel_size is not None:
+            raise ValueError(
+                f"kernel_size={kernel_size} has no use with variant='paper', whose local branch has 1x1 convolutions "
+                'only: leave it out'
+            )
         hidden = hidden_channels(in_channels, reduction)
         self.interaction = interaction
         self.local_reduce = nn.Conv2d(in_channels, hidden, 1)
-        self.local_conv = nn.Conv2d(hidden, hidden, odd(kernel_size), padding=kernel_size // 2)
+        if self.code:
+            size = 5 if kernel_size is None else odd(kernel_size)
+            self.local_conv = nn.Conv2d(hidden, hidden, size, padding=size // 2)
+        else:
+            self.local_conv = None
         self.local_out = nn.Conv2d(hidden, 1, 1)
         self.fc1 = nn.Linear(in_channels, hidden)
         self.fc2 = nn.Linear(hidden, in_channels)
@@ -74,8 +103,9 @@ class GALA(Layer):
     def init_weights(self) -> None:
         """As in the authors' code: variance scaling for L, alpha and beta, Glorot's for G, zero biases."""
         for conv in (self.local_reduce, self.local_conv, self.local_out):
-            variance_scaling_(conv.weight, conv.weight[0].numel())
-            nn.init.zeros_(conv.bias)
+            if conv is not None:
+                variance_scaling_(conv.weight, conv.weight[0].numel())
+                nn.init.zeros_(conv.bias)
         for layer in (self.fc1, self.fc2):
             nn.init.xavier_uniform_(layer.weight)
             nn.init.zeros_(layer.bias)
@@ -85,14 +115,19 @@ class GALA(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
-        features = torch.relu(self.local_conv(torch.relu(self.local_reduce(x))))
-        local = self.local_out(features)
-        vector = torch.relu(self.fc2(torch.relu(self.fc1(global_mean(x)))))[:, :, None, None]
+        features = torch.relu(self.local_reduce(x))
+        vector = self.fc2(torch.relu(self.fc1(global_mean(x))))
+        if self.code:
+            features = torch.relu(self.local_conv(features))
+            vector = torch.relu(vector)
+        logits = self._interact(self.local_out(features), vector[:, :, None, None])
+        return recalibrate(x, torch.sigmoid(logits) if self.code else torch.tanh(logits))
+
+    def _interact(self, local: Tensor, vector: Tensor) -> Tensor:
+        """(N, 1, H, W) and (N, C, 1, 1) -> (N, C, H, W)."""
         if self.interaction == 'additive':
-            logits = local + vector
-        elif self.interaction == 'multiplicative':
-            logits = local * vector
-        else:
-            alpha, beta = self.alpha[:, None, None], self.beta[:, None, None]
-            logits = alpha * (local + vector) + beta * (local * vector)
-        return recalibrate(x, torch.sigmoid(logits))
+            return local + vector
+        if self.interaction == 'multiplicative':
+            return local * vector
+        alpha, beta = self.alpha[:, None, None], self.beta[:, None, None]
+        return alpha * (local + vector) + beta * (local * vector)

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from attn_plugins.layers.hidden import hidden_channels
 from attn_plugins.layers.layer import Layer
-from attn_plugins.layers.variant import follows_code
 from attn_plugins.ops.pool import global_mean, strided_mean
 from attn_plugins.ops.recalibrate import recalibrate, spread
 from attn_plugins.registry import MODELS
@@ -34,11 +33,13 @@ class GE(Layer):
     The interpolation is nearest neighbour.
 
     Parameters: 0; theta 9 C n + 2 C n with n = log2 e, global C H W + 2 C; theta_plus adds 2 C m + m + C with
-    m = C // reduction.
+    m = C // reduction; with bias theta and theta_plus have C n more, global C more.
 
-    Deviations: the authors' gathering convolutions have no bias; those of the port in SRM's repository have one, which the
-    batch norm takes up: `variant='paper'`. Choices the release does not show: average pooling counts what lies inside the
-    map, theta_plus is at extents 2, 4, 8 what it is globally.
+    Deviations: choices the release does not show: average pooling counts what lies inside the map, theta_plus is at
+    extents 2, 4, 8 what it is globally.
+
+    The authors' gathering convolutions have no bias. That of a third party's port has one, which the batch norm after it
+    takes up (hyunjaelee410/style-based-recalibration-module f6221c7): `bias=True`.
 
     The global extent with parameters is bound to one map size, `spatial_size`. In training the batch norms need more
     than one value per channel: more than one gathered place or sample. The authors' release is in Caffe and has no golden
@@ -50,7 +51,7 @@ class GE(Layer):
         mode (str): 'theta_minus', 'theta' or 'theta_plus'.
         reduction (int): C // m, of theta_plus.
         spatial_size (tuple[int] or int, optional): H and W, for the global extent with parameters.
-        variant (str): 'code' (no bias in the gathering convolutions) or 'paper'.
+        bias (bool): Whether the gathering convolutions have a bias; the authors' have none.
     """
 
     _abbr_ = 'attn_ge'
@@ -62,14 +63,13 @@ class GE(Layer):
         mode: str = 'theta_minus',
         reduction: int = 16,
         spatial_size: Sequence[int] | int | None = None,
-        variant: str = 'code',
+        bias: bool = False,
     ):
         super().__init__(in_channels)
         if extent != 'global' and extent not in EXTENTS:
             raise ValueError(f"extent={extent!r} must be 2, 4, 8 or 'global'")
         if mode not in MODES:
             raise ValueError(f'mode={mode!r} must be one of {", ".join(MODES)}')
-        bias = not follows_code(variant)
         self.extent = extent
         self.spatial_size = _map_size(spatial_size, extent, mode)
         self.gather = self.excite = None
@@ -111,16 +111,22 @@ class GE(Layer):
         Raises:
             ValueError: The layer is bound to another map size.
         """
-        if self.spatial_size is not None and tuple(x.shape[2:]) != self.spatial_size:
-            raise ValueError(
-                f'the global extent with parameters was built for maps of {self.spatial_size}, not '
-                f"{tuple(x.shape[2:])}: give spatial_size, or extent=8 or mode='theta_minus', which fit any size"
-            )
+        self._check_size(x)
         gathered = self._gathered(x)
         if self.excite is not None:
             gathered = self.excite(gathered)
         gate = torch.sigmoid(gathered)
         return recalibrate(x, gate if self.extent == 'global' else spread(gate, x))
+
+    def _check_size(self, x: Tensor) -> None:
+        # torch.fx hands over a stand-in without a shape.
+        if self.spatial_size is None or not isinstance(x, Tensor):
+            return
+        if tuple(x.shape[2:]) != self.spatial_size:
+            raise ValueError(
+                f'the global extent with parameters was built for maps of {self.spatial_size}, not '
+                f"{tuple(x.shape[2:])}: give spatial_size, or extent=8 or mode='theta_minus', which fit any size"
+            )
 
     def _gathered(self, x: Tensor) -> Tensor:
         if self.gather is not None:

@@ -1,6 +1,7 @@
 """Spatial Group-wise Enhance (Li et al., 2019, arXiv:1905.09646). Checked against implus/PytorchInsight 2864528."""
 
 import torch
+import torch.fx
 from torch import Tensor, nn
 
 from attn_plugins.layers.divide import check_divides
@@ -9,6 +10,9 @@ from attn_plugins.layers.variant import follows_code
 from attn_plugins.ops.group_similarity import group_similarity
 from attn_plugins.ops.recalibrate import recalibrate
 from attn_plugins.registry import MODELS
+
+# A symbolic trace takes it as it is: it asks for dtype and size.
+torch.fx.wrap('group_similarity')
 
 
 @MODELS.register_module()

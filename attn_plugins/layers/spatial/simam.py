@@ -1,12 +1,16 @@
 """SimAM, a parameter-free attention module (Yang et al., ICML 2021). Checked against ZjjConan/SimAM ae98f43."""
 
 import torch
+import torch.fx
 from torch import Tensor
 
 from attn_plugins.layers.layer import Layer
 from attn_plugins.ops.energy import inverse_energy
 from attn_plugins.ops.recalibrate import recalibrate
 from attn_plugins.registry import MODELS
+
+# A symbolic trace takes it as it is: it asks for dtype and size.
+torch.fx.wrap('inverse_energy')
 
 
 @MODELS.register_module()
