@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS
 from mmengine.registry import Registry
 from torch import nn
 
@@ -18,6 +19,12 @@ MODELS = Registry(
 )
 HOOKS = Registry(
     'hook', parent=MMENGINE_HOOKS, scope='attn_plugins', locations=['attn_plugins.engine.channels_last']
+)
+OPTIM_WRAPPER_CONSTRUCTORS = Registry(
+    'optimizer wrapper constructor',
+    parent=MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS,
+    scope='attn_plugins',
+    locations=['attn_plugins.engine.optimizer'],
 )
 
 # The three steps of channel attention; `ChannelAttention` builds its parts from these by name.

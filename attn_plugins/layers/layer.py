@@ -17,7 +17,7 @@ class Layer(nn.Module):
         self.register_forward_pre_hook(check_map, with_kwargs=True)
 
 
-def check_map(layer: nn.Module, inputs: tuple, keywords: dict | None = None) -> None:
+def check_map(layer: nn.Module, inputs: tuple, keywords: dict) -> None:
     """Refuses a map of another rank or of other channels than the layer was built for.
 
     A forward pre-hook, registered `with_kwargs=True` so that it sees `layer(x=...)` too: a plain function, so that deep
@@ -26,12 +26,12 @@ def check_map(layer: nn.Module, inputs: tuple, keywords: dict | None = None) -> 
     Args:
         layer (nn.Module): A `Layer`, or a norm layer with `num_features`.
         inputs (tuple): Of the call, the map first.
-        keywords (dict, optional): Of the call, the map as `x` if it is not among `inputs`.
+        keywords (dict): Of the call, the map as `x` if it is not among `inputs`.
 
     Raises:
         ValueError: The message quotes the map's shape and says what would work.
     """
-    x = inputs[0] if inputs else (keywords or {}).get('x')
+    x = inputs[0] if inputs else keywords.get('x')
     # In a trace sizes are tensors, and torch.fx hands over a stand-in without any.
     if torch.jit.is_tracing() or not isinstance(x, torch.Tensor):
         return

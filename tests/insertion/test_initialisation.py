@@ -105,7 +105,9 @@ THOROUGH = {
     ),
     'ShuffleNetV2': (dict(host='mmpretrain.ShuffleNetV2', widen_factor=0.5), dict(position='block_output')),
     'RTMDetHead': (
-        dict(host='mmdet.RTMDetHead', num_classes=3, in_channels=16, feat_channels=16, norm_cfg=dict(type='BN')),
+        dict(
+            host='mmdet.RTMDetHead', num_classes=3, in_channels=16, feat_channels=16, norm_cfg=dict(type='BN')
+        ),
         dict(after='cls_convs.*'),
     ),
     'YOLOV3Head': (

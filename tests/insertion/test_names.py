@@ -80,3 +80,32 @@ def test_layer_wise_learning_rates_know_every_layer(scope, entry):
             p for other, p in named.items() if other.startswith(f'{block}.') and 'attn_' not in other
         )
         assert rates[id(named[key])] == rates[id(beside)], key
+
+
+@pytest.mark.parametrize('position', ['after_conv3', 'block_output'])
+def test_custom_keys_match_as_in_the_plain_host(position):
+    """Through mmengine's own walk over the modules, with the constructor that knows the containers."""
+    keys = ('layer1.0.bn3.weight', 'layer2.0.conv2.weight', 'layer3.1', 'bn1.bias', 'layer4.2.bn2.')
+    plain_model = plain('mmdet ResNet-50')
+
+    def rates(model: torch.nn.Module, constructor: str) -> dict[str, tuple]:
+        wrapper = build_optim_wrapper(
+            model,
+            dict(
+                constructor=constructor,
+                optimizer=dict(type='SGD', lr=1.0, weight_decay=0.1),
+                paramwise_cfg=dict(norm_decay_mult=0, custom_keys={key: dict(lr_mult=0.5) for key in keys}),
+            ),
+        )
+        groups = {
+            id(p): (group['lr'], group['weight_decay'])
+            for group in wrapper.param_groups
+            for p in group['params']
+        }
+        return {key: groups[id(p)] for key, p in model.named_parameters()}
+
+    expected = rates(plain_model, 'DefaultOptimWrapperConstructor')
+    for cfg in (CA, IEBN):
+        found = rates(plugged('mmdet ResNet-50', cfg, position), 'attn_plugins.OptimWrapperConstructor')
+        assert {key: found[key] for key in expected} == expected
+    assert {lr for lr, _ in expected.values()} == {1.0, 0.5}

@@ -39,7 +39,7 @@ class NormLayer(Wrapper):
     ):
         super().__init__()
         self.num_features = num_features
-        self.register_forward_pre_hook(check_map)
+        self.register_forward_pre_hook(check_map, with_kwargs=True)
         norm = nn.SyncBatchNorm if sync else nn.BatchNorm2d
         self.bn = norm(num_features, eps, momentum, affine, track_running_stats)
 
