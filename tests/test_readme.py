@@ -21,15 +21,16 @@ cfg = Config.fromfile(sys.argv[1])
 init_default_scope(cfg.default_scope)
 model = MODELS.build(cfg.model)
 from attn_plugins import inserted_layers
+print(sum(not p.requires_grad for layer in inserted_layers(model).values() for p in layer.parameters()), 'frozen')
 print(len(inserted_layers(model)), sorted({type(layer).__name__ for layer in inserted_layers(model).values()}))
 print(sum('attn_spatial_mean' in key for key in model.state_dict()))
 """
 
 EXPECTED = {
-    'faster-rcnn_r50-se_fpn_1x_coco.py': "13 ['SE']\n0\n",
-    'deeplabv3_r50-ca-d8_4xb2-40k_cityscapes-512x1024.py': "17 ['CoordAttention', 'ECA']\n0\n",
-    'faster-rcnn_r50-iebn_fpn_1x_coco.py': "49 ['IEBN']\n0\n",
-    'faster-rcnn_r50-mine_fpn_1x_coco.py': '0 []\n16\n',
+    'faster-rcnn_r50-se_fpn_1x_coco.py': "0 frozen\n13 ['SE']\n0\n",
+    'deeplabv3_r50-ca-d8_4xb2-40k_cityscapes-512x1024.py': "0 frozen\n17 ['CoordAttention', 'ECA']\n0\n",
+    'faster-rcnn_r50-iebn_fpn_1x_coco.py': "0 frozen\n39 ['IEBN']\n0\n",
+    'faster-rcnn_r50-mine_fpn_1x_coco.py': "0 frozen\n13 ['SpatialMean']\n13\n",
 }
 
 
@@ -57,8 +58,16 @@ def test_block_runs_in_a_users_project(project, name):
     assert done.stdout.endswith(EXPECTED[name]), done.stdout
 
 
+def test_live_models_are_plugged(tmp_path):
+    (tmp_path / 'plug_any_model.py').write_text(
+        BLOCKS['plug_any_model.py'] + 'print(len(attn_plugins.inserted_layers(model)))'
+    )
+    done = subprocess.run([sys.executable, tmp_path / 'plug_any_model.py'], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout == '15\n', done.stdout + done.stderr
+
+
 def test_every_block_is_run():
-    assert set(BLOCKS) == {*EXPECTED, 'my_layers.py'}
+    assert set(BLOCKS) == {*EXPECTED, 'my_layers.py', 'plug_any_model.py'}
 
 
 def test_tables_are_the_generated_ones():

@@ -1,0 +1,28 @@
+"""The table of hosts and positions in docs/insertion.md, from the hosts that the tests build."""
+
+from attn_plugins.insertion.positions import POSITIONS
+from attn_plugins.insertion.targets import Places
+from tests.insertion.families import FAMILIES
+
+
+def table() -> str:
+    """Markdown: a row per host, and below it why a host lacks what it lacks."""
+    reasons: dict[str, int] = {}
+    rows = [
+        f'| host | stages | {" | ".join(f"`{position}`" for position in POSITIONS)} |',
+        '| --- ' * (len(POSITIONS) + 2) + '|',
+    ]
+    for name, family in FAMILIES.items():
+        places = Places(family.host())
+        cells = [_cell(places, position, family.places[position], reasons) for position in POSITIONS]
+        rows.append(f'| {name} | {family.stages or ""} | {" | ".join(cells)} |')
+    notes = [f'{number}. {reason}.' for reason, number in reasons.items()]
+    return '\n'.join([*rows, '', *notes])
+
+
+def _cell(places: Places, position: str, there: int | str, reasons: dict[str, int]) -> str:
+    if isinstance(there, str):
+        return str(reasons.setdefault(there, len(reasons) + 1))
+    if position == 'level_output':
+        return 'all'
+    return 'all' if all(switch is True for switch in places.having(position)) else 'some'
