@@ -5,6 +5,7 @@ from torch import nn
 
 from attn_plugins.insertion.errors import InsertionError
 from attn_plugins.insertion.targets import Target
+from attn_plugins.insertion.tree import walk
 
 SIZES = ('in_channels', 'out_channels', 'kernel_size', 'stride', 'padding', 'dilation')
 
@@ -40,3 +41,17 @@ def sizes_of(target: Target, cfg: dict, name: str) -> tuple[dict, dict]:
     return dict(groups=conv.groups, bias=conv.bias is not None) | cfg, {
         size: getattr(conv, size) for size in SIZES
     }
+
+
+def check_all_shared(host: nn.Module, targets: list[Target]) -> None:
+    """Refuses to replace one convolution at some of its places only, which would take it from the others.
+
+    Raises:
+        InsertionError: The host has it at other places too.
+    """
+    conv = targets[0].node.module
+    names = {node.name for node in walk(host) if node.module is conv}
+    if left := names - {target.node.name for target in targets}:
+        raise InsertionError(
+            f'{targets[0].node.name} is one module with {", ".join(sorted(left)[:3])}: replace them all, or none'
+        )

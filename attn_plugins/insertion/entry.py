@@ -35,6 +35,11 @@ class Entry:
     share: str | None
     identity: bool
 
+    @property
+    def name(self) -> str:
+        """The layer's type, for messages."""
+        return _name(self.cfg)
+
     def is_a(self, kind: type) -> bool:
         """Whether the layer is of a class."""
         return _is_a(self.cfg, kind)
@@ -82,7 +87,7 @@ def _read(entry: dict) -> Entry | None:
     cfg = dict(cfg)
     postfix = str(cfg.pop('postfix', ''))
     given = [word for word in PLACES if entry.get(word) is not None]
-    name = cfg['type'] if isinstance(cfg['type'], str) else cfg['type'].__name__
+    name = _name(cfg)
     if _is_a(cfg, NormLayer):
         if entry.get('norm') is None:
             raise InsertionError(f"{name} is a norm layer: say which norms it replaces, as norm='main'")
@@ -143,6 +148,10 @@ def _switches(stages: Any) -> Sequence | None:
         f'stages={stages!r} must have True or False for every stage, or for every block of a stage, as '
         'stages=(False, True, True, (True, False))'
     )
+
+
+def _name(cfg: dict) -> str:
+    return cfg['type'].split('.')[-1] if isinstance(cfg['type'], str) else cfg['type'].__name__
 
 
 def _is_list(value: Any) -> bool:

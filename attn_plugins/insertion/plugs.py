@@ -19,6 +19,10 @@ class Plug(Wrapper):
         name (str): The name of the layer in the state dict, its `_abbr_` and postfix.
         side (str): 'after' or 'before' the module.
         channels (int): Of the map that the layer is given.
+
+    Attributes:
+        starts (bool): Whether the state of a layer that blocks share (DIA) starts here, at the first of them.
+        ends (bool): Whether it ends here, at the last, after which nothing is kept.
     """
 
     def __init__(
@@ -28,6 +32,7 @@ class Plug(Wrapper):
         self.layer_name = name
         self.channels = channels
         self.side = side
+        self.starts = self.ends = False
         self.wrapped = module
         self.add_module(name, layer)
 
@@ -41,12 +46,20 @@ class Plug(Wrapper):
         leaf = self.as_leaf(*args, **kwargs)
         if leaf is not None:
             return leaf
+        if self.starts:
+            for part in recurrent_parts(self.layer):
+                part.start()
         if self.side == 'after':
-            return self.layer(self.wrapped(*args, **kwargs))
-        if args:
-            return self.wrapped(self.layer(args[0]), *args[1:], **kwargs)
-        first = next(iter(kwargs))
-        return self.wrapped(**{**kwargs, first: self.layer(kwargs[first])})
+            y = self.layer(self.wrapped(*args, **kwargs))
+        elif args:
+            y = self.wrapped(self.layer(args[0]), *args[1:], **kwargs)
+        else:
+            first = next(iter(kwargs))
+            y = self.wrapped(**{**kwargs, first: self.layer(kwargs[first])})
+        if self.ends:
+            for part in recurrent_parts(self.layer):
+                part.end()
+        return y
 
 
 class SharingPlug(Plug):
@@ -62,6 +75,7 @@ class SharingPlug(Plug):
         self.layer_name = owner.layer_name
         self.channels = owner.channels
         self.side = owner.side
+        self.starts = self.ends = False
         self.wrapped = module
         self.owner = (owner,)  # in a tuple, where torch does not take it for a child
 
@@ -69,24 +83,3 @@ class SharingPlug(Plug):
     def layer(self) -> nn.Module:
         """The layer of the plug that holds it."""
         return self.owner[0].layer
-
-
-class FirstOfStage(Plug):
-    """The first of the plugs that share one layer with a state (DIA): the state starts here."""
-
-    def forward(self, *args, **kwargs) -> Tensor:
-        """As in a plug, with a fresh state."""
-        for part in recurrent_parts(self.layer):
-            part.start()
-        return super().forward(*args, **kwargs)
-
-
-class LastOfStage(SharingPlug):
-    """The last of the plugs that share one layer with a state: nothing is kept after it."""
-
-    def forward(self, *args, **kwargs) -> Tensor:
-        """As in a plug, and the end of the state."""
-        y = super().forward(*args, **kwargs)
-        for part in recurrent_parts(self.layer):
-            part.end()
-        return y

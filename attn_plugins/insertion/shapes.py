@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from attn_plugins.insertion.tree import Node, walk
+from attn_plugins.insertion.tree import walk
 
 IMAGE = 224
 # The parts of a whole model that its `extract_feat` calls, and what is no part of a forward pass.
@@ -64,13 +64,6 @@ class Shapes:
                     return seen, '' in seen
                 best = max(best, seen, key=len)
         return best, False
-
-
-def static_channels(node: Node, side: str) -> int | None:
-    """Channels of a module that says itself: a convolution, a norm, a linear layer, or what is made of one of those."""
-    names = ('in_channels', 'num_features') if side == 'before' else ('out_channels', 'num_features')
-    values = [getattr(node.module, name, None) for name in names]
-    return next((value for value in values if isinstance(value, int)), None)
 
 
 def _on_meta(host: nn.Module) -> nn.Module:
@@ -170,8 +163,11 @@ def _what(value: object) -> What:
 
 def _same(old: What, new: What) -> What:
     """What is true of both calls of a module."""
-    return old if old == new else f'{_in_words(old)} in one call and {_in_words(new)} in another'
+    return old if old == new else f'{in_words(old)} in one call and {in_words(new)} in another'
 
 
-def _in_words(what: What) -> str:
-    return f'a map of {what} channels' if isinstance(what, int) else f'{what}'
+def in_words(what: What) -> str:
+    """For a message."""
+    if isinstance(what, int):
+        return f'a map of {what} channels'
+    return f'{len(what)} maps' if isinstance(what, tuple) else what

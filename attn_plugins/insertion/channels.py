@@ -1,0 +1,66 @@
+"""The channels of the map at a place."""
+
+import logging
+
+from mmengine.logging import print_log
+from torch import nn
+
+from attn_plugins.insertion.errors import InsertionError
+from attn_plugins.insertion.shapes import Shapes, in_words
+from attn_plugins.insertion.targets import Target
+from attn_plugins.insertion.tree import Node
+
+
+def channels_at(host: nn.Module, target: Target, own: int | None, shapes: Shapes) -> int:
+    """The channels at a place: the config's word, what a forward pass has shown, or what the module says itself.
+
+    Args:
+        host (nn.Module): The host.
+        target (Target): The place.
+        own (int, optional): The config's `in_channels`.
+        shapes (Shapes): What a forward pass of the host has shown.
+
+    Raises:
+        InsertionError: There is no map, the module does not run, or nothing tells its channels.
+    """
+    node, side = target.node, 'after' if target.side == 'after' else 'before'
+    seen = shapes.at(node.name)
+    what = None if seen is None else getattr(seen, side)
+    if own is not None:
+        if isinstance(what, int) and what != own:
+            print_log(
+                f'in_channels={own} in the cfg is not what {type(host).__name__} has at {node.name}, {what} channels',
+                logger='current',
+                level=logging.WARNING,
+            )
+        return own
+    if isinstance(what, int):
+        if target.side == 'replace' and seen.after != what:
+            raise InsertionError(
+                f'{node.name} makes {in_words(seen.after)} from {what} channels: what takes its place keeps the channels'
+            )
+        return what
+    if what is not None:
+        hint = (
+            ", or position='level_output' of the backbone or neck itself" if isinstance(what, tuple) else ''
+        )
+        verb = 'hands on' if side == 'after' else 'is given'
+        raise InsertionError(f'{node.name} {verb} {in_words(what)}: a layer needs one map (N, C, H, W){hint}')
+    if shapes.complete or isinstance(node.module, (nn.ModuleList, nn.ModuleDict)):
+        raise InsertionError(
+            f'{node.name} is not called in a forward of {type(host).__name__}, so a layer there would never run: choose a '
+            'module that is, or give in_channels in the cfg if it is called in training'
+        )
+    found = _static(node, side)
+    if found is None:
+        raise InsertionError(
+            f'the channels at {node.name} cannot be read from the host: give in_channels in the cfg'
+        )
+    return found
+
+
+def _static(node: Node, side: str) -> int | None:
+    """Channels of a module that says itself: a convolution, a norm, a linear layer, or what is made of one of those."""
+    names = ('in_channels', 'num_features') if side == 'before' else ('out_channels', 'num_features')
+    values = [getattr(node.module, name, None) for name in names]
+    return next((value for value in values if isinstance(value, int)), None)
