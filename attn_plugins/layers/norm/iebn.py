@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from attn_plugins.layers.layer import check_map
+from attn_plugins.layers.place import Place
 from attn_plugins.layers.wrapper import Wrapper
 from attn_plugins.ops.instance_enhance import enhance, instance_gate
 from attn_plugins.registry import MODELS
@@ -42,6 +43,13 @@ class IEBN(Wrapper):
     """
 
     _abbr_ = 'bn'
+    place = Place(
+        'In place of the batch norms of the stem and of the blocks; those of the projection shortcuts stay plain.',
+        plugins=[dict(norm='main')],
+        read_in='gbup-group/IEBN: models/cifar/iebn_resnet.py',
+        host=dict(type='ResNet', norm_eval=False),
+    )
+    examples = [dict()]
     wrapped_name = 'bn'
     official_names = {
         'weight': 'weight',

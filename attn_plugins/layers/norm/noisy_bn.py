@@ -8,6 +8,7 @@ import math
 from torch import Tensor, nn
 
 from attn_plugins.layers.layer import check_map
+from attn_plugins.layers.place import Place
 from attn_plugins.layers.wrapper import Wrapper
 from attn_plugins.ops.noise import perturb
 from attn_plugins.registry import MODELS
@@ -49,6 +50,12 @@ class NoisyBN(Wrapper):
     """
 
     _abbr_ = 'bn'
+    place = Place(
+        'In place of the batch norms of the stem and of the blocks.',
+        plugins=[dict(norm='main')],
+        host=dict(type='ResNet', norm_eval=False),
+    )
+    examples = [dict(), dict(na=0.5, nb=-0.25, at_test=True)]
     wrapped_name = 'bn'
     official_names = {
         name: name for name in ('weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked')

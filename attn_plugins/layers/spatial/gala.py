@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from attn_plugins.layers.hidden import hidden_channels
 from attn_plugins.layers.kernel import odd
 from attn_plugins.layers.layer import Layer
+from attn_plugins.layers.place import Place
 from attn_plugins.ops.pool import global_mean
 from attn_plugins.ops.recalibrate import recalibrate
 from attn_plugins.registry import MODELS
@@ -54,6 +55,12 @@ class GALA(Layer):
     """
 
     _abbr_ = 'attn_gala'
+    place = Place(
+        'After the last norm of a residual block, before the addition, in the first block of every stage.',
+        plugins=[dict(after='layer*.0.bn3')],
+        read_in='serre-lab/gala_tpu: resnet_model.py',
+    )
+    examples = [dict(), dict(interaction='additive'), dict(interaction='multiplicative')]
 
     def __init__(self, in_channels: int, reduction: int = 4, kernel_size: int = 5, interaction: str = 'both'):
         super().__init__(in_channels)
