@@ -1,4 +1,4 @@
-"""Writes docs/layers/: a page and a picture per layer, and the index; with --check it only says whether they are up to date."""
+"""Writes docs/layers/: a page per layer, and the index; with --check it only says whether they are up to date."""
 
 import argparse
 import json
@@ -10,8 +10,6 @@ sys.path.insert(0, str(ROOT))
 from layer_docs import checks, measure  # noqa: E402
 from layer_docs.index import index  # noqa: E402
 from layer_docs.page import page  # noqa: E402
-from layer_docs.picture import draw  # noqa: E402
-from layer_docs.places import PLACES  # noqa: E402
 
 FOLDER = ROOT / 'docs' / 'layers'
 
@@ -24,7 +22,6 @@ def files() -> dict[str, str]:
     }
     for name, layer in measure.layers().items():
         made[f'{name}.md'] = page(name, layer)
-        made[f'{name}.svg'] = draw(name, PLACES[name])
     return made
 
 
@@ -34,7 +31,7 @@ def main() -> int:
     parser.add_argument('--check', action='store_true', help='write nothing; exit 1 if a page is out of date')
     args = parser.parse_args()
     made = files()
-    there = {path.name: path for path in FOLDER.iterdir() if path.suffix in ('.md', '.svg')}
+    there = {path.name: path for path in FOLDER.glob('*.md')}
     stale = sorted(name for name in made if name not in there or there[name].read_text() != made[name])
     left = sorted(there.keys() - made.keys())
     if args.check:
