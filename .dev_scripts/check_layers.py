@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT))
 from attn_plugins.benchmark.machine import machine, versions  # noqa: E402
 from layer_docs import checks, measure  # noqa: E402
 from layer_docs.page import CASES  # noqa: E402
-from tests.layers import check, test_contract, test_conv, test_golden  # noqa: E402
+from tests.layers import check, examples, test_conv, test_golden  # noqa: E402
 from tests.official import test_models  # noqa: E402
 
 FOLDER = ROOT / 'docs' / 'layers'
@@ -32,9 +32,9 @@ CHECKS = {
 
 def configs() -> dict[str, tuple[dict, int]]:
     """Every config of the contract tests with the channels that it is tested with."""
-    convs = {name: {**test_conv.SIZES, **cfg} for name, cfg in test_conv.CONVS.items()}
+    convs = {name: {**test_conv.SIZES, **cfg} for name, cfg in examples.CONVS.items()}
     return {
-        **{name: (cfg, 16) for name, cfg in test_contract.LAYERS.items()},
+        **{name: (cfg, 16) for name, cfg in examples.LAYERS.items()},
         **{name: (cfg, 8) for name, cfg in convs.items()},
     }
 

@@ -1,4 +1,5 @@
-"""Writes docs/layers/: a page and a picture per layer, and the index; with --check it only says whether they are up to date."""
+"""Writes docs/layers/, a page per layer and the index, and the table of hosts in docs/insertion.md; with --check it only says
+whether they are up to date."""
 
 import argparse
 import json
@@ -7,24 +8,22 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-from layer_docs import checks, measure  # noqa: E402
+from layer_docs import checks, host_table, measure  # noqa: E402
 from layer_docs.index import index  # noqa: E402
 from layer_docs.page import page  # noqa: E402
-from layer_docs.picture import draw  # noqa: E402
-from layer_docs.places import PLACES  # noqa: E402
 
-FOLDER = ROOT / 'docs' / 'layers'
+DOCS = ROOT / 'docs'
 
 
 def files() -> dict[str, str]:
     """Every generated file's name and text; the table of checks from what check_layers.py measured."""
     made = {
-        'README.md': index(),
-        'checks.md': checks.render(json.loads((FOLDER / 'checks.json').read_text())),
+        'insertion.md': host_table.fill_in((DOCS / 'insertion.md').read_text()),
+        'layers/README.md': index(),
+        'layers/checks.md': checks.render(json.loads((DOCS / 'layers' / 'checks.json').read_text())),
     }
     for name, layer in measure.layers().items():
-        made[f'{name}.md'] = page(name, layer)
-        made[f'{name}.svg'] = draw(name, PLACES[name])
+        made[f'layers/{name}.md'] = page(name, layer)
     return made
 
 
@@ -34,17 +33,17 @@ def main() -> int:
     parser.add_argument('--check', action='store_true', help='write nothing; exit 1 if a page is out of date')
     args = parser.parse_args()
     made = files()
-    there = {path.name: path for path in FOLDER.iterdir() if path.suffix in ('.md', '.svg')}
+    there = {
+        str(path.relative_to(DOCS)): path for path in (DOCS / 'insertion.md', *(DOCS / 'layers').glob('*.md'))
+    }
     stale = sorted(name for name in made if name not in there or there[name].read_text() != made[name])
     left = sorted(there.keys() - made.keys())
     if args.check:
         if stale or left:
-            print(
-                f'docs/layers/ is out of date ({", ".join(stale + left)}): run python .dev_scripts/make_docs.py'
-            )
+            print(f'docs/ is out of date ({", ".join(stale + left)}): run python .dev_scripts/make_docs.py')
         return int(bool(stale or left))
     for name in stale:
-        (FOLDER / name).write_text(made[name])
+        (DOCS / name).write_text(made[name])
     for name in left:
         there[name].unlink()
     return 0

@@ -15,12 +15,11 @@ from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
 from attn_plugins import inserted_layers
+from attn_plugins.layers.place import place_of
 from layer_docs import checks, measure
 from layer_docs.docstrings import read
-from layer_docs.hosts import HOSTS
 from layer_docs.page import CASES
-from layer_docs.places import PLACES
-from tests.layers import test_contract, test_conv
+from tests.layers.examples import examples_of
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / 'docs' / 'layers'
@@ -105,7 +104,7 @@ def build(cfg: dict, library: str) -> nn.Module:
 @pytest.mark.parametrize('name', LAYERS)
 def test_the_config_of_a_page_runs(name):
     """In its library, beside the plain host, whose shapes it keeps."""
-    place = PLACES[name]
+    place = place_of(LAYERS[name])
     (code,) = re.findall(r'```python\n(.*?)```', (FOLDER / f'{name}.md').read_text(), re.DOTALL)
     ((part, cfg),) = Config.fromstring(code, '.py').model.items()
     host = cfg.get('host', cfg.type)
@@ -120,15 +119,6 @@ def test_the_config_of_a_page_runs(name):
         ys, expected = model(x), plain(x)
     assert [y.shape for y in ys] == [y.shape for y in expected]
     assert all(torch.isfinite(y).all() for y in ys)
-
-
-@pytest.mark.parametrize('name', LAYERS)
-def test_every_mark_is_in_the_picture(name):
-    place, host = PLACES[name], HOSTS[PLACES[name].picture]
-    boxes = {box for row in (*host.rows, host.tail) for box, _ in row}
-    assert place.marks and {box for _, box in place.marks} <= boxes
-    picture = (FOLDER / f'{name}.svg').read_text()
-    assert len(re.findall(rf'>{name}</text>', picture)) == len(place.marks)
 
 
 def test_what_is_counted_and_measured():
@@ -149,11 +139,10 @@ def test_what_is_counted_and_measured():
 def test_the_checks_cover_every_layer_and_case():
     """What `python .dev_scripts/check_layers.py` wrote is of the layers, configs and cases that there are."""
     record = json.loads((FOLDER / 'checks.json').read_text())
-    configs = {**test_contract.LAYERS, **test_conv.CONVS}
     assert record['layers'].keys() == LAYERS.keys()
     for name, layer in record['layers'].items():
         assert layer['golden'].keys() == {case for case, cfg in CASES.items() if cfg['type'] == name}
-        tested = {key for key, cfg in configs.items() if cfg['type'] == f'attn_plugins.{name}'}
+        tested = examples_of(name).keys()
         assert layer['checks'].keys() == checks.COLUMNS.keys()
         assert tested and all(passed.keys() == tested for passed in layer['checks'].values())
 

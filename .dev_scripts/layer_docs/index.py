@@ -19,7 +19,9 @@ START = """## Which layers start as the identity
 A layer that starts as the identity can be added to plain pretrained weights: the model computes at first what it was
 trained to compute. The others change every block's result from the first step, and users report a lower mAP for SE and
 CBAM on plain pretrained ResNets ([open-mmlab/mmdetection#3233]({issues}/3233), [#3247]({issues}/3247)): train the
-classifier with the layer first and start the detector from it.
+classifier with the layer first and start the detector from it, or give the entry
+[`start='identity'`](../insertion.md#starts-and-pretrained-weights), with which every layer of this table is the
+identity, bit for bit, until the first step.
 
 Measured on the layer with its defaults at its initialisation, y = layer(x) for a standard normal x of shape
 (2, 64, 14, 14), seed 0: the identity in both modes up to {rounding:g}, the numbers in evaluation. The mean of y / x is

@@ -4,11 +4,11 @@ import inspect
 import json
 from pathlib import Path
 
+from attn_plugins.layers.place import place_of
 from layer_docs import measure
+from layer_docs.diagram import diagram
 from layer_docs.docstrings import Text, read
 from layer_docs.markdown import linked, table
-from layer_docs.place import Place
-from layer_docs.places import PLACES
 from layer_docs.snippet import snippet
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,7 +24,8 @@ COUNTED = (
 )
 STARTS = {
     'yes': 'It starts as the identity, so it can be added to plain pretrained weights.',
-    'no': 'It does not start as the identity: added to plain pretrained weights it changes what they compute.',
+    'no': 'It does not start as the identity: added to plain pretrained weights it changes what they compute, unless its '
+    "entry has [`start='identity'`](../insertion.md#starts-and-pretrained-weights).",
     'in evaluation only': 'It starts as the identity in evaluation, but not in training.',
 }
 
@@ -33,11 +34,9 @@ def page(name: str, layer: type) -> str:
     """The page as Markdown.
 
     Raises:
-        ValueError: A docstring does not follow the convention, or the layer has no entry in places.py.
+        ValueError: A docstring does not follow the convention, or the layer has no place.
     """
-    if name not in PLACES:
-        raise ValueError(f'{name} has no place: add an entry to .dev_scripts/layer_docs/places.py')
-    text, place = read(layer), PLACES[name]
+    text = read(layer)
     file = Path(inspect.getsourcefile(layer)).relative_to(ROOT)
     parts = [
         f'<!-- Written by `make docs` from {file}: change that. -->\n# {name}',
@@ -46,7 +45,7 @@ def page(name: str, layer: type) -> str:
         f'## Equation\n\n```text\n{text.equation}\n```',
         *text.legend,
         f'Shapes: `{text.shapes.rstrip(".")}`.',
-        *_where(name, place),
+        *_where(layer),
         f'## Options\n\n{_options(layer, text)}',
         *_cost(name, layer, text),
         f'## Start\n\n{_start(name)}',
@@ -58,17 +57,18 @@ def page(name: str, layer: type) -> str:
     return '\n\n'.join(parts) + '\n'
 
 
-def _where(name: str, place: Place) -> list[str]:
+def _where(layer: type) -> list[str]:
+    place = place_of(layer)
     known = (
         f'Read in {place.read_in}.'
         if place.read_in
         else 'The published place is not known here: this is an example.'
     )
     return [
-        f'## Where it goes\n\n![{name} in its place]({name}.svg)',
+        f'## Where it goes\n\n{diagram(layer)}',
         f'{place.where} {known}',
         f'In an {place.library} project, on top of the config of a model that has a {place.host["type"]}:',
-        f'```python\n{snippet(place)}\n```',
+        f'```python\n{snippet(layer)}\n```',
     ]
 
 

@@ -1,21 +1,21 @@
-"""Writes the config of a place as Python, in the form of the README's examples."""
+"""Writes the config that puts a layer into its place as Python, in the form of the README's examples."""
 
-from layer_docs.place import Place
+from attn_plugins.layers.place import place_of, plugins_of
 
 WIDTH = 90
 
 
-def config_of(place: Place) -> dict:
+def config_of(layer: type) -> dict:
     """The config that a project of the place's library inherits into: the backbone's or the head's part of it."""
-    part = 'decode_head' if place.host['type'].endswith('Head') else 'backbone'
-    host = dict(place.host)
-    host = dict(type='attn_plugins.Plugged', host=host.pop('type'), plugins=list(place.plugins), **host)
+    host = dict(place_of(layer).host)
+    part = 'decode_head' if host['type'].endswith('Head') else 'backbone'
+    host = dict(type='attn_plugins.Plugged', host=host.pop('type'), plugins=plugins_of(layer), **host)
     return {part: host}
 
 
-def snippet(place: Place) -> str:
+def snippet(layer: type) -> str:
     """The config as text."""
-    return 'model = ' + _written(config_of(place), 0, len('model = '))
+    return 'model = ' + _written(config_of(layer), 0, len('model = '))
 
 
 def _written(value, indent: int, used: int) -> str:

@@ -10,7 +10,7 @@ from attn_plugins import inserted_layers
 from attn_plugins.insertion.tree import own_keys
 from tests.insertion.hosts import HOSTS
 from tests.layers.check import scramble
-from tests.layers.test_contract import LAYERS
+from tests.layers.examples import LAYERS
 
 # The families differ in how far mmengine's initialisation reaches into their stages.
 FAMILIES = [name for name in HOSTS if name not in ('mmdet ResNet-18', 'mmpretrain ResNet-18')]

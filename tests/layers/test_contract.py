@@ -4,33 +4,11 @@ import pytest
 import torch
 from mmengine.registry import MODELS as MMENGINE_MODELS
 
-from attn_plugins.layers.conv.base import ConvLike
+from attn_plugins import layers
+from attn_plugins.layers.place import place_of
 from attn_plugins.layers.wrapper import Wrapper
-from attn_plugins.registry import MODELS
-from tests.layers import contract_channel, contract_others, contract_pairwise
 from tests.layers.check import build, check_layer
-
-LAYERS = {
-    'SE': dict(type='attn_plugins.SE', reduction=4),
-    'SE of MobileNetV2': dict(type='attn_plugins.SE', reduction=4, act_cfg=dict(type='ReLU6')),
-    'SE without bias': dict(type='attn_plugins.SE', reduction=4, bias=False),
-    'ECA': dict(type='attn_plugins.ECA'),
-    'CBAM': dict(type='attn_plugins.CBAM', reduction=4),
-    'CBAM, channels only': dict(type='attn_plugins.CBAM', reduction=4, spatial=False),
-    'CoordAttention': dict(type='attn_plugins.CoordAttention'),
-    'CoordAttention, X': dict(type='attn_plugins.CoordAttention', axes='h'),
-    'CoordAttention, Y': dict(type='attn_plugins.CoordAttention', axes='w'),
-    'IEBN': dict(type='attn_plugins.IEBN'),
-    'an unpublished composition': dict(
-        type='attn_plugins.ChannelAttention',
-        squeeze=['mean', 'max'],
-        excitation='conv1d',
-        gate='hard_sigmoid',
-    ),
-    **contract_channel.LAYERS,
-    **contract_others.LAYERS,
-    **contract_pairwise.LAYERS,
-}
+from tests.layers.examples import LAYERS, examples_of
 
 
 @pytest.mark.parametrize('name', LAYERS)
@@ -38,24 +16,19 @@ def test_contract(name):
     check_layer(LAYERS[name])
 
 
-def layer_classes() -> dict[str, type]:
-    """The registered layers; convolutions have a contract of their own (test_conv.py)."""
-    MODELS.import_from_location()
-    return {
-        name: cls
-        for name, cls in MODELS.module_dict.items()
-        if hasattr(cls, '_abbr_') and not issubclass(cls, ConvLike)
-    }
-
-
-def test_every_registered_layer_is_checked():
-    checked = {cfg['type'].split('.')[1] for cfg in LAYERS.values()}
-    assert layer_classes().keys() == checked
+@pytest.mark.parametrize('name', layers.__all__)
+def test_every_layer_says_its_place_and_what_to_check(name):
+    assert place_of(getattr(layers, name)).plugins
+    assert examples_of(name), (
+        f'{name} has no examples: add examples = [dict(reduction=4)] to the class, the options that the contract '
+        'tests build it with'
+    )
 
 
 def test_abbreviations_are_unique():
     """Norm layers are all `bn`: they take the place of the batch norm that they hold."""
-    abbreviations = [cls._abbr_ for cls in layer_classes().values() if not issubclass(cls, Wrapper)]
+    classes = [getattr(layers, name) for name in layers.__all__]
+    abbreviations = [cls._abbr_ for cls in classes if not issubclass(cls, Wrapper)]
     assert len(set(abbreviations)) == len(abbreviations)
 
 
@@ -115,7 +88,7 @@ def test_options_that_cannot_work_are_refused(cfg, message):
 
 @pytest.mark.parametrize('name', ['SE', 'CoordAttention', 'NonLocal'])
 def test_a_map_by_keyword_is_checked_and_compiles(name):
-    layer = build(LAYERS[name], 16).eval()
+    layer = build(next(iter(examples_of(name).values())), 16).eval()
     with pytest.raises(ValueError, match=f'^{name} was built for 16 channels'):
         layer(x=torch.zeros(2, 8, 5, 7))
     with pytest.raises(TypeError, match="'x'"):

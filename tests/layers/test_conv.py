@@ -10,22 +10,11 @@ from mmengine.registry import MODELS
 from torch import nn
 from torch.nn import functional
 
-import attn_plugins.layers.conv  # noqa: F401
+from attn_plugins import layers
 from tests.layers import check
+from tests.layers.examples import CONVS, examples_of
 
 SIZES = dict(out_channels=12, kernel_size=3, padding=1)
-CONVS = {
-    'SKConv': dict(type='attn_plugins.SKConv', min_channels=4),
-    'SKConv, three grouped branches': dict(
-        type='attn_plugins.SKConv', min_channels=4, branches=3, groups=4, bias=True
-    ),
-    'AAConv': dict(type='attn_plugins.AAConv', num_heads=2, key_channels=4, value_channels=2, max_size=5),
-    'AAConv without bias': dict(
-        type='attn_plugins.AAConv', num_heads=2, key_channels=4, value_channels=4, max_size=3, bias=False
-    ),
-    'DynamicConv': dict(type='attn_plugins.DynamicConv', weight_groups=4),
-    'DynamicConv, grouped': dict(type='attn_plugins.DynamicConv', weight_groups=1, groups=4, bias=False),
-}
 GEOMETRIES = [
     dict(kernel_size=3, padding=1),
     dict(kernel_size=3, stride=2, padding=1),
@@ -69,7 +58,7 @@ def test_conv_module_takes_it(name):
     torch.testing.assert_close(fuse_conv_bn(copy.deepcopy(module))(x), y, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize('name', ['SKConv', 'AAConv', 'DynamicConv'])
+@pytest.mark.parametrize('name', layers.conv.__all__)
 def test_a_resnet_takes_it_in_place_of_its_3x3_convolutions(name):
     mmdet = pytest.importorskip('mmdet.models')
     options = dict(depth=50, num_stages=1, strides=(1,), dilations=(1,), out_indices=(0,), base_channels=16)
@@ -94,7 +83,7 @@ def batch_norm(x: torch.Tensor, norm: nn.Module) -> torch.Tensor:
 
 
 @pytest.mark.parametrize('stride', [1, 2])
-@pytest.mark.parametrize('name', ['SKConv', 'SKConv, three grouped branches'])
+@pytest.mark.parametrize('name', examples_of('SKConv'))
 def test_sk_equals_an_independent_formula(name, stride):
     layer = make(name, stride=stride).double().eval()
     x = torch.randn(2, 8, 6, 7, dtype=torch.float64)
@@ -143,7 +132,7 @@ def test_sks_choice_starts_near_even(channels):
 
 
 @pytest.mark.parametrize('stride', [1, 2])
-@pytest.mark.parametrize('name', ['AAConv', 'AAConv without bias'])
+@pytest.mark.parametrize('name', examples_of('AAConv'))
 @pytest.mark.parametrize('size', [(1, 1), (3, 5), (6, 4)])
 def test_aa_equals_a_double_loop_over_all_pairs(name, stride, size):
     """Maps within and beyond the tables (max_size 5 and 3), one logit at a time."""
@@ -174,7 +163,7 @@ def test_aa_equals_a_double_loop_over_all_pairs(name, stride, size):
 
 
 @pytest.mark.parametrize('geometry', GEOMETRIES, ids=str)
-@pytest.mark.parametrize('name', ['DynamicConv', 'DynamicConv, grouped'])
+@pytest.mark.parametrize('name', examples_of('DynamicConv'))
 def test_dynamic_equals_an_unfolded_neighbourhood(name, geometry):
     layer = make(name, **geometry).double()
     x = torch.randn(2, 8, 5, 6, dtype=torch.float64)
@@ -193,7 +182,7 @@ def test_dynamic_equals_an_unfolded_neighbourhood(name, geometry):
 
 
 def test_uniform_kernels_make_dynamic_convolution_an_average():
-    layer = make('DynamicConv')
+    layer = make('DynamicConv(weight_groups=4)')
     for value in layer.kernel.parameters():
         nn.init.zeros_(value)
     x = torch.randn(1, 8, 5, 6)

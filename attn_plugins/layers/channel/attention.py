@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from attn_plugins.layers.channel.features import build_excitation
 from attn_plugins.layers.channel.squeeze import check_strips
 from attn_plugins.layers.layer import Layer
+from attn_plugins.layers.place import Place
 from attn_plugins.layers.recurrent import recurrent_parts
 from attn_plugins.ops.recalibrate import product, recalibrate, strip_gates
 from attn_plugins.registry import GATES, MODELS, SQUEEZES, build_part
@@ -49,6 +50,23 @@ class ChannelAttention(Layer):
     """
 
     _abbr_ = 'attn_channel'
+    place = Place(
+        'After the last norm of every residual block, before the addition. The place of SE.',
+        plugins=[dict(position='after_conv3')],
+    )
+    examples = [
+        dict(squeeze=['mean', 'max'], excitation='conv1d', gate='hard_sigmoid'),
+        dict(
+            squeeze=dict(
+                type='stack', squeezes=['max', 'mean_std', 'l2', dict(type='dct', frequencies='low2')]
+            ),
+            excitation=dict(type='switch', excitations=[dict(type='fc', reduction=4), 'conv1d']),
+            gate='one_plus_tanh',
+        ),
+        dict(squeeze='strips', excitation=dict(type='switch', excitations=['style', 'conv1d'])),
+        dict(squeeze='mean_std', excitation=dict(type='lstm', reduction=4), gate='identity'),
+        dict(squeeze=['std', 'l1'], excitation='instance_enhance', gate='softmax'),
+    ]
 
     def __init__(
         self,

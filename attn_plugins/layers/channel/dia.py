@@ -4,6 +4,7 @@ Checked against gbup-group/DIANet 51685ca.
 """
 
 from attn_plugins.layers.channel.attention import ChannelAttention
+from attn_plugins.layers.place import Place
 from attn_plugins.registry import MODELS
 
 
@@ -33,6 +34,13 @@ class DIA(ChannelAttention):
     """
 
     _abbr_ = 'attn_dia'
+    place = Place(
+        'After the last norm of every residual block, before the addition; the blocks of a stage share one layer, '
+        'whose state goes from block to block.',
+        plugins=[dict(position='after_conv3', share='stage')],
+        read_in='gbup-group/DIANet: models/cifar/dia_resnet.py',
+    )
+    examples = [dict(reduction=4)]
     official_names = {
         'w_ih.0.seq': 'excitation.of_input',
         'w_hh.0.seq': 'excitation.of_state',

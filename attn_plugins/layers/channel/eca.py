@@ -1,6 +1,7 @@
 """Efficient Channel Attention (Wang et al., CVPR 2020, arXiv:1910.03151). Checked against BangguWu/ECANet b332f6b."""
 
 from attn_plugins.layers.channel.attention import ChannelAttention
+from attn_plugins.layers.place import Place
 from attn_plugins.registry import MODELS
 
 
@@ -25,6 +26,13 @@ class ECA(ChannelAttention):
     """
 
     _abbr_ = 'attn_eca'
+    place = Place(
+        'After the last norm of every residual block, before the addition. In MobileNetV2 after the '
+        "projection's norm: `position='after_linear'`.",
+        plugins=[dict(position='after_conv3')],
+        read_in='BangguWu/ECANet: models/eca_resnet.py, models/eca_mobilenetv2.py',
+    )
+    examples = [dict()]
     official_names = {'conv': 'excitation.conv'}
 
     def __init__(self, in_channels: int, kernel_size: int | None = None):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from attn_plugins.layers.channel.attention import ChannelAttention
+from attn_plugins.layers.place import Place
 from attn_plugins.registry import MODELS
 
 
@@ -39,6 +40,23 @@ class FCA(ChannelAttention):
     """
 
     _abbr_ = 'attn_fca'
+    place = Place(
+        'After the last norm of every residual block, before the addition; `dct_size` is the size of the maps of a '
+        'stage at 224 x 224.',
+        plugins=[
+            dict(
+                cfg=dict(dct_size=size),
+                position='after_conv3',
+                stages=tuple(stage == other for other in range(4)),
+            )
+            for stage, size in enumerate((56, 28, 14, 7))
+        ],
+        read_in='cfzd/FcaNet: model/fcanet.py',
+    )
+    examples = [
+        dict(reduction=4, frequencies='top8'),
+        dict(reduction=4, frequencies='low4', dct_size=(14, 8)),
+    ]
     official_names = {'fc.0': 'excitation.fc1', 'fc.2': 'excitation.fc2'}
 
     def __init__(

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from attn_plugins.layers.layer import Layer
+from attn_plugins.layers.place import Place
 from attn_plugins.ops.context import attention_pool
 from attn_plugins.ops.pool import global_mean
 from attn_plugins.ops.recalibrate import recalibrate
@@ -76,6 +77,15 @@ class GC(Layer):
     """
 
     _abbr_ = 'attn_gc'
+    place = Place(
+        'After the last norm of every residual block, before the addition. In the last three stages.',
+        plugins=[dict(position='after_conv3', stages=(False, True, True, True))],
+        read_in='xvjiarui/GCNet: resnet.py; mmdet: configs/gcnet',
+    )
+    examples = [
+        dict(ratio=1 / 4),
+        dict(ratio=1 / 4, pooling_type='avg', fusion_types=['channel_add', 'channel_mul']),
+    ]
     official_names = {
         'conv_mask': 'mask',
         'channel_add_conv.0': 'add.fc1',

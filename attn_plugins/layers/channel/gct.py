@@ -1,6 +1,7 @@
 """Gated Channel Transformation (Yang et al., CVPR 2020, arXiv:1909.11519). Checked against z-x-yang/GCT 68983ed."""
 
 from attn_plugins.layers.channel.attention import ChannelAttention
+from attn_plugins.layers.place import Place
 from attn_plugins.registry import MODELS
 
 
@@ -29,6 +30,12 @@ class GCT(ChannelAttention):
     """
 
     _abbr_ = 'attn_gct'
+    place = Place(
+        'Before every convolution, also that of the stem and those of the projection shortcuts.',
+        plugins=[dict(before='**.conv*'), dict(before='**.downsample.0')],
+        read_in='z-x-yang/GCT: PyTorch/resnet.py',
+    )
+    examples = [dict(), dict(mode='l1')]
     official_names = {
         'alpha': 'excitation.alpha',
         'gamma': 'excitation.gamma',

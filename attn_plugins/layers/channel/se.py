@@ -5,6 +5,7 @@ Andrew-Qibin/ssdlite-pytorch-mobilenext 6219e33 (numbers).
 """
 
 from attn_plugins.layers.channel.attention import ChannelAttention
+from attn_plugins.layers.place import Place
 from attn_plugins.registry import MODELS
 
 
@@ -32,6 +33,16 @@ class SE(ChannelAttention):
     """
 
     _abbr_ = 'attn_se'
+    place = Place(
+        'After the last norm of every residual block, before the addition.',
+        plugins=[dict(position='after_conv3')],
+        read_in='hujie-frank/SENet: models/SE-ResNet-50.prototxt',
+    )
+    examples = [
+        dict(reduction=4),
+        dict(reduction=4, act_cfg=dict(type='ReLU6')),
+        dict(reduction=4, bias=False),
+    ]
     official_names = {
         'fc.0': 'excitation.fc1',
         'fc.2': 'excitation.fc2',

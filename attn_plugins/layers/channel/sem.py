@@ -6,6 +6,7 @@ Checked against Qrange-group/SEM db5e194.
 from collections.abc import Sequence
 
 from attn_plugins.layers.channel.attention import ChannelAttention
+from attn_plugins.layers.place import Place
 from attn_plugins.registry import MODELS
 
 
@@ -34,6 +35,12 @@ class SEM(ChannelAttention):
     """
 
     _abbr_ = 'attn_sem'
+    place = Place(
+        'After the last norm of every residual block, before the addition.',
+        plugins=[dict(position='after_conv3')],
+        read_in='Qrange-group/SEM: models/sem.py',
+    )
+    examples = [dict(reduction=4), dict(excitations=['normalized_scale', 'conv1d'])]
     official_names = {
         'switch_fc': 'excitation.switch',
         'fc1': 'excitation.excitations.0.fc1',

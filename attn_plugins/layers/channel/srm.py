@@ -4,6 +4,7 @@ Checked against hyunjaelee410/style-based-recalibration-module f6221c7.
 """
 
 from attn_plugins.layers.channel.attention import ChannelAttention
+from attn_plugins.layers.place import Place
 from attn_plugins.layers.variant import follows_code
 from attn_plugins.registry import MODELS
 
@@ -32,6 +33,12 @@ class SRM(ChannelAttention):
     """
 
     _abbr_ = 'attn_srm'
+    place = Place(
+        'After the last norm of every residual block, before the addition.',
+        plugins=[dict(position='after_conv3')],
+        read_in='hyunjaelee410/style-based-recalibration-module: models/resnet.py',
+    )
+    examples = [dict(), dict(variant='paper')]
     official_names = {'cfc': 'excitation.weight', 'bn': 'excitation.norm'}
 
     def __init__(self, in_channels: int, variant: str = 'code'):

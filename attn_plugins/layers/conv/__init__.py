@@ -1,7 +1,5 @@
 """Convolutions with attention, built wherever a config names a convolution (`conv_cfg`, `dcn` of mmdet's ResNet)."""
 
-from attn_plugins.layers.conv.aa import AAConv
-from attn_plugins.layers.conv.dynamic import DynamicConv
-from attn_plugins.layers.conv.sk import SKConv
+from attn_plugins.layers.discover import export_layers
 
-__all__ = ['AAConv', 'DynamicConv', 'SKConv']
+__all__ = export_layers(globals())

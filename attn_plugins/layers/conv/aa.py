@@ -5,6 +5,7 @@ import torch.fx
 from torch import Tensor, nn
 
 from attn_plugins.layers.conv.base import ConvLike, Size, init_conv
+from attn_plugins.layers.place import Place
 from attn_plugins.ops.augmented_attention import append_channels, relative_attention
 from attn_plugins.registry import MODELS
 
@@ -57,6 +58,14 @@ class AAConv(ConvLike):
     """
 
     _abbr_ = 'attn_aa'
+    place = Place(
+        'In place of the 3x3 convolutions, here of the last two stages.',
+        plugins=[dict(replace=f'layer{stage}.*.conv2') for stage in (3, 4)],
+    )
+    examples = [
+        dict(num_heads=2, key_channels=4, value_channels=2, max_size=5),
+        dict(num_heads=2, key_channels=4, value_channels=4, max_size=3, bias=False),
+    ]
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ The text layer was read from fairseq 00bc279; the image form of the study has no
 from torch import Tensor, nn
 
 from attn_plugins.layers.conv.base import ConvLike, Size, init_conv
+from attn_plugins.layers.place import Place
 from attn_plugins.ops.dynamic_conv import dynamic_depthwise
 from attn_plugins.registry import MODELS
 
@@ -48,6 +49,8 @@ class DynamicConv(ConvLike):
     """
 
     _abbr_ = 'attn_dynamic'
+    place = Place('In place of the 3x3 convolutions.', plugins=[dict(replace='**.conv2')])
+    examples = [dict(weight_groups=4), dict(weight_groups=1, groups=4, bias=False)]
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from attn_plugins.layers.batch import check_batch
 from attn_plugins.layers.conv.base import ConvLike, Size
+from attn_plugins.layers.place import Place
 from attn_plugins.ops.pool import global_mean
 from attn_plugins.ops.recalibrate import recalibrate
 from attn_plugins.registry import MODELS
@@ -70,6 +71,13 @@ class SKConv(ConvLike):
     """
 
     _abbr_ = 'attn_sk'
+    place = Place(
+        'In place of the 3x3 convolutions of a ResNeXt.',
+        plugins=[dict(replace='**.conv2')],
+        read_in='implus/SKNet: models/sknet50.prototxt',
+        host=dict(type='ResNeXt', groups=32, base_width=4),
+    )
+    examples = [dict(min_channels=4), dict(min_channels=4, branches=3, groups=4, bias=True)]
 
     def __init__(
         self,

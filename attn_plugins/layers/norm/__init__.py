@@ -1,6 +1,5 @@
 """Norm layers: modules around a batch norm that they keep inside as `bn`."""
 
-from attn_plugins.layers.norm.iebn import IEBN
-from attn_plugins.layers.norm.noisy_bn import NoisyBN
+from attn_plugins.layers.discover import export_layers
 
-__all__ = ['IEBN', 'NoisyBN']
+__all__ = export_layers(globals())

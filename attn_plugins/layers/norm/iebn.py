@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from attn_plugins.layers.norm.base import NormLayer
+from attn_plugins.layers.place import Place
 from attn_plugins.ops.instance_enhance import enhance, instance_gate
 from attn_plugins.registry import MODELS
 
@@ -40,6 +41,13 @@ class IEBN(NormLayer):
         sync (bool): Whether statistics are taken over all processes; the gate is per sample and needs none.
     """
 
+    place = Place(
+        'In place of the batch norms of the stem and of the blocks; those of the projection shortcuts stay plain.',
+        plugins=[dict(norm='main')],
+        read_in='gbup-group/IEBN: models/cifar/iebn_resnet.py',
+        host=dict(type='ResNet', norm_eval=False),
+    )
+    examples = [dict()]
     official_names = {
         'weight': 'weight',
         'bias': 'bias',

@@ -8,6 +8,7 @@ import math
 from torch import Tensor
 
 from attn_plugins.layers.norm.base import NormLayer
+from attn_plugins.layers.place import Place
 from attn_plugins.ops.noise import perturb
 from attn_plugins.registry import MODELS
 
@@ -47,6 +48,12 @@ class NoisyBN(NormLayer):
         ValueError: The constants are not finite, or na is zero.
     """
 
+    place = Place(
+        'In place of the batch norms of the stem and of the blocks.',
+        plugins=[dict(norm='main')],
+        host=dict(type='ResNet', norm_eval=False),
+    )
+    examples = [dict(), dict(na=0.5, nb=-0.25, at_test=True)]
     official_names = {
         name: name for name in ('weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked')
     }

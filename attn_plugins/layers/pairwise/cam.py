@@ -5,6 +5,7 @@ import torch.fx
 from torch import Tensor, nn
 
 from attn_plugins.layers.layer import Layer
+from attn_plugins.layers.place import Place
 from attn_plugins.layers.variant import follows_code
 from attn_plugins.ops.attention import attend_channels
 from attn_plugins.ops.residual import add_branch
@@ -40,6 +41,14 @@ class CAM(Layer):
     """
 
     _abbr_ = 'attn_cam'
+    place = Place(
+        "In DANet's segmentation head only: PAM and CAM stand side by side, each between two 3x3 convolutions.",
+        plugins=[dict(cfg=dict(in_channels=512), replace='cam')],
+        read_in='junfu1115/DANet: encoding/models/sseg/danet.py',
+        host=dict(type='DAHead'),
+        library='mmseg',
+    )
+    examples = [dict(), dict(variant='paper')]
     official_names = {'gamma': 'gamma'}
 
     def __init__(self, in_channels: int, variant: str = 'code'):

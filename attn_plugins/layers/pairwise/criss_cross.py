@@ -7,6 +7,7 @@ import torch.fx
 from torch import Tensor
 
 from attn_plugins.layers.pairwise.projected import ProjectedAttention
+from attn_plugins.layers.place import Place
 from attn_plugins.ops.criss_cross import criss_cross
 from attn_plugins.registry import MODELS
 
@@ -41,6 +42,15 @@ class CrissCross(ProjectedAttention):
     """
 
     _abbr_ = 'attn_criss_cross'
+    place = Place(
+        "In CCNet's segmentation head only, between two 3x3 convolutions, twice with the same weights "
+        "(`recurrence=2` is the head's default).",
+        plugins=[dict(replace='cca')],
+        read_in='speedinghzl/CCNet: networks/ccnet.py',
+        host=dict(type='CCHead'),
+        library='mmseg',
+    )
+    examples = [dict(reduction=2)]
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """(N, d, H, W), (N, d, H, W), (N, C, H, W) -> (N, C, H, W)."""

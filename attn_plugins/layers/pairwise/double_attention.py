@@ -6,6 +6,7 @@ No code of the authors is known: the layer is checked against an independent for
 from torch import Tensor, nn
 
 from attn_plugins.layers.layer import Layer
+from attn_plugins.layers.place import Place
 from attn_plugins.ops.attention import gather_and_distribute
 from attn_plugins.ops.residual import add_branch
 from attn_plugins.registry import MODELS
@@ -38,6 +39,11 @@ class DoubleAttention(Layer):
     """
 
     _abbr_ = 'attn_double'
+    place = Place(
+        'After whole residual blocks, here those of the third stage.',
+        plugins=[dict(position='block_output', stages=(False, False, True, False))],
+    )
+    examples = [dict()]
 
     def __init__(
         self, in_channels: int, feature_channels: int | None = None, attention_maps: int | None = None

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attn_plugins.layers.layer import Layer
+from attn_plugins.layers.place import Place
 from attn_plugins.ops.attention import attend, join_heads, split_heads
 from attn_plugins.ops.relative_position import (
     axis_weights,
@@ -70,6 +71,19 @@ class GeneralizedAttention(Layer):
     """
 
     _abbr_ = 'attn_generalized'
+    place = Place(
+        'After the 3x3 convolution, its norm and activation, in every block of the last two stages, with 8 heads.',
+        plugins=[dict(cfg=dict(num_heads=8), position='after_conv2', stages=(False, False, True, True))],
+        read_in='mmdet: configs/empirical_attention',
+    )
+    examples = [
+        *(dict(num_heads=4, attention_type=f'{bits:04b}') for bits in range(1, 16)),
+        dict(num_heads=8),
+        dict(num_heads=3, q_stride=2),
+        dict(num_heads=2, q_stride=2, attention_type='0001'),
+        dict(num_heads=2, spatial_range=1, q_stride=2),
+        dict(num_heads=2, spatial_range=0, attention_type='0001'),
+    ]
     official_names = {
         name: name
         for name in (

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from attn_plugins.layers.hidden import hidden_channels
 from attn_plugins.layers.layer import Layer
+from attn_plugins.layers.place import Place
 from attn_plugins.ops.attention import attend, attend_by_sum, attend_linearly, join_heads, split_heads
 from attn_plugins.ops.pool import half_max
 from attn_plugins.ops.residual import add_branch
@@ -59,6 +60,20 @@ class NonLocal(Layer):
     """
 
     _abbr_ = 'attn_non_local'
+    place = Place(
+        'After whole residual blocks: the second and the fourth of the second stage, the second, the fourth and the '
+        'sixth of the third stage, which is drawn.',
+        plugins=[dict(after=f'layer{block}') for block in ('2.1', '2.3', '3.1', '3.3', '3.5')],
+        read_in='facebookresearch/video-nonlocal-net: lib/core/config.py, resnet_video.py',
+    )
+    examples = [
+        dict(),
+        dict(use_scale=False, sub_sample=True),
+        dict(mode='gaussian', sub_sample=True),
+        dict(mode='dot_product'),
+        dict(mode='concatenation'),
+        dict(norm_cfg=dict(type='BN')),
+    ]
     official_names = {
         'g.conv': 'g',
         'g.0.conv': 'g',

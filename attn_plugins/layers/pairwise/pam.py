@@ -4,6 +4,7 @@ import torch.fx
 from torch import Tensor
 
 from attn_plugins.layers.pairwise.projected import ProjectedAttention
+from attn_plugins.layers.place import Place
 from attn_plugins.ops.attention import attend, join_heads, split_heads
 from attn_plugins.registry import MODELS
 
@@ -37,6 +38,14 @@ class PAM(ProjectedAttention):
     """
 
     _abbr_ = 'attn_pam'
+    place = Place(
+        "In DANet's segmentation head only: PAM and CAM stand side by side, each between two 3x3 convolutions.",
+        plugins=[dict(replace='pam')],
+        read_in='junfu1115/DANet: encoding/models/sseg/danet.py',
+        host=dict(type='DAHead'),
+        library='mmseg',
+    )
+    examples = [dict(reduction=2)]
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """(N, d, H, W), (N, d, H, W), (N, C, H, W) -> (N, C, H, W)."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from attn_plugins.layers.batch import check_batch
 from attn_plugins.layers.hidden import hidden_channels
 from attn_plugins.layers.layer import Layer
+from attn_plugins.layers.place import Place
 from attn_plugins.layers.variant import follows_code
 from attn_plugins.ops.pool import global_mean
 from attn_plugins.ops.recalibrate import recalibrate
@@ -109,6 +110,12 @@ class BAM(Layer):
     """
 
     _abbr_ = 'attn_bam'
+    place = Place(
+        'Between the stages, once after each of the first three, not inside the blocks.',
+        plugins=[dict(position='stage_output', stages=(True, True, True, False))],
+        read_in='Jongchan/attention-module: MODELS/bam.py',
+    )
+    examples = [dict(reduction=4), dict(reduction=4, variant='paper')]
     official_names = {
         'channel_att.gate_c.gate_c_fc_0': 'channel.fc1',
         'channel_att.gate_c.gate_c_bn_1': 'channel.norm',

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from attn_plugins.layers.channel.attention import ChannelAttention
 from attn_plugins.layers.kernel import odd
 from attn_plugins.layers.layer import Layer
+from attn_plugins.layers.place import Place
 from attn_plugins.ops.pool import channel_max_mean
 from attn_plugins.ops.recalibrate import recalibrate
 from attn_plugins.registry import MODELS
@@ -60,6 +61,12 @@ class CBAM(Layer):
     """
 
     _abbr_ = 'attn_cbam'
+    place = Place(
+        'After the last norm of every residual block, before the addition.',
+        plugins=[dict(position='after_conv3')],
+        read_in='Jongchan/attention-module: MODELS/model_resnet.py',
+    )
+    examples = [dict(reduction=4), dict(reduction=4, spatial=False)]
     official_names = {
         'ChannelGate.mlp.1': 'channel.excitation.fc1',
         'ChannelGate.mlp.3': 'channel.excitation.fc2',

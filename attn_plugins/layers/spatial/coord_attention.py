@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from attn_plugins.layers.hidden import hidden_channels
 from attn_plugins.layers.layer import Layer
+from attn_plugins.layers.place import Place
 from attn_plugins.ops.pool import column_mean, row_mean
 from attn_plugins.ops.recalibrate import recalibrate
 from attn_plugins.registry import MODELS
@@ -38,6 +39,13 @@ class CoordAttention(Layer):
     """
 
     _abbr_ = 'attn_ca'
+    place = Place(
+        'After the depthwise convolution, its norm and activation, in every block of MobileNetV2 that expands.',
+        plugins=[dict(position='after_depthwise', stages=(False, True, True, True, True, True, True))],
+        read_in='houqb/CoordAttention: mbv2_ca.py',
+        host=dict(type='MobileNetV2'),
+    )
+    examples = [dict(), dict(axes='h'), dict(axes='w')]
     # The authors' classification model calls the last two convolutions conv2 and conv3.
     official_names = {
         'conv1': 'conv1',

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from attn_plugins.layers.hidden import hidden_channels
 from attn_plugins.layers.kernel import odd
 from attn_plugins.layers.layer import Layer
+from attn_plugins.layers.place import Place
 from attn_plugins.layers.variant import follows_code
 from attn_plugins.ops.pool import global_mean
 from attn_plugins.ops.recalibrate import recalibrate
@@ -66,6 +67,18 @@ class GALA(Layer):
     """
 
     _abbr_ = 'attn_gala'
+    place = Place(
+        'After the last norm of a residual block, before the addition, in the first block of every stage (GALA-v1); '
+        "the run script of GALA-v2_50 has it on the input of the third stage's blocks: `before='layer3.*'`.",
+        plugins=[dict(after='layer*.0.bn3')],
+        read_in='serre-lab/gala_tpu: resnet_model.py',
+    )
+    examples = [
+        dict(),
+        dict(variant='paper'),
+        dict(interaction='additive'),
+        dict(interaction='multiplicative'),
+    ]
 
     def __init__(
         self,

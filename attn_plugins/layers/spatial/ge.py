@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from attn_plugins.layers.hidden import hidden_channels
 from attn_plugins.layers.layer import Layer
+from attn_plugins.layers.place import Place
 from attn_plugins.ops.pool import global_mean, strided_mean
 from attn_plugins.ops.recalibrate import recalibrate, spread
 from attn_plugins.registry import MODELS
@@ -55,6 +56,18 @@ class GE(Layer):
     """
 
     _abbr_ = 'attn_ge'
+    place = Place(
+        'After the last norm of every residual block, before the addition.',
+        plugins=[dict(position='after_conv3')],
+        read_in='hujie-frank/GENet: models/RN50-GEPF.prototxt',
+    )
+    examples = [
+        dict(),
+        dict(extent=8),
+        dict(extent=2, mode='theta'),
+        dict(extent=4, mode='theta_plus', reduction=4),
+        dict(extent=8, mode='theta', bias=True),
+    ]
 
     def __init__(
         self,

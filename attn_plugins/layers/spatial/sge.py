@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from attn_plugins.layers.divide import check_divides
 from attn_plugins.layers.layer import Layer
+from attn_plugins.layers.place import Place
 from attn_plugins.layers.variant import follows_code
 from attn_plugins.ops.group_similarity import group_similarity
 from attn_plugins.ops.recalibrate import recalibrate
@@ -38,6 +39,12 @@ class SGE(Layer):
     """
 
     _abbr_ = 'attn_sge'
+    place = Place(
+        'After the last norm of every residual block, before the addition.',
+        plugins=[dict(position='after_conv3')],
+        read_in='implus/PytorchInsight: classification/models/imagenet/resnet_sge.py',
+    )
+    examples = [dict(groups=4), dict(groups=4, variant='paper')]
     official_names = {'weight': 'weight', 'bias': 'bias'}
 
     def __init__(self, in_channels: int, groups: int = 64, variant: str = 'code'):

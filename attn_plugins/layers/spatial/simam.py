@@ -5,6 +5,7 @@ import torch.fx
 from torch import Tensor
 
 from attn_plugins.layers.layer import Layer
+from attn_plugins.layers.place import Place
 from attn_plugins.ops.energy import inverse_energy
 from attn_plugins.ops.recalibrate import recalibrate
 from attn_plugins.registry import MODELS
@@ -39,6 +40,13 @@ class SimAM(Layer):
     """
 
     _abbr_ = 'attn_simam'
+    place = Place(
+        'Between the 3x3 convolution and its norm, in every block; in MobileNetV2 between the depthwise convolution '
+        'and its norm.',
+        plugins=[dict(after='**.conv2')],
+        read_in='ZjjConan/SimAM: networks/cifar/block.py, networks/imagenet/mobilenetv2.py',
+    )
+    examples = [dict()]
     official_names = {}
 
     def __init__(self, in_channels: int, e_lambda: float = 1e-4):

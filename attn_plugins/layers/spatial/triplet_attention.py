@@ -6,6 +6,7 @@ Checked against landskape-ai/triplet-attention 2cf02fb.
 from torch import Tensor, nn
 
 from attn_plugins.layers.layer import Layer
+from attn_plugins.layers.place import Place
 from attn_plugins.layers.spatial.cbam import SpatialGate
 from attn_plugins.ops.recalibrate import recalibrate
 from attn_plugins.registry import MODELS
@@ -41,6 +42,13 @@ class TripletAttention(Layer):
     """
 
     _abbr_ = 'attn_triplet'
+    place = Place(
+        'After the last norm of every residual block, before the addition. In MobileNetV2 after the '
+        "projection's norm: `position='after_linear'`.",
+        plugins=[dict(position='after_conv3')],
+        read_in='landskape-ai/triplet-attention: MODELS/resnet.py, MODELS/mobilenet.py',
+    )
+    examples = [dict(), dict(kernel_size=3, spatial=False)]
     official_names = {
         'ChannelGateH.spatial.conv': 'gate_cw.conv',
         'ChannelGateH.spatial.bn': 'gate_cw.norm',

@@ -4,6 +4,14 @@ from attn_plugins.insertion.positions import POSITIONS
 from attn_plugins.insertion.targets import Places
 from tests.insertion.families import FAMILIES
 
+BEGIN, END = '<!-- begin: hosts -->', '<!-- end: hosts -->'
+
+
+def fill_in(text: str) -> str:
+    """The page with the table between its marks."""
+    before, _, rest = text.partition(BEGIN)
+    return f'{before}{BEGIN}\n{table()}\n{END}{rest.partition(END)[2]}'
+
 
 def table() -> str:
     """Markdown: a row per host, and below it why a host lacks what it lacks."""
