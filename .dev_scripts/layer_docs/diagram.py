@@ -40,7 +40,11 @@ RESNET = (
         'layer3.',
         '0: block 0 > 1: block 1 > 2: block 2 > 3: block 3 > 4: block 4 > 5: block 5',
     ),
-    Drawing('ResNet', '', 'stem > layer1 stage_output > layer2 stage_output > layer3 stage_output > layer4'),
+    Drawing(
+        'ResNet',
+        '',
+        'stem > layer1 stage_output: layer1 > layer2 stage_output: layer2 > layer3 stage_output: layer3 > layer4',
+    ),
 )
 MOBILENETV2 = Drawing(
     'Inverted residual block of MobileNetV2',

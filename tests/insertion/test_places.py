@@ -272,6 +272,17 @@ def test_norms_of_some_stages():
     assert not any('downsample' in name for name in inserted_layers(model))
 
 
+def test_norms_inside_other_layers_stay():
+    """SKConv holds batch norms of its own, which are not the host's."""
+    model = put(
+        R50, dict(cfg=dict(type='attn_plugins.SKConv'), replace='layer1.*.conv2'), dict(cfg=IEBN, norm='all')
+    )
+    norms = {name for name, layer in inserted_layers(model).items() if type(layer).__name__ == 'IEBN'}
+    batch_norms = {name for name, module in plain(R50).named_modules() if isinstance(module, _BatchNorm)}
+    assert norms == batch_norms
+    forward(R50, model).sum().backward()
+
+
 def test_norm_layers_go_around_each_other():
     """NoisyBN exists to attack IEBN: the gate sees the input, the noise is on the normalised values."""
     noisy = dict(type='attn_plugins.NoisyBN', na=0.8, nb=0.3, at_test=True)

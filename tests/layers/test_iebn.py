@@ -34,7 +34,7 @@ def conv_norm() -> ConvModule:
 
 def test_it_gets_batch_norms_name_and_keys(norm):
     name, layer = build_norm_layer(dict(CFG, eps=1e-3, momentum=0.03), 6, postfix=2)
-    assert name == 'bn2' and layer.eps == 1e-3 and layer.momentum == 0.03
+    assert name == 'bn2' and layer.bn.eps == 1e-3 and layer.momentum == 0.03
     assert set(layer.state_dict()) == {*torch.nn.BatchNorm2d(6).state_dict(), 'gate_weight', 'gate_bias'}
     plain = torch.nn.BatchNorm2d(6)
     scramble(plain)

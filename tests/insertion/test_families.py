@@ -1,0 +1,116 @@
+"""What insertion promises, on every family of hosts: copies, averages, SyncBN there and back, fusion, weights in and out."""
+
+import copy
+import pickle
+from collections.abc import Callable
+
+import pytest
+import torch
+from mmcv.cnn.utils import fuse_conv_bn
+from mmengine.model import ExponentialMovingAverage
+from mmengine.model.utils import convert_sync_batchnorm, revert_sync_batchnorm
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from attn_plugins import inserted_layers, plug
+from attn_plugins.insertion.targets import Places
+from tests.insertion.families import FAMILIES, Family
+from tests.insertion.test_positions import Scale, entry_of, outputs
+
+# One place each, those of the residual branch first.
+PREFERRED = ('after_conv2', 'after_depthwise', 'block_output', 'fpn_output', 'stage_output', 'level_output')
+
+
+def plugged(family: Family) -> nn.Module:
+    """The host with a layer at a place and IEBN in place of its batch norms, with random weights, settled."""
+    host = family.host()
+    position = next(word for word in PREFERRED if isinstance(family.places[word], int))
+    entries = [entry_of(host, position)]
+    if any(isinstance(module, _BatchNorm) for module in host.modules()):
+        entries.append(dict(cfg=dict(type='attn_plugins.IEBN'), norm='all'))
+    return settle(family, plug(host, entries))
+
+
+def settle(family: Family, model: nn.Module) -> nn.Module:
+    """Random weights of a moderate size, and batch norms with the statistics of their own input, in float64."""
+    generator = torch.Generator().manual_seed(0)
+    for parameter in model.parameters():
+        noise = torch.randn(parameter.shape, generator=generator)
+        parameter.data.mul_(1 + 0.2 * noise).add_(0.02 * noise)
+    model.double()
+    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+    for norm in norms:
+        norm.train()
+        norm.reset_running_stats()
+        norm.momentum = None
+    outputs(family, model, example(family))
+    for module in model.modules():
+        module.training = False
+    return model
+
+
+def example(family: Family):
+    """A fixed input of two images."""
+    generator = torch.Generator().manual_seed(1)
+    shapes = [(1, 3, family.inputs, family.inputs)] if isinstance(family.inputs, int) else family.inputs
+    maps = [torch.randn(2, *shape[1:], generator=generator, dtype=torch.float64) for shape in shapes]
+    return maps[0] if isinstance(family.inputs, int) else maps
+
+
+def equal(one: list[torch.Tensor], other: list[torch.Tensor]) -> bool:
+    return all(
+        (a - b).abs().max() <= 1e-9 * max(1, float(a.abs().max())) for a, b in zip(one, other, strict=True)
+    )
+
+
+def changed(change: Callable[[nn.Module], nn.Module], model: nn.Module) -> nn.Module:
+    """A converted copy in evaluation: mmengine's new norms are in training."""
+    twin = change(copy.deepcopy(model))
+    for module in twin.modules():
+        module.training = False
+    return twin
+
+
+@pytest.mark.parametrize('name', FAMILIES)
+def test_what_insertion_promises(name):
+    family = FAMILIES[name]
+    model, x = plugged(family), example(family)
+    run = lambda m: outputs(family, m, x)  # noqa: E731
+    with torch.no_grad():
+        y = run(model)
+        assert all(torch.isfinite(part).all() and part.std() > 0 for part in y)
+        names = set(inserted_layers(model))
+        assert {key for key, _ in [*model.named_parameters(), *model.named_buffers()]} == set(
+            model.state_dict()
+        )
+
+        twins = [copy.deepcopy(model)]
+        if not name.startswith('torchvision'):  # its builders hold lambdas, plugged or not
+            twins.append(pickle.loads(pickle.dumps(model)))
+        average = ExponentialMovingAverage(model, momentum=0.5)
+        average.update_parameters(model)
+        twins.append(average.module)
+        fresh = plugged(family)
+        for value in fresh.state_dict().values():
+            value.zero_()
+        fresh.load_state_dict(model.state_dict())
+        twins.append(fresh)
+        for twin in twins:
+            assert set(inserted_layers(twin)) == names and equal(run(twin), y)
+            for layer in inserted_layers(twin).values():
+                if isinstance(layer, Scale):
+                    layer.scale.mul_(3)
+            assert not equal(run(twin), y)  # it has layers of its own, and they run
+        assert equal(run(model), y)
+
+        plain = settle(family, family.host())
+        for change in (lambda m: revert_sync_batchnorm(convert_sync_batchnorm(m)), fuse_conv_bn):
+            if change is fuse_conv_bn and name in ('mmseg PIDNet', 'mmseg DDRNet'):
+                continue  # mmcv takes their norms before a convolution for norms behind one, with or without layers
+            # timm's norms hold their activation, which the conversion loses with or without layers.
+            if equal(run(changed(change, plain)), run(plain)):
+                twin = changed(change, model)
+                assert set(inserted_layers(twin)) == names and equal(run(twin), y)
+            else:
+                assert name.startswith('timm')
+        assert Places(model).positions() == Places(plain).positions()
