@@ -54,7 +54,6 @@ def edges(chart: str) -> set[str]:
         ([dict(before='**.attn')], 'SwinTransformer', {'SA > **.attn'}),
     ],
     ids=lambda value: ', '.join(sorted(value)) if isinstance(value, set) else str(value),
-    ids=lambda value: ', '.join(sorted(value)) if isinstance(value, set) else str(value),
 )
 def test_the_layer_is_drawn_in_its_place(entries, host, expected):
     layer = type('SA', (), dict(place=Place('Somewhere.', entries, host=dict(type=host))))
