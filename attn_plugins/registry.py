@@ -57,10 +57,12 @@ def build_part(cfg: dict | str, registry: Registry, **given) -> nn.Module:
     """
     options = {'type': cfg} if isinstance(cfg, str) else dict(cfg)
     name = options.pop('type', None)
+    if name is None:
+        raise ValueError(f'a {registry.name} needs a type, as dict(type=...), not {cfg!r}')
     cls = registry.get(name) if isinstance(name, str) else name
     if cls is None:
         known = registry.module_dict
-        if name is not None and name.startswith('attn_plugins.'):
+        if name.startswith('attn_plugins.'):
             known = [f'attn_plugins.{key}' for key in MODELS.module_dict]
         raise ValueError(f'there is no {registry.name} of type {name!r}: {nearest(name, known)}')
     parameters = inspect.signature(cls).parameters

@@ -11,6 +11,7 @@ import mmengine.registry
 from mmengine.registry import Registry
 
 from attn_plugins.insertion.errors import InsertionError
+from attn_plugins.layers.wrapper import PassedBy
 from attn_plugins.registry import nearest
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -60,7 +61,7 @@ def friendly_errors(debug: bool = False, advice: Callable[[], str] | None = None
 def explain(error: BaseException) -> str | None:
     """The sentence for an exception that a user can put right, or None if it is none of those."""
     for cause in _chain(error):
-        if isinstance(cause, (UserError, InsertionError)):
+        if isinstance(cause, (UserError, InsertionError, PassedBy)):
             return str(cause)
     message = str(error.args[0]) if error.args else ''
     if isinstance(error, KeyError) and ' registry. Please check' in message:

@@ -17,14 +17,42 @@ class Levels:
 
     def __reduce_ex__(self, protocol):
         """Pickles the host's class by its name and mixes this one in again."""
-        return _rebuild, (type(self).__mro__[2],), self.__dict__
+        return _rebuild, (host_class(self),), self.__dict__
+
+
+class DictLevels(Levels):
+    """For hosts that run their modules one by one, as timm's `features_only` models: the layers are not among them."""
+
+    def __iter__(self):
+        return (name for name in self._modules if name != NAME)
+
+    def __len__(self):
+        return len(self._modules) - 1
+
+    def keys(self):
+        """Without the layers."""
+        return list(self)
+
+    def values(self):
+        """Without the layers."""
+        return [self._modules[name] for name in self]
+
+    def items(self):
+        """Without the layers."""
+        return [(name, self._modules[name]) for name in self]
 
 
 @functools.cache
 def with_levels(host: type) -> type:
     """A host's class with layers on its levels; it has the host's name."""
     names = {'__module__': host.__module__, '__qualname__': host.__qualname__, '__doc__': host.__doc__}
-    return type(host.__name__, (Levels, host), names)
+    mixed_in = DictLevels if issubclass(host, nn.ModuleDict) else Levels
+    return type(host.__name__, (mixed_in, host), names)
+
+
+def host_class(host: Levels) -> type:
+    """The class without what is mixed in."""
+    return type(host).__bases__[1]
 
 
 def _rebuild(host: type) -> nn.Module:
@@ -43,5 +71,5 @@ def add_levels(host: nn.Module, count: int) -> nn.ModuleDict:
 
 def remove_levels(host: nn.Module) -> None:
     """Gives the host its own class back."""
-    host.__class__ = type(host).__mro__[2]
+    host.__class__ = host_class(host)
     del host._modules[NAME]

@@ -68,7 +68,7 @@ def _parts(layer: nn.Module) -> list[nn.Module]:
     return [layer, *_parts(layer.wrapped)] if isinstance(layer, IdentityStart) else [layer]
 
 
-def _init_weights(host: nn.Module, *args, **kwargs) -> None:
+def _init_weights(host: nn.Module, *args, **kwargs):
     """The host's own `init_weights`, then the start of each layer, but for what a checkpoint has given in between.
 
     Hosts initialise all that they find, the layers too, and load pretrained weights in the same call.
@@ -78,9 +78,10 @@ def _init_weights(host: nn.Module, *args, **kwargs) -> None:
     layers = [layer for _, layer in held_layers(host)]
     for layer in layers:
         setattr(layer, LOADED, frozenset())
-    type(host).init_weights(host, *args, **kwargs)
+    result = type(host).init_weights(host, *args, **kwargs)
     for layer in layers:
         _restore(layer)
+    return result
 
 
 def _restore(layer: nn.Module) -> None:

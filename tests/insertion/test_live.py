@@ -11,6 +11,7 @@ from torch import nn
 
 import attn_plugins
 from attn_plugins import InsertionError, inserted_layers
+from tests import stack
 from tests.layers.check import scramble
 
 SE = dict(type='attn_plugins.SE', reduction=4)
@@ -167,3 +168,34 @@ def test_modules_that_are_never_called_are_refused():
     with pytest.raises(InsertionError, match='unused is not called in a forward of Net'):
         attn_plugins.plug(Net(), [dict(cfg=SE, after='unused')])
     assert inserted_layers(attn_plugins.plug(Net(), [dict(cfg=dict(SE, in_channels=8), after='unused')]))
+
+
+@pytest.mark.skipif(stack.TORCH_2_1, reason="torch 2.1 exports no batch norm's counter")
+@pytest.mark.parametrize('strict', [False, True])
+def test_exported_programs_have_the_names_of_the_state_dict(strict):
+    build, position, _ = MODELS['torchvision resnet18']
+    entries = [dict(cfg=CA, position=position), dict(cfg=dict(type='attn_plugins.IEBN'), norm='main')]
+    model = attn_plugins.plug(build(), entries).eval()
+    x = torch.randn(1, 3, 64, 64)
+    program = torch.export.export(model, (x,), strict=strict)
+    torch.testing.assert_close(program.module()(x), model(x))
+    assert set(program.state_dict) == set(model.state_dict())
+
+
+@pytest.mark.parametrize('name', ['resnet18', 'mobilenetv3_small_050'])
+def test_levels_of_timms_feature_models(name):
+    """One of them runs its children one by one."""
+    model = timm.create_model(name, features_only=True)
+    plain = copy.deepcopy(model).eval()
+    attn_plugins.plug(
+        model, [dict(cfg=CA, position='level_output', stages=(False,) * 3 + (True, True), start='identity')]
+    )
+    model.eval()
+    x = torch.randn(1, 3, 64, 64)
+    assert type(model).__name__ == type(plain).__name__ and isinstance(model, type(plain))
+    assert [key.rpartition('.')[0] for key in inserted_layers(model)] == ['level_output.3', 'level_output.4']
+    for twin in (model, copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert all(torch.equal(a, b) for a, b in zip(twin(x), plain(x), strict=True))
+    assert not plain.load_state_dict(model.state_dict(), strict=False).missing_keys
+    with pytest.raises(InsertionError, match='there is a attn_ca already'):
+        attn_plugins.plug(model, [dict(cfg=CA, position='level_output')])
