@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
@@ -69,34 +70,45 @@ def _parts(layer: nn.Module) -> list[nn.Module]:
 
 
 def _init_weights(host: nn.Module, *args, **kwargs):
-    """The host's own `init_weights`, then the start of each layer, but for what a checkpoint has given in between.
+    """The host's own `init_weights`, then the start of each layer, but for what a checkpoint has given.
 
-    Hosts initialise all that they find, the layers too, and load pretrained weights in the same call.
+    Hosts initialise all that they find, the layers too, and load pretrained weights in the same call. What was loaded
+    before is kept where the host's initialisation has left it.
     """
     if getattr(host, 'is_init', False):
         return type(host).init_weights(host, *args, **kwargs)
-    layers = [layer for _, layer in held_layers(host)]
+    layers = {layer: None for _, layer in held_layers(host)}
     for layer in layers:
+        layers[layer] = {
+            key: value.clone() for key, value in layer.state_dict().items() if key in _loaded(layer)
+        }
         setattr(layer, LOADED, frozenset())
     result = type(host).init_weights(host, *args, **kwargs)
-    for layer in layers:
+    for layer, before in layers.items():
+        now = layer.state_dict()
+        setattr(layer, LOADED, _loaded(layer) | {key for key in before if torch.equal(before[key], now[key])})
         _restore(layer)
     return result
 
 
+def _loaded(layer: nn.Module) -> frozenset[str]:
+    return getattr(layer, LOADED, frozenset())
+
+
 def _restore(layer: nn.Module) -> None:
-    loaded = getattr(layer, LOADED)
-    given = {key: value.clone() for key, value in layer.state_dict().items() if key in loaded}
-    if own_keys(layer) - loaded:
-        for part in _parts(layer):
-            for module in part.modules():
-                if getattr(module, 'is_init', False):  # mmengine's modules do nothing a second time
-                    module.is_init = False
-            if hasattr(part, 'init_weights'):
-                part.init_weights()
-            else:
-                part.load_state_dict(getattr(part, BUILT))
-        layer.load_state_dict(given, strict=False)
+    """Gives a layer its start, but for the keys that were loaded."""
+    if not own_keys(layer) - _loaded(layer):
+        return
+    given = {key: value.clone() for key, value in layer.state_dict().items() if key in _loaded(layer)}
+    for part in _parts(layer):
+        for module in part.modules():
+            if getattr(module, 'is_init', False):  # mmengine's modules do nothing a second time
+                module.is_init = False
+        if hasattr(part, 'init_weights'):
+            part.init_weights()
+        else:
+            part.load_state_dict(getattr(part, BUILT))
+    layer.load_state_dict(given, strict=False)
 
 
 def _check_weights(module: nn.Module, state_dict: Mapping[str, Tensor], prefix: str, *args) -> None:

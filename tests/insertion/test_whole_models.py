@@ -121,6 +121,29 @@ def test_a_second_init_weights_does_not_draw_the_layers_anew():
     assert all(torch.equal(model.state_dict()[key], value) for key, value in after.items()) and before
 
 
+def test_what_was_loaded_before_stays_where_the_host_leaves_it():
+    """A host without an `init_cfg` keeps what it has; so do its layers."""
+    entry = dict(cfg=CA, position='fpn_output')
+    neck = dict(
+        type='attn_plugins.Plugged',
+        host='mmdet.FPN',
+        in_channels=[8, 16],
+        out_channels=8,
+        num_outs=2,
+        plugins=[entry],
+    )
+    trained = MODELS.build(dict(neck)).state_dict()
+    for init_cfg, kept in ((None, True), (dict(type='Xavier', layer='Conv2d'), False)):
+        model = MODELS.build(dict(neck, init_cfg=init_cfg))
+        model.load_state_dict(trained)
+        for module in model.modules():
+            if hasattr(module, 'init_cfg') and module is not model:
+                module.init_cfg = None
+        model.init_weights()
+        key = 'fpn_convs.0.attn_ca.conv1.weight'
+        assert torch.equal(model.state_dict()[key], trained[key]) == kept
+
+
 @pytest.mark.parametrize('position, count', [('fpn_output', 2), ('lateral_output', 2)])
 def test_stages_are_those_of_the_part_that_has_the_position(position, count):
     """At detector level the backbone's stages are not the neck's levels."""
