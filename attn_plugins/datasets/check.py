@@ -79,6 +79,8 @@ def _leaves(dataset: dict | list | None) -> Iterator[dict]:
 def _inspect(dataset: dict) -> tuple[str, list[str]]:
     """What one dataset holds, and what it lacks."""
     kind = str(dataset['type']).rpartition('.')[2]
+    if kind == 'ImageNet' and dataset.get('split'):
+        dataset = _of_split(dataset)
     root = dataset.get('data_root') or ''
     prefix = dataset.get('data_prefix') or {}
     if '://' in root:
@@ -107,6 +109,16 @@ def _inspect(dataset: dict) -> tuple[str, list[str]]:
     if ann_file is not None and ann_file.is_file():
         return _listed([images / line.split()[0] for line in _lines(ann_file)], str(ann_file))
     return _class_folders(images, kind, dataset)
+
+
+def _of_split(dataset: dict) -> dict:
+    """What `split` of mmpretrain's ImageNet stands for: a folder, a list if it is there, and no labels for the test."""
+    split = dataset['split']
+    listing = Path('meta', f'{split}.txt')
+    given = dict(data_prefix=split, with_label=split != 'test')
+    if Path(dataset.get('data_root') or '', listing).is_file():
+        given['ann_file'] = str(listing)
+    return given | {key: value for key, value in dataset.items() if value != ''}
 
 
 def _is_whole_digit_scenes(dataset: dict) -> bool:

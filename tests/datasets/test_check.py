@@ -127,6 +127,23 @@ def test_cityscapes_and_its_converter(folder):
     assert check(city)[0].startswith('the folder data/cityscapes/leftImg8bit/train holds no image')
 
 
+def test_imagenet_by_split(folder):
+    """As our ImageNet config names it: the split is the folder, its list is in meta/."""
+    train = dict(type='ImageNet', data_root='data/imagenet', split='train')
+    put(
+        folder, *(f'data/imagenet/{split}/n{i:04d}/1.JPEG' for split in ('train', 'val') for i in range(1000))
+    )
+    assert check(train) == check(dict(train, split='val')) == []
+    (folder / 'data/imagenet/train/n0007/1.JPEG').unlink()
+    assert check(train)[0].startswith('1 of the 1000 class folders of data/imagenet/train are empty')
+    put(folder, 'data/imagenet/meta/val.txt', text='n0001/1.JPEG 1\nn0001/2.JPEG 1\n')
+    assert check(dict(train, split='val'))[0].startswith(
+        '1 of the 2 files of data/imagenet/meta/val.txt are missing'
+    )
+    put(folder, 'data/imagenet/test/1.JPEG')
+    assert check(dict(train, split='test')) == []
+
+
 def test_imagenet_folders_and_lists(folder):
     imagenet = dict(type='ImageNet', data_root='data/imagenet', split='train', data_prefix='train')
     put(folder, 'data/imagenet/train/n01/1.JPEG')

@@ -47,8 +47,9 @@ def test_it_is_the_host_with_its_own_keys(name, cfg):
     result = model.load_state_dict(host.state_dict(), strict=False)
     assert without_counts(result.missing_keys) == without_counts(own_keys(model))
     assert not result.unexpected_keys
+    now = model.state_dict()
     for key, value in host.state_dict().items():
-        assert torch.equal(model.state_dict()[key], value)
+        assert torch.equal(now[key], value)
     back = plain(name)
     result = back.load_state_dict(model.state_dict(), strict=False)
     assert not result.missing_keys and set(result.unexpected_keys) == own_keys(model)

@@ -46,8 +46,9 @@ def test_the_models_own_weights_stay_under_their_keys(name):
     plugged = attn_plugins.plug(model, [dict(cfg=CA, position=position, start='identity')])
     assert plugged is model and type(model) is type(plain) and len(inserted_layers(model)) == count
     assert set(plain.state_dict()) < set(model.state_dict())
+    now = model.state_dict()
     for key, value in plain.state_dict().items():
-        assert torch.equal(model.state_dict()[key], value)
+        assert torch.equal(now[key], value)
     x = torch.randn(2, 3, 64, 64)
     model.eval(), plain.eval()
     assert torch.equal(model(x), plain(x))

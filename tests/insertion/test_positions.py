@@ -57,8 +57,8 @@ def test_every_cell_of_a_family(name):
     for position in positions:
         found = [key for key in layers if key.endswith('scale_' + position)]
         assert len(found) == family.places[position], (position, found)
-    assert state.keys() <= model.state_dict().keys()
-    assert all(torch.equal(model.state_dict()[key], value) for key, value in state.items())
+    now = model.state_dict()
+    assert state.keys() <= now.keys() and all(torch.equal(now[key], value) for key, value in state.items())
     calls = dict.fromkeys(layers, 0)
     for key, layer in layers.items():
         layer.register_forward_hook(lambda *_, key=key: calls.update({key: calls[key] + 1}))
