@@ -50,13 +50,13 @@ def describe(model: nn.Module, madds: dict[str, int], name: str = '', path: str 
         plugs = []
         while isinstance(child, Plug):
             if not isinstance(child, SharingPlug):
-                layer_path = f'{below}.{child.layer_name}'
+                layer_path = f'{below}.{child.attn_name}'
                 plugs.append(
                     _describe_layer(
-                        f'{key}.{child.layer_name}', child.layer, child.channels, madds, layer_path
+                        f'{key}.{child.attn_name}', child.attn_layer, child.attn_channels, madds, layer_path
                     )
                 )
-            below, child = f'{below}.{Plug.wrapped_name}', child.wrapped
+            below, child = f'{below}.{Plug.attn_wrapped}', child.wrapped
         if is_layer(child):
             channels = getattr(child, 'num_features', None) or getattr(child, 'in_channels', 0)
             part.children.append(_describe_layer(key, child, channels, madds, below))

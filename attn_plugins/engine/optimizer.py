@@ -20,5 +20,5 @@ class OptimWrapperConstructor(DefaultOptimWrapperConstructor):
         if prefix in self._wrapped:
             prefix = prefix.rpartition('.')[0]
         if isinstance(module, Wrapper):
-            self._wrapped.add(f'{prefix}.{module.wrapped_name}')
+            self._wrapped.add(f'{prefix}.{module.attn_wrapped}')
         super().add_params(params, module, prefix, is_dcn_module)

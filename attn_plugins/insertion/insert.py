@@ -81,7 +81,7 @@ class Insertion:
             module = nn.Identity() if target.side == 'replace' else slot[0]._modules[slot[1]]
             plug = Plug(module, layer, name, side, channels) if owner is None else SharingPlug(module, owner)
             owner = owner or plug
-            plug.starts, plug.ends = stateful and target is group[0], stateful and target is group[-1]
+            plug.attn_starts, plug.attn_ends = stateful and target is group[0], stateful and target is group[-1]
             self._put(slot, plug, node.module.training)
 
     def _insert_at_levels(self, entry: Entry) -> None:
@@ -150,7 +150,7 @@ class Insertion:
                 raise InsertionError(f'at {node.name}: there is a {entry.name} already')
             self._adopt(layer, norm)
             held = layer.wrapped if isinstance(layer, IdentityStart) else layer
-            setattr(held, held.wrapped_name, norm)
+            setattr(held, held.attn_wrapped, norm)
             self._put(node.inner, layer, norm.training)
 
     def _adopt(self, layer: nn.Module, module: nn.Module) -> None:
@@ -180,7 +180,7 @@ def _build(cfg: dict, entry: Entry, where: str, **given) -> tuple[nn.Module, str
 
 def _check_name(node: Node, name: str) -> None:
     """Refuses a name that a layer or a part of the module has: both would have the same keys."""
-    taken = {plug.layer_name for plug in node.plugs()} | {
+    taken = {plug.attn_name for plug in node.plugs()} | {
         key.split('.')[0] for key in node.module.state_dict()
     }
     if name in taken:

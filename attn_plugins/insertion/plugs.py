@@ -21,43 +21,43 @@ class Plug(Wrapper):
         channels (int): Of the map that the layer is given.
 
     Attributes:
-        starts (bool): Whether the state of a layer that blocks share (DIA) starts here, at the first of them.
-        ends (bool): Whether it ends here, at the last, after which nothing is kept.
+        attn_starts (bool): Whether the state of a layer that blocks share (DIA) starts here, at the first of them.
+        attn_ends (bool): Whether it ends here, at the last, after which nothing is kept.
     """
 
     def __init__(
         self, module: nn.Module, layer: nn.Module, name: str, side: str = 'after', channels: int = 0
     ):
         super().__init__()
-        self.layer_name = name
-        self.channels = channels
-        self.side = side
-        self.starts = self.ends = False
+        self.attn_name = name
+        self.attn_channels = channels
+        self.attn_side = side
+        self.attn_starts = self.attn_ends = False
         self.wrapped = module
         self.add_module(name, layer)
 
     @property
-    def layer(self) -> nn.Module:
+    def attn_layer(self) -> nn.Module:
         """The layer that was put in."""
-        return self._modules[self.layer_name]
+        return self._modules[self.attn_name]
 
     def forward(self, *args, **kwargs) -> Tensor:
         """The host's call, with the layer applied to its first argument or to its result."""
-        leaf = self.as_leaf(*args, **kwargs)
+        leaf = self.attn_leaf(*args, **kwargs)
         if leaf is not None:
             return leaf
-        if self.starts:
-            for part in recurrent_parts(self.layer):
+        if self.attn_starts:
+            for part in recurrent_parts(self.attn_layer):
                 part.start()
-        if self.side == 'after':
-            y = self.layer(self.wrapped(*args, **kwargs))
+        if self.attn_side == 'after':
+            y = self.attn_layer(self.wrapped(*args, **kwargs))
         elif args:
-            y = self.wrapped(self.layer(args[0]), *args[1:], **kwargs)
+            y = self.wrapped(self.attn_layer(args[0]), *args[1:], **kwargs)
         else:
             first = next(iter(kwargs))
-            y = self.wrapped(**{**kwargs, first: self.layer(kwargs[first])})
-        if self.ends:
-            for part in recurrent_parts(self.layer):
+            y = self.wrapped(**{**kwargs, first: self.attn_layer(kwargs[first])})
+        if self.attn_ends:
+            for part in recurrent_parts(self.attn_layer):
                 part.end()
         return y
 
@@ -72,14 +72,14 @@ class SharingPlug(Plug):
 
     def __init__(self, module: nn.Module, owner: Plug):
         Wrapper.__init__(self)
-        self.layer_name = owner.layer_name
-        self.channels = owner.channels
-        self.side = owner.side
-        self.starts = self.ends = False
+        self.attn_name = owner.attn_name
+        self.attn_channels = owner.attn_channels
+        self.attn_side = owner.attn_side
+        self.attn_starts = self.attn_ends = False
         self.wrapped = module
-        self.owner = (owner,)  # in a tuple, where torch does not take it for a child
+        self.attn_owner = (owner,)  # in a tuple, where torch does not take it for a child
 
     @property
-    def layer(self) -> nn.Module:
+    def attn_layer(self) -> nn.Module:
         """The layer of the plug that holds it."""
-        return self.owner[0].layer
+        return self.attn_owner[0].attn_layer

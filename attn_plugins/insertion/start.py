@@ -28,7 +28,7 @@ class IdentityStart(Wrapper):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
-        leaf = self.as_leaf(x)
+        leaf = self.attn_leaf(x)
         if leaf is not None:
             return leaf
         layer = self.wrapped

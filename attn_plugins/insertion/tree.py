@@ -43,7 +43,7 @@ def walk(host: nn.Module, prefix: str = '') -> Iterator[Node]:
             continue
         outer = inner = (host, key)
         while isinstance(child, Plug):
-            inner, child = (child, Plug.wrapped_name), child.wrapped
+            inner, child = (child, Plug.attn_wrapped), child.wrapped
         yield Node(prefix + key, child, outer, inner)
         if not is_layer(child):
             yield from walk(child, prefix + key + '.')
@@ -73,12 +73,12 @@ def held_layers(model: nn.Module, prefix: str = '') -> Iterator[tuple[str, nn.Mo
     for key, child in model._modules.items():
         if child is None:
             continue
-        wrapped = isinstance(model, Plug) and key == Plug.wrapped_name
+        wrapped = isinstance(model, Plug) and key == Plug.attn_wrapped
         name = prefix[:-1] if wrapped else prefix + key
         if is_layer(child) or isinstance(model, Plug) and not wrapped:
             yield name, child
             while isinstance(child, (IdentityStart, NormLayer)):
-                start, child = isinstance(child, IdentityStart), child._modules[child.wrapped_name]
+                start, child = isinstance(child, IdentityStart), child._modules[child.attn_wrapped]
                 if is_layer(child) and not start:
                     yield name, child
         else:
@@ -88,8 +88,8 @@ def held_layers(model: nn.Module, prefix: str = '') -> Iterator[tuple[str, nn.Mo
 def own_keys(layer: nn.Module) -> set[str]:
     """The state-dict keys of what `held_layers` names, without those of a norm of the host inside."""
     if isinstance(layer, IdentityStart):
-        return layer.own_keys() | own_keys(layer.wrapped)
-    return layer.own_keys() if isinstance(layer, NormLayer) else set(layer.state_dict())
+        return layer.attn_own_keys() | own_keys(layer.wrapped)
+    return layer.attn_own_keys() if isinstance(layer, NormLayer) else set(layer.state_dict())
 
 
 def inserted_layers(model: nn.Module) -> dict[str, nn.Module]:
@@ -102,7 +102,7 @@ def inserted_layers(model: nn.Module) -> dict[str, nn.Module]:
     layers = {}
     for name, layer in held_layers(model):
         while name in layers:
-            name += '.' + NormLayer.wrapped_name
+            name += '.' + NormLayer.attn_wrapped
         layers[name] = layer.wrapped if isinstance(layer, IdentityStart) else layer
     return layers
 
@@ -111,7 +111,7 @@ def sharing(model: nn.Module) -> dict[str, str]:
     """Where layers are used that blocks share: {name of the layer there: the name under which it has its weights}."""
     names = {layer: name for name, layer in held_layers(model)}
     return {
-        f'{node.name}.{plug.layer_name}': names[plug.layer]
+        f'{node.name}.{plug.attn_name}': names[plug.attn_layer]
         for node in walk(model)
         for plug in node.plugs()
         if isinstance(plug, SharingPlug)

@@ -18,13 +18,14 @@ class Wrapper(nn.Module):
     saves loads into the plain module, and what goes by the names of `named_parameters()` (layer-wise learning rates)
     finds them. Attributes that the wrapper lacks are read from and written to the wrapped module (`norm3.weight`), so
     hosts that reach into their children keep working. Neither deep copies nor the replacement of the wrapped module
-    (SyncBN conversion) break it: hooks are plain functions and find the wrapped module by name.
+    (SyncBN conversion) break it: hooks are plain functions and find the wrapped module by name. What is the wrapper's own
+    is called `attn_*`, so that it never stands before an attribute of a host.
     """
 
     #: The attribute under which the wrapped module is held.
-    wrapped_name = 'wrapped'
+    attn_wrapped = 'wrapped'
     #: What is read of a norm or a convolution to fold it into other weights, which would leave the wrapper out.
-    folding = frozenset({'eps', '_conv_forward'})
+    attn_folding = frozenset({'eps', '_conv_forward'})
 
     def __init__(self):
         super().__init__()
@@ -36,10 +37,10 @@ class Wrapper(nn.Module):
         try:
             return super().__getattr__(name)
         except AttributeError:
-            wrapped = self._modules.get(self.wrapped_name)
+            wrapped = self._modules.get(self.attn_wrapped)
             if wrapped is None:
                 raise
-            if name in self.folding:
+            if name in self.attn_folding:
                 raise PassedBy(
                     f'{type(self).__name__} around {type(wrapped).__name__} cannot be folded into the weights of a '
                     'convolution, as what it adds depends on the input: keep the model as it was trained'
@@ -52,8 +53,8 @@ class Wrapper(nn.Module):
             return getattr(wrapped, name)
 
     def __setattr__(self, name: str, value) -> None:
-        wrapped = self.__dict__.get('_modules', {}).get(self.wrapped_name)
-        if wrapped is None or self._has(name) or not (name in self.folding or hasattr(wrapped, name)):
+        wrapped = self.__dict__.get('_modules', {}).get(self.attn_wrapped)
+        if wrapped is None or self._has(name) or not (name in self.attn_folding or hasattr(wrapped, name)):
             super().__setattr__(name, value)
         elif name in wrapped._parameters and isinstance(value, Tensor):
             wrapped._parameters[name] = value  # torch.func.functional_call swaps parameters for plain tensors
@@ -77,17 +78,17 @@ class Wrapper(nn.Module):
         if remove_duplicate:
             memo.add(self)
         for name, module in self._modules.items():
-            if name == self.wrapped_name:
+            if name == self.attn_wrapped:
                 yield from module.named_modules(memo, prefix, remove_duplicate)
                 yield prefix, self  # last, as `get_submodule` finds the wrapper under this name
             elif module is not None:
                 yield from module.named_modules(memo, f'{prefix}.{name}'.lstrip('.'), remove_duplicate)
 
-    def own_keys(self) -> set[str]:
+    def attn_own_keys(self) -> set[str]:
         """The state-dict keys that the wrapper adds to those of the wrapped module, without prefix."""
-        return set(self.state_dict()) - set(self._modules[self.wrapped_name].state_dict())
+        return set(self.state_dict()) - set(self._modules[self.attn_wrapped].state_dict())
 
-    def as_leaf(self, x, *args, **kwargs) -> Proxy | None:
+    def attn_leaf(self, x, *args, **kwargs) -> Proxy | None:
         """A node of the graph for the whole wrapper while torch.fx traces a model that holds it, else None.
 
         Its parts share their name with it, so a trace through them would find the wrong module.
@@ -99,16 +100,16 @@ class Wrapper(nn.Module):
     def _load_from_state_dict(self, state_dict, prefix, *args):
         self._loading_prefix = prefix
         own = set(self._modules) | set(self._parameters) | set(self._buffers)
-        own.discard(self.wrapped_name)
+        own.discard(self.attn_wrapped)
         for key in list(state_dict):
             if key.startswith(prefix) and key[len(prefix) :].split('.')[0] not in own:
-                state_dict[prefix + self.wrapped_name + '.' + key[len(prefix) :]] = state_dict.pop(key)
+                state_dict[prefix + self.attn_wrapped + '.' + key[len(prefix) :]] = state_dict.pop(key)
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
 def _give_keys_back(module: Wrapper, state_dict: dict, prefix: str, local_metadata: dict) -> None:
     """Takes the wrapper's level out of the keys that were just saved."""
-    inner = prefix + module.wrapped_name + '.'
+    inner = prefix + module.attn_wrapped + '.'
     for key in [key for key in state_dict if key.startswith(inner)]:
         state_dict[prefix + key[len(inner) :]] = state_dict.pop(key)
     metadata = getattr(state_dict, '_metadata', None)
@@ -120,6 +121,6 @@ def _give_keys_back(module: Wrapper, state_dict: dict, prefix: str, local_metada
 def _give_missing_keys_back(module: Wrapper, incompatible_keys) -> None:
     """Takes the wrapper's level out of the names that are reported as missing or unexpected."""
     prefix = module._loading_prefix
-    inner = prefix + module.wrapped_name + '.'
+    inner = prefix + module.attn_wrapped + '.'
     for keys in incompatible_keys:
         keys[:] = [prefix + key[len(inner) :] if key.startswith(inner) else key for key in keys]

@@ -89,7 +89,7 @@ def test_what_levels_share_stays_shared():
     """RetinaSepBNHead has one convolution for all levels and a norm for each."""
     cfg = dict(type='attn_plugins.DynamicConv')
     head = retina_sep_bn_head(dict(cfg=cfg, replace='cls_convs.*.*.conv'))
-    assert len({id(convs[0].conv.layer) for convs in head.cls_convs}) == 1
+    assert len({id(convs[0].conv.attn_layer) for convs in head.cls_convs}) == 1
     assert len({id(convs[0].bn) for convs in head.cls_convs}) == 5
     maps = [torch.randn(1, 16, size, size) for size in (16, 8, 4, 2, 1)]
     head.eval()

@@ -34,7 +34,7 @@ def test_the_recurrence_is_the_published_one():
     """h and c of every block of a stage against the written formula, from the maps that enter the layer."""
     model = host().double()
     calls = []
-    layer = model.layer2[0].bn3.layer
+    layer = model.layer2[0].bn3.attn_layer
     layer.register_forward_hook(lambda _, inputs, y: calls.append((inputs[0].clone(), y.clone())))
     forward(R50, model)
     assert len(calls) == 4
@@ -89,7 +89,7 @@ def test_copies_and_averages_have_a_state_of_their_own():
     scramble(model)
     assert torch.equal(forward(R50, average.module), y)
     stage = average.module.layer2
-    assert stage[0].bn3.layer is stage[3].bn3.layer is not model.layer2[0].bn3.layer
+    assert stage[0].bn3.attn_layer is stage[3].bn3.attn_layer is not model.layer2[0].bn3.attn_layer
 
 
 @pytest.mark.parametrize('dtype', AUTOCAST)
@@ -123,7 +123,7 @@ def test_it_traces():
 def test_the_state_passes_the_gradient_on():
     model = host()
     model.train()
-    layer = model.layer2[0].bn3.layer
+    layer = model.layer2[0].bn3.attn_layer
     gates = []
     layer.excitation.register_forward_hook(lambda _, __, h: gates.append(h))
     forward(R50, model)

@@ -30,7 +30,7 @@ def own_keys(model) -> set[str]:
     return {
         f'{name}.{key}'
         for name, layer in inserted_layers(model).items()
-        for key in (layer.own_keys() if isinstance(layer, Wrapper) else layer.state_dict())
+        for key in (layer.attn_own_keys() if isinstance(layer, Wrapper) else layer.state_dict())
     }
 
 

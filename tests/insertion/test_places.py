@@ -188,9 +188,9 @@ def test_several_layers_at_one_place_run_in_order(place):
 def test_one_layer_for_all_blocks_of_a_stage():
     model = put(R50, dict(cfg=SE, position='after_conv3', share='stage'))
     assert list(inserted_layers(model)) == [f'layer{stage}.0.bn3.attn_se' for stage in (1, 2, 3, 4)]
-    assert all(block.bn3.layer is model.layer2[0].bn3.layer for block in model.layer2)
+    assert all(block.bn3.attn_layer is model.layer2[0].bn3.attn_layer for block in model.layer2)
     order = []
-    model.layer2[0].bn3.layer.register_forward_hook(lambda *_: order.append('called'))
+    model.layer2[0].bn3.attn_layer.register_forward_hook(lambda *_: order.append('called'))
     forward(R50, model)
     assert len(order) == 4
 

@@ -78,7 +78,7 @@ def test_layers_keep_the_weights_that_a_part_of_the_model_loads(kind, inside, tm
         if not torch.equal(model.backbone.state_dict()[key], value)
     ]
     assert not lost, f'{len(lost)} of {len(trained.state_dict())}: {lost[:3]}'
-    layer = model.neck.fpn_convs[0].layer
+    layer = model.neck.fpn_convs[0].attn_layer
     assert (layer.conv1.bias == 0).all()
     assert not [line for line in log_lines if line.startswith('the checkpoint has')]
 

@@ -24,7 +24,7 @@ class NormLayer(Wrapper):
     """
 
     _abbr_ = 'bn'
-    wrapped_name = 'bn'
+    attn_wrapped = 'bn'
     #: Options of the batch norm inside, which a host's own norm has already.
     inner_options = ('eps', 'momentum', 'affine', 'track_running_stats', 'sync')
 
@@ -52,5 +52,5 @@ class NormLayer(Wrapper):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
-        leaf = self.as_leaf(x)
+        leaf = self.attn_leaf(x)
         return self.adapt(x, self.bn(x)) if leaf is None else leaf
