@@ -25,6 +25,12 @@ def channels_at(host: nn.Module, target: Target, own: int | None, shapes: Shapes
     """
     node, side = target.node, 'after' if target.side == 'after' else 'before'
     seen = shapes.at(node.name)
+    if seen is not None and seen.calls > 1:
+        print_log(
+            f'{node.name} runs {seen.calls} times in a forward of {type(host).__name__}, and so does the layer there',
+            logger='current',
+            level=logging.WARNING,
+        )
     what = None if seen is None else getattr(seen, side)
     if own is not None:
         if isinstance(what, int) and what != own:
@@ -35,6 +41,8 @@ def channels_at(host: nn.Module, target: Target, own: int | None, shapes: Shapes
             )
         return own
     if isinstance(what, int):
+        if target.side == 'replace' and seen.after == what and not seen.keeps_size:
+            raise InsertionError(f'{node.name} changes the size of the map: what takes its place keeps it')
         if target.side == 'replace' and seen.after != what:
             raise InsertionError(
                 f'{node.name} makes {in_words(seen.after)} from {what} channels: what takes its place keeps the channels'

@@ -81,7 +81,10 @@ class Insertion:
             module = nn.Identity() if target.side == 'replace' else slot[0]._modules[slot[1]]
             plug = Plug(module, layer, name, side, channels) if owner is None else SharingPlug(module, owner)
             owner = owner or plug
-            plug.attn_starts, plug.attn_ends = stateful and target is group[0], stateful and target is group[-1]
+            plug.attn_starts, plug.attn_ends = (
+                stateful and target is group[0],
+                stateful and target is group[-1],
+            )
             self._put(slot, plug, node.module.training)
 
     def _insert_at_levels(self, entry: Entry) -> None:

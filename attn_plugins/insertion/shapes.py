@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from attn_plugins.insertion.tree import walk
 
-IMAGE = 224
+# Two sizes of images, neither of them square: only the channels of a map are the same in both. Hosts that are built for
+# one size get that one.
+SIZES = ((128, 192), (256, 320))
 # The parts of a whole model that its `extract_feat` calls, and what is no part of a forward pass.
 NOT_HEADS = ('backbone', 'neck', 'data_preprocessor')
 
@@ -20,10 +22,19 @@ What = int | tuple[int, ...] | str
 
 
 class Seen(NamedTuple):
-    """What enters and what leaves a module."""
+    """What enters and what leaves a module.
+
+    Attributes:
+        before: What its first argument is.
+        after: What it hands on.
+        calls: How often it is called in one forward pass.
+        keeps_size: Whether what leaves it has the size of what enters it.
+    """
 
     before: What
     after: What
+    calls: int
+    keeps_size: bool
 
 
 class Shapes:
@@ -58,11 +69,14 @@ class Shapes:
                 continue
             for module in twin.modules():
                 module.training = False
-            for call in _calls(twin):
-                seen, ended = _watch(twin, call)
-                if ended:
-                    return seen, '' in seen
-                best = max(best, seen, key=len)
+            size = getattr(twin, 'img_size', None)
+            fixed = [(size, size)] if isinstance(size, int) else [tuple(size)] if size else []
+            for sizes in (SIZES, *([size] * 2 for size in (*fixed, (224, 224)))):
+                for first, second in zip(*(_calls(twin, size) for size in sizes), strict=True):
+                    seen, ended = _watch(twin, first, second)
+                    if ended:
+                        return seen, '' in seen
+                    best = max(best, seen, key=len)
         return best, False
 
 
@@ -75,22 +89,19 @@ def _on_meta(host: nn.Module) -> nn.Module:
     return copy.deepcopy(host, memo)
 
 
-def _calls(host: nn.Module) -> Iterator[Callable[[], object]]:
-    """Ways to call a host, the likelier first: a whole model, a head or neck on maps, anything on an image."""
+def _calls(host: nn.Module, size: tuple[int, int]) -> Iterator[Callable[[], object]]:
+    """Ways to call a host with images of a size, the likelier first: a whole model, a head or neck on maps, any host."""
     parameter = next(host.parameters(), torch.empty(0, device='meta'))
 
     def empty(channels: int, height: int, width: int) -> Tensor:
         return torch.zeros(1, channels, height, width, device=parameter.device, dtype=parameter.dtype)
 
     def level(channels: int, index: int = 2) -> Tensor:
-        size = max(128 >> index, 1)
-        return empty(channels, size, size)
+        return empty(channels, *(max(side // 2 >> index, 1) for side in size))
 
     # Three colours, unless the first convolution takes something else: a focus stem rearranges three into twelve.
     convs = (module.in_channels for module in host.modules() if isinstance(module, nn.Conv2d))
-    size = getattr(host, 'img_size', IMAGE)
-    height, width = (size, size) if isinstance(size, int) else size
-    images = [empty(number, height, width) for number in dict.fromkeys((3, next(convs, 3)))]
+    images = [empty(number, *size) for number in dict.fromkeys((3, next(convs, 3)))]
     if hasattr(host, 'extract_feat'):
         for image in images:
             yield functools.partial(_call_model, host, image)
@@ -126,44 +137,93 @@ def _call_model(model: nn.Module, image: Tensor) -> None:
                 continue
 
 
-def _watch(host: nn.Module, call: Callable[[], object]) -> tuple[dict[str, Seen], bool]:
-    """What is seen at each module in one call, and whether it ran to its end."""
-    seen: dict[str, Seen] = {}
+def _watch(
+    host: nn.Module, first: Callable[[], object], second: Callable[[], object]
+) -> tuple[dict[str, Seen], bool]:
+    """What is seen at each module in two calls of different sizes, and whether both ran to their end."""
+    records: list[dict[str, list]] = []
     handles = []
     for name, module in [('', host), *((node.name, node.module) for node in walk(host))]:
 
         def look(module, args, kwargs, output, name=name):
             values = [*args, *kwargs.values()]
-            new = Seen(_what(values[0]) if values else 'nothing', _what(output))
-            old = seen.get(name, new)
-            seen[name] = Seen(_same(old.before, new.before), _same(old.after, new.after))
+            records[-1].setdefault(name, []).append((_shapes(values[0]) if values else None, _shapes(output)))
 
         handles.append(module.register_forward_hook(look, with_kwargs=True))
-    try:
-        with torch.no_grad():
-            call()
-        ended = True
-    except Exception:  # not the way to call this host
-        ended = False
+    ended = True
+    for call in (first, second):
+        records.append({})
+        try:
+            with torch.no_grad():
+                call()
+        except Exception:  # not the way to call this host, or not the size
+            ended = False
+            break
     for handle in handles:
         handle.remove()
+    one, other = records[0], records[-1]
+    # Modules of a host that are called with one size only (a global pooling before them) are seen in both calls too.
+    seen = {name: _read(one[name], other[name]) for name in one if len(one[name]) == len(other.get(name, ()))}
     return seen, ended
 
 
-def _what(value: object) -> What:
+def _shapes(value: object):
+    """The shape of a tensor, a list of those of several, or in words what it is."""
     if isinstance(value, Tensor):
-        return value.shape[1] if value.dim() == 4 else f'a tensor {tuple(value.shape)}'
-    if isinstance(value, (list, tuple)):
-        parts = [_what(part) for part in value]
-        if parts and all(isinstance(part, int) for part in parts):
-            return tuple(parts)
-        return f'a {type(value).__name__} of {len(parts)}'
-    return f'a {type(value).__name__}'
+        return tuple(value.shape)
+    if isinstance(value, (list, tuple)) and value and all(isinstance(part, Tensor) for part in value):
+        return [tuple(part.shape) for part in value]
+    size = f' of {len(value)}' if isinstance(value, (list, tuple)) else ''
+    return f'a {type(value).__name__}{size}'
 
 
-def _same(old: What, new: What) -> What:
-    """What is true of both calls of a module."""
-    return old if old == new else f'{in_words(old)} in one call and {in_words(new)} in another'
+def _read(one: list, other: list) -> Seen:
+    """All calls of a module in the two passes."""
+    calls = [
+        Seen(_what(a[0], b[0]), _what(a[1], b[1]), len(one), _size(a[0]) == _size(a[1]))
+        for a, b in zip(one, other, strict=True)
+    ]
+    before, after = (_same([getattr(call, side) for call in calls]) for side in ('before', 'after'))
+    return Seen(before, after, len(one), all(call.keeps_size for call in calls))
+
+
+def _what(one, other) -> What:
+    """What a value is that has these shapes in the two passes."""
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        parts = [_what(a, b) for a, b in zip(one, other, strict=True)]
+        return (
+            tuple(parts)
+            if all(isinstance(part, int) for part in parts)
+            else f'{len(parts)} tensors {one[0]}, ...'
+        )
+    if not isinstance(one, tuple) or not isinstance(other, tuple):
+        return one if isinstance(one, str) else 'nothing'
+    if len(one) != 4 or len(other) != 4:
+        return f'a tensor {one}'
+    if one[:2] != other[:2] or not _is_spatial(one, other):
+        return f'a tensor {one}, which is no map (N, C, H, W)'
+    return one[1]
+
+
+def _is_spatial(one: tuple, other: tuple) -> bool:
+    """Whether the last two axes are a height and a width: they go with the image, or are pooled to a square."""
+    if one == other:
+        return one[2] == one[3]
+    return all(a != b or a == 1 for a, b in zip(one[2:], other[2:], strict=True))
+
+
+def _size(shape) -> tuple | None:
+    return shape[2:] if isinstance(shape, tuple) else None
+
+
+def _same(whats: list[What]) -> What:
+    """What is true of all calls of a module."""
+    different = list(dict.fromkeys(whats))
+    return (
+        whats[0]
+        if len(different) == 1
+        else ' in one call and '.join(map(in_words, different[:2])) + ' in another'
+    )
 
 
 def in_words(what: What) -> str:

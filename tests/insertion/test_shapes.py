@@ -1,9 +1,12 @@
 """Channels are those of a real forward pass, the config's word wins, and what is no map is refused when the model is built."""
 
 import pytest
+import timm
 import torch
+import torchvision
 from mmengine.registry import MODELS
 
+import attn_plugins
 from attn_plugins import InsertionError, inserted_layers
 
 CA = dict(type='attn_plugins.CoordAttention')
@@ -104,7 +107,7 @@ def test_an_operator_without_a_meta_kernel_is_run():
         (
             dict(host='mmdet.SwinTransformer', embed_dims=8, depths=(1, 1, 1, 1), num_heads=(1, 1, 1, 1)),
             dict(after='stages.0.blocks.0.norm1'),
-            r'hands on a tensor \(1, 3136, 8\): a layer needs one map \(N, C, H, W\)',
+            r'hands on a tensor \(1, 1536, 8\): a layer needs one map \(N, C, H, W\)',
         ),
         (dict(host='mmdet.HRNet', extra=None), dict(after='stage2'), 'stage2.0 hands on 2 maps'),
         (R18, dict(replace='layer2.0.conv1'), 'layer2.0.conv1 makes a map of 16 channels from 8 channels'),
@@ -131,3 +134,45 @@ def test_what_is_no_place_for_a_map_is_refused_when_the_model_is_built(host, ent
         host = dict(host, extra=stages)
     with pytest.raises(InsertionError, match=message):
         build(dict(cfg=CA, **entry), **host)
+
+
+@pytest.mark.parametrize(
+    'build_host, place',
+    [
+        (lambda: torchvision.models.convnext_tiny(num_classes=3), 'features.1.0.block.3'),
+        (lambda: timm.create_model('test_convnext', num_classes=3), 'stages.0.blocks.0.mlp.fc1'),
+        (
+            lambda: timm.create_model('vit_tiny_patch16_224', num_classes=3, depth=1, qk_norm=True),
+            'blocks.0.attn.q_norm',
+        ),
+    ],
+    ids=['torchvision ConvNeXt', 'timm ConvNeXt', 'the heads of a ViT'],
+)
+def test_four_axes_are_no_map_yet(build_host, place):
+    """Channels last, or the heads of an attention, in the second axis' place: a layer there would gate image rows."""
+    with torch.device('meta'):
+        host = build_host()
+    host.to_empty(device='cpu')
+    with pytest.raises(InsertionError, match='which is no map'):
+        attn_plugins.plug(host, [dict(cfg=CA, after=place)])
+
+
+def test_levels_with_channels_last_are_no_maps():
+    with torch.device('meta'):
+        host = timm.create_model('swin_tiny_patch4_window7_224', features_only=True)
+    host.to_empty(device='cpu')
+    with pytest.raises(
+        InsertionError, match='level_output is for a backbone or a neck that hands on several maps'
+    ):
+        attn_plugins.plug(host, [dict(cfg=CA, position='level_output')])
+
+
+def test_what_is_replaced_keeps_the_size():
+    with pytest.raises(InsertionError, match='maxpool changes the size of the map'):
+        build(dict(cfg=CA, replace='maxpool'), **R18)
+
+
+def test_a_module_that_runs_several_times_is_named(log_lines):
+    """One activation for a whole block: the layer there runs after the addition too."""
+    attn_plugins.plug(torchvision.models.resnet18(), [dict(cfg=CA, after='layer1.0.relu')])
+    assert any('layer1.0.relu runs 2 times in a forward of ResNet' in line for line in log_lines)
