@@ -33,11 +33,26 @@ EXCITATIONS = Registry('excitation', scope='attn_plugins', locations=['attn_plug
 GATES = Registry('gate', scope='attn_plugins', locations=['attn_plugins.layers.channel'])
 
 
+# As many choices as a sentence takes.
+MOST = 30
+
+
 def nearest(word: str, choices: Iterable[str]) -> str:
     """Says what was meant by a misspelt word: 'did you mean A or B?', or lists all choices if none is near."""
     choices = sorted(choices)
     close = difflib.get_close_matches(str(word), choices, n=3, cutoff=0.5)
-    return f'did you mean {" or ".join(close)}?' if close else f'choose from {", ".join(choices)}'
+    if close:
+        return f'did you mean {" or ".join(close)}?'
+    more = f' and {len(choices) - MOST} more' if len(choices) > MOST else ''
+    return f'choose from {", ".join(choices[:MOST])}{more}'
+
+
+def find_type(name: str, registry: Registry) -> type | None:
+    """What a type is called; a layer's name without a scope is the user's own, or a library's, before it is ours."""
+    if registry is MODELS and '.' not in name:
+        with MMENGINE_MODELS.switch_scope_and_registry(None) as current:
+            return current.get(name) or MODELS.module_dict.get(name) or registry.get(name)
+    return registry.get(name)
 
 
 def build_part(cfg: dict | str, registry: Registry, **given) -> nn.Module:
@@ -59,7 +74,7 @@ def build_part(cfg: dict | str, registry: Registry, **given) -> nn.Module:
     name = options.pop('type', None)
     if name is None:
         raise ValueError(f'a {registry.name} needs a type, as dict(type=...), not {cfg!r}')
-    cls = registry.get(name) if isinstance(name, str) else name
+    cls = find_type(name, registry) if isinstance(name, str) else name
     if cls is None:
         known = registry.module_dict
         if name.startswith('attn_plugins.'):

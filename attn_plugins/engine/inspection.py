@@ -10,7 +10,7 @@ from rich.tree import Tree
 from torch import nn
 
 from attn_plugins.insertion.plugged import Plugged
-from attn_plugins.insertion.plugs import Plug, SharingPlug
+from attn_plugins.insertion.plugs import Kept, Plug, SharingPlug
 from attn_plugins.insertion.start import IdentityStart
 from attn_plugins.insertion.tree import is_layer, own_keys
 
@@ -48,15 +48,15 @@ def describe(model: nn.Module, madds: dict[str, int], name: str = '', path: str 
     for key, child in model.named_children():
         below = f'{path}.{key}'.lstrip('.')
         plugs = []
-        while isinstance(child, Plug):
-            if not isinstance(child, SharingPlug):
+        while isinstance(child, (Plug, Kept)):
+            if isinstance(child, Plug) and not isinstance(child, SharingPlug):
                 layer_path = f'{below}.{child.attn_name}'
                 plugs.append(
                     _describe_layer(
                         f'{key}.{child.attn_name}', child.attn_layer, child.attn_channels, madds, layer_path
                     )
                 )
-            below, child = f'{below}.{Plug.attn_wrapped}', child.wrapped
+            below, child = f'{below}.{child.attn_wrapped}', child.wrapped
         if is_layer(child):
             channels = getattr(child, 'num_features', None) or getattr(child, 'in_channels', 0)
             part.children.append(_describe_layer(key, child, channels, madds, below))

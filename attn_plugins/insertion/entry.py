@@ -1,13 +1,16 @@
 """One entry of `plugins=`: what goes in, and where, checked before anything is put in."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from torch import nn
+
 from attn_plugins.insertion.errors import InsertionError
 from attn_plugins.layers.conv.base import ConvLike
 from attn_plugins.layers.norm.base import NormLayer
-from attn_plugins.registry import MODELS, nearest
+from attn_plugins.registry import MODELS, find_type, nearest
 
 PLACES = ('position', 'after', 'before', 'replace')
 WORDS = ('cfg', 'stages', 'share', 'start', 'norm', *PLACES)
@@ -85,7 +88,22 @@ def _read(entry: dict) -> Entry | None:
             f"cfg= of an entry of plugins needs a type, as cfg=dict(type='attn_plugins.SE'), not {cfg!r}"
         )
     cfg = dict(cfg)
-    postfix = str(cfg.pop('postfix', ''))
+    if (
+        not isinstance(cfg['type'], (str, type))
+        and not callable(cfg['type'])
+        or isinstance(cfg['type'], nn.Module)
+        or not cfg['type']
+    ):
+        raise InsertionError(
+            f"type={cfg['type']!r} in the cfg must be a name or a class, as 'attn_plugins.SE'"
+        )
+    postfix = cfg.pop('postfix', None)
+    postfix = '' if postfix is None else str(postfix)
+    if not re.fullmatch(r'\w*', postfix):
+        raise InsertionError(f'postfix={postfix!r} becomes a part of a name: use letters, digits and _')
+    channels = cfg.get('in_channels')
+    if channels is not None and (not isinstance(channels, int) or channels < 1):
+        raise InsertionError(f'in_channels={channels!r} in the cfg must be a number of channels')
     given = [word for word in PLACES if entry.get(word) is not None]
     name = _name(cfg)
     if _is_a(cfg, NormLayer):
@@ -112,7 +130,7 @@ def _check(entry: dict, cfg: dict, word: str, stages: Sequence | None, name: str
     """Refuses what would be ignored."""
     where, share, start = entry[word], entry.get('share'), entry.get('start')
     globs = [where] if isinstance(where, str) else where
-    if not isinstance(globs, (list, tuple)) or not all(isinstance(glob, str) for glob in globs):
+    if not isinstance(globs, (list, tuple)) or not globs or not all(isinstance(glob, str) for glob in globs):
         raise InsertionError(f'{word}={where!r} must be a name or a glob in quotes')
     if word in ('position', 'norm') and not isinstance(where, str):
         raise InsertionError(f'{word}={where!r} must be one name: give every other an entry of its own')
@@ -159,5 +177,5 @@ def _is_list(value: Any) -> bool:
 
 
 def _is_a(cfg: dict, kind: type) -> bool:
-    cls = MODELS.get(cfg['type']) if isinstance(cfg['type'], str) else cfg['type']
+    cls = find_type(cfg['type'], MODELS) if isinstance(cfg['type'], str) else cfg['type']
     return isinstance(cls, type) and issubclass(cls, kind)

@@ -1,16 +1,39 @@
-"""Structural re-parameterisation of a host (RepVGG, MobileOne): a block with a layer inside refuses to be folded."""
+"""Folding of norms and branches into convolutions: a block with a layer inside refuses it, or is kept from it."""
 
 import functools
 import inspect
 
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from attn_plugins.insertion.errors import InsertionError
-from attn_plugins.insertion.plugs import Plug
+from attn_plugins.insertion.plugs import Kept, Plug
 from attn_plugins.layers.norm.base import NormLayer
+from attn_plugins.layers.wrapper import Wrapper
 
 #: Methods that turn a block's branches into one convolution: OpenMMLab's names and timm's.
 FOLDING = ('switch_to_deploy', 'reparameterize', 'merge_kernel', 'local_inject', 'fuse')
+
+
+def keep_from_fusion(host: nn.Module) -> None:
+    """Keeps mmcv's `fuse_conv_bn` from folding a norm into a convolution that is not its own.
+
+    It goes over the children of a module and folds a batch norm into the last convolution before it. A layer at the norm
+    or the convolution in between is neither to it.
+    """
+    for module in list(host.modules()):
+        if isinstance(module, Wrapper):
+            continue
+        conv = fits = False  # whether there is a convolution to fold into, and whether it is the norm's own
+        for name, child in list(module.named_children()):
+            if isinstance(child, _BatchNorm):
+                if conv and not fits:
+                    module._modules[name] = Kept(child)
+                conv = conv and not fits
+            elif isinstance(child, nn.Conv2d):
+                conv = fits = True
+            elif isinstance(child, Wrapper):
+                fits = False
 
 
 def refuse_folding(host: nn.Module) -> None:

@@ -102,9 +102,10 @@ class Insertion:
             layer, name = _build(
                 entry.cfg, entry, f'at level {index} ({channels} channels)', in_channels=channels
             )
-            if not isinstance(self.host, Levels):
-                self._undo.append(functools.partial(remove_levels, self.host))
+            fresh = not isinstance(self.host, Levels)
             levels = add_levels(self.host, len(maps))
+            if fresh:
+                self._undo.append(functools.partial(remove_levels, self.host))
             _check_name(Places(self.host).by_name[f'{LEVEL_OUTPUT}.{index}'], name)
             self._adopt(layer, self.host)
             slot = levels, str(index)
@@ -146,6 +147,7 @@ class Insertion:
             )
         for node in nodes:
             norm, channels = node.module, node.module.num_features
+            _check_norm(node, entry.name)
             layer, _ = _build(
                 entry.cfg, entry, f'at {node.name} ({channels} channels)', num_features=channels
             )
@@ -175,10 +177,21 @@ def _build(cfg: dict, entry: Entry, where: str, **given) -> tuple[nn.Module, str
     """The layer and its name in the state dict."""
     try:
         layer = build_part(cfg, MODELS, **given)
-    except ValueError as error:
-        raise InsertionError(f'{where}: {error}') from error
+    except (ValueError, TypeError) as error:
+        raise InsertionError(f'{where}: {" ".join(str(error).split())}') from error
     name = infer_abbr(type(layer)) + entry.postfix
     return (IdentityStart(layer) if entry.identity else layer), name
+
+
+def _check_norm(node: Node, name: str) -> None:
+    """Refuses norms that a norm layer cannot stand for."""
+    activation = getattr(node.module, 'act', None)
+    if isinstance(activation, nn.Module) and not isinstance(activation, nn.Identity):
+        raise InsertionError(
+            f'{node.name} is a {type(node.module).__name__}, which holds its activation: {name} belongs between the two'
+        )
+    if node.module.num_features == 0:
+        raise InsertionError(f'{node.name} has no channels yet: run a forward of the model first')
 
 
 def _check_name(node: Node, name: str) -> None:

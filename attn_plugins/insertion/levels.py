@@ -1,8 +1,13 @@
 """Layers on what a backbone or neck hands on, one per level: `position='level_output'`."""
 
 import functools
+import inspect
 
+import torch
+import torch.fx
 from torch import nn
+
+from attn_plugins.insertion.errors import InsertionError
 
 NAME = 'level_output'
 
@@ -10,14 +15,25 @@ NAME = 'level_output'
 class Levels:
     """Mixed into the class of a host: what its forward hands on goes through `level_output`, level by level."""
 
-    def forward(self, *args, **kwargs):
-        """The host's own, with a layer on each level that has one."""
-        maps = super().forward(*args, **kwargs)
-        return type(maps)([level(x) for level, x in zip(self._modules[NAME].values(), maps, strict=True)])
-
     def __reduce_ex__(self, protocol):
         """Pickles the host's class by its name and mixes this one in again."""
         return _rebuild, (host_class(self),), self.__dict__
+
+
+def _forward_of(host: type):
+    """The host's forward with a layer on each level; its one argument has a name, which torch.fx needs to trace it."""
+
+    def hand_on(self, maps):
+        new = [level(x) for level, x in zip(self._modules[NAME].values(), maps, strict=True)]
+        return type(maps)(*new) if hasattr(maps, '_fields') else type(maps)(new)
+
+    def forward_one(self, x):
+        return hand_on(self, host.forward(self, x))
+
+    def forward(self, *args, **kwargs):
+        return hand_on(self, host.forward(self, *args, **kwargs))
+
+    return forward_one if len(inspect.signature(host.forward).parameters) == 2 else forward
 
 
 class DictLevels(Levels):
@@ -46,6 +62,7 @@ class DictLevels(Levels):
 def with_levels(host: type) -> type:
     """A host's class with layers on its levels; it has the host's name."""
     names = {'__module__': host.__module__, '__qualname__': host.__qualname__, '__doc__': host.__doc__}
+    names['forward'] = _forward_of(host)
     mixed_in = DictLevels if issubclass(host, nn.ModuleDict) else Levels
     return type(host.__name__, (mixed_in, host), names)
 
@@ -61,8 +78,17 @@ def _rebuild(host: type) -> nn.Module:
 
 
 def add_levels(host: nn.Module, count: int) -> nn.ModuleDict:
-    """The slots of a host's levels, by index; a layer is put into one as into any module."""
+    """The slots of a host's levels, by index; a layer is put into one as into any module.
+
+    Raises:
+        InsertionError: The host's forward is not that of its class.
+    """
     if not isinstance(host, Levels):
+        if 'forward' in host.__dict__ or isinstance(host, torch.fx.GraphModule):
+            raise InsertionError(
+                f'level_output stands at the forward of a class, and this {type(host).__name__} has one of its own: put '
+                'layers after its modules'
+            )
         host.__class__ = with_levels(type(host))
         host.add_module(NAME, nn.ModuleDict({str(index): nn.Identity() for index in range(count)}))
         host._modules[NAME].train(host.training)

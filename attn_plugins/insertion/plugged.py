@@ -4,12 +4,13 @@ import inspect
 import re
 from collections.abc import Sequence
 
+import torch
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from torch import nn
 
 from attn_plugins.insertion.entry import read_entries
 from attn_plugins.insertion.errors import InsertionError
-from attn_plugins.insertion.folding import refuse_folding
+from attn_plugins.insertion.folding import keep_from_fusion, refuse_folding
 from attn_plugins.insertion.freezing import follow_freezing, warn_of_untrained
 from attn_plugins.insertion.insert import Insertion
 from attn_plugins.insertion.weights import watch
@@ -47,23 +48,34 @@ def plug(model: nn.Module, plugins: Sequence[dict], strict_plugins: bool = False
         InsertionError: A word is unknown, nothing matches, a block of a stage has no such place, or channels do not
             fit; the nearest choices are named. The model is then as it was.
     """
+    if not isinstance(model, nn.Module):
+        raise InsertionError(
+            f"plug takes a model that is built, not {model!r}: Plugged(host='ResNet', ...) builds one"
+        )
+    # Layers made in inference mode could never be trained.
+    with torch.inference_mode(False):
+        _plug(model, plugins, strict_plugins)
+    return model
+
+
+def _plug(model: nn.Module, plugins: Sequence[dict], strict_plugins: bool) -> None:
     insertion = Insertion(model)
     try:
         for entry in read_entries(plugins):
             insertion.put_in(entry)
-    except InsertionError:
+    except BaseException:
         insertion.take_back()
         raise
     watch(model, strict_plugins)
+    keep_from_fusion(model)
     refuse_folding(model)
     follow_freezing(model)
     warn_of_untrained(model)
-    return model
 
 
 @MODELS.register_module()
 def Plugged(
-    host: str | type, plugins: Sequence[dict] = (), strict_plugins: bool = False, **host_options
+    host: str | type | None = None, plugins: Sequence[dict] = (), strict_plugins: bool = False, **host_options
 ) -> nn.Module:
     """Builds a backbone, neck, head or whole model in the current scope, and plugs layers into it.
 
@@ -79,6 +91,12 @@ def Plugged(
     Raises:
         InsertionError: There is no such host or option; or as `plug`.
     """
+    if isinstance(host, nn.Module):
+        raise InsertionError('host= is a type, and this one is built: use attn_plugins.plug(model, plugins)')
+    if not isinstance(host, (str, type)):
+        raise InsertionError(
+            f"host={host!r} must be a type, with its options beside it: host='ResNet', depth=50"
+        )
     return plug(_build_host(host, host_options), plugins, strict_plugins)
 
 
@@ -97,6 +115,7 @@ def _build_host(host: str | type, options: dict) -> nn.Module:
             if unknown is None or unknown[1] not in options:
                 raise
             known = {name for base in cls.__mro__ for name in inspect.signature(base.__init__).parameters}
+            known |= {'plugins', 'strict_plugins'}
             raise InsertionError(
                 f'{cls.__name__} has no option {unknown[1]!r}: {nearest(unknown[1], known)}'
             ) from error

@@ -83,3 +83,23 @@ class SharingPlug(Plug):
     def attn_layer(self) -> nn.Module:
         """The layer of the plug that holds it."""
         return self.attn_owner[0].attn_layer
+
+
+class Kept(Wrapper):
+    """A norm of the host between which and its convolution a layer stands: y = norm(x), and no convolution is beside it.
+
+    mmcv's `fuse_conv_bn` folds a norm into the last convolution that it has met, which would be another one here.
+
+    Args:
+        norm (nn.Module): The host's norm.
+    """
+
+    def __init__(self, norm: nn.Module):
+        super().__init__()
+        self.wrapped = norm
+        self.training = norm.training
+
+    def forward(self, *args, **kwargs) -> Tensor:
+        """The norm's."""
+        leaf = self.attn_leaf(*args, **kwargs)
+        return self.wrapped(*args, **kwargs) if leaf is None else leaf

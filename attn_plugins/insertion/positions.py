@@ -27,7 +27,7 @@ from itertools import groupby
 
 from torch import nn
 
-from attn_plugins.insertion.plugs import Plug
+from attn_plugins.insertion.plugs import Kept, Plug
 
 POSITIONS = (
     'after_conv1',
@@ -83,7 +83,7 @@ def _children(module: nn.Module, path: str = '') -> dict[str, nn.Module]:
 
 
 def _without_plugs(module: nn.Module) -> nn.Module:
-    while isinstance(module, Plug):
+    while isinstance(module, (Plug, Kept)):
         module = module.wrapped
     return module
 

@@ -16,8 +16,8 @@ from attn_plugins.registry import nearest
 #: One switch per stage, or one per block of a stage.
 Switches = Sequence[bool | Sequence[bool]]
 
-# Norms of projection shortcuts, by the names that OpenMMLab gives the shortcut.
-SHORTCUTS = {'downsample', 'shortcut'}
+# Norms of projection shortcuts, by the names that OpenMMLab, torchvision and timm give the shortcut.
+SHORTCUTS = {'downsample', 'shortcut', 'proj', 'skip', 'conv_skip'}
 
 
 class Target(NamedTuple):
@@ -235,8 +235,12 @@ class Places:
                 )
             targets += [(node, node.name.split('.')[0]) for node in found]
         if side == 'replace':
-            return [Target(node, 'replace', stage) for node, stage in targets]
-        return [self.target(node.name, side, stage) for node, stage in targets]
+            targets = [Target(node, 'replace', stage) for node, stage in targets]
+        else:
+            targets = [self.target(node.name, side, stage) for node, stage in targets]
+        return list(
+            {target.node.name: target for target in targets}.values()
+        )  # a Sequential and its last module are one place
 
     def norms(self, which: str, stages: Switches | None = None) -> list[Node]:
         """Batch norms of the host: 'all', 'main' (all but those of projection shortcuts), or a glob.
@@ -284,10 +288,12 @@ class Places:
 
 
 def is_norm(module: nn.Module) -> bool:
-    """Whether a module is a batch norm or a norm layer around one."""
+    """Whether a module is a batch norm of maps or a norm layer around one."""
     if isinstance(module, IdentityStart):
         return is_norm(module.wrapped)
-    return isinstance(module, (_BatchNorm, NormLayer))
+    return isinstance(module, (_BatchNorm, NormLayer)) and not isinstance(
+        module, (nn.BatchNorm1d, nn.BatchNorm3d)
+    )
 
 
 def _key(module: nn.Module, part: str) -> str | None:

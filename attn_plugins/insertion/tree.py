@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from torch import nn
 
-from attn_plugins.insertion.plugs import Plug, SharingPlug
+from attn_plugins.insertion.plugs import Kept, Plug, SharingPlug
 from attn_plugins.insertion.start import IdentityStart
 from attn_plugins.layers.norm.base import NormLayer
 from attn_plugins.registry import MODELS
@@ -31,8 +31,9 @@ class Node(NamedTuple):
         """The plugs around the module, the outermost first."""
         parent, key = self.outer
         module = parent._modules[key]
-        while isinstance(module, Plug):
-            yield module
+        while isinstance(module, (Plug, Kept)):
+            if isinstance(module, Plug):
+                yield module
             module = module.wrapped
 
 
@@ -42,8 +43,8 @@ def walk(host: nn.Module, prefix: str = '') -> Iterator[Node]:
         if child is None:
             continue
         outer = inner = (host, key)
-        while isinstance(child, Plug):
-            inner, child = (child, Plug.attn_wrapped), child.wrapped
+        while isinstance(child, (Plug, Kept)):
+            inner, child = (child, child.attn_wrapped), child.wrapped
         yield Node(prefix + key, child, outer, inner)
         if not is_layer(child):
             yield from walk(child, prefix + key + '.')
@@ -73,7 +74,7 @@ def held_layers(model: nn.Module, prefix: str = '') -> Iterator[tuple[str, nn.Mo
     for key, child in model._modules.items():
         if child is None:
             continue
-        wrapped = isinstance(model, Plug) and key == Plug.attn_wrapped
+        wrapped = isinstance(model, (Plug, Kept)) and key == model.attn_wrapped
         name = prefix[:-1] if wrapped else prefix + key
         if is_layer(child) or isinstance(model, Plug) and not wrapped:
             yield name, child

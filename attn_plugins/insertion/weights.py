@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from attn_plugins.insertion.errors import InsertionError
 from attn_plugins.insertion.start import IdentityStart
-from attn_plugins.insertion.tree import held_layers, own_keys
+from attn_plugins.insertion.tree import held_layers, is_layer, own_keys
 from attn_plugins.layers.wrapper import Wrapper
 
 # What is noted on a module that holds layers: whether it refuses weights that do not fit, and whether it speaks for
@@ -38,7 +38,7 @@ def watch(host: nn.Module, strict: bool) -> None:
     """
     for _, layer in held_layers(host):
         for part in _parts(layer):
-            if not hasattr(part, 'init_weights') and BUILT not in part.__dict__:
+            if not is_layer(part) and BUILT not in part.__dict__:
                 setattr(
                     part, BUILT, {key: value.detach().clone() for key, value in part.state_dict().items()}
                 )
@@ -101,13 +101,13 @@ def _restore(layer: nn.Module) -> None:
         return
     given = {key: value.clone() for key, value in layer.state_dict().items() if key in _loaded(layer)}
     for part in _parts(layer):
+        if hasattr(part, BUILT):
+            part.load_state_dict(getattr(part, BUILT))
         for module in part.modules():
             if getattr(module, 'is_init', False):  # mmengine's modules do nothing a second time
                 module.is_init = False
         if hasattr(part, 'init_weights'):
             part.init_weights()
-        else:
-            part.load_state_dict(getattr(part, BUILT))
     layer.load_state_dict(given, strict=False)
 
 
@@ -123,13 +123,13 @@ def _check_weights(module: nn.Module, state_dict: Mapping[str, Tensor], prefix: 
     loaded = {key[len(prefix) :]: value for key, value in state_dict.items() if key.startswith(prefix)}
     if not loaded:
         return
-    absent = []
+    absent, partly = [], []
     for name, layer in held_layers(module):
         own = own_keys(layer)
         found = {key for key in own if _fits(loaded.get(f'{name}.{key}'), expected[f'{name}.{key}'])}
         setattr(layer, LOADED, frozenset(found))
         if found != own:
-            absent.append(name)
+            (absent if not found else partly).append(name)
     foreign = [key for key in loaded if key not in expected and _is_ours(key)]
     faults = []
     if absent:
@@ -137,6 +137,8 @@ def _check_weights(module: nn.Module, state_dict: Mapping[str, Tensor], prefix: 
             f'no fitting weights for {len(absent)} inserted layers ({_first(absent)}), which stay as '
             'initialised'
         )
+    if partly:
+        faults.append(f'only a part of the weights of {len(partly)} inserted layers ({_first(partly)})')
     if foreign:
         faults.append(f'weights of layers that the model lacks ({_first(foreign)}), which are dropped')
     if faults:

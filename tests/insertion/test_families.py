@@ -26,7 +26,8 @@ def plugged(family: Family) -> nn.Module:
     host = family.host()
     position = next(word for word in PREFERRED if isinstance(family.places[word], int))
     entries = [entry_of(host, position)]
-    if any(isinstance(module, _BatchNorm) for module in host.modules()):
+    norms = [module for module in host.modules() if isinstance(module, _BatchNorm)]
+    if norms and not any(hasattr(norm, 'act') for norm in norms):  # some of timm's hold their activation
         entries.append(dict(cfg=dict(type='attn_plugins.IEBN'), norm='all'))
     return settle(family, plug(host, entries))
 

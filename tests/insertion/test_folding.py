@@ -4,10 +4,13 @@ import copy
 
 import pytest
 import torch
+import torchvision
+from mmcv.cnn.utils import fuse_conv_bn
 from mmengine.model.efficient_conv_bn_eval import turn_on_efficient_conv_bn_eval
 from mmengine.registry import MODELS
 from torch.nn.modules.batchnorm import _BatchNorm
 
+import attn_plugins
 from attn_plugins import InsertionError
 from tests.insertion.hosts import CA, IEBN, SE, forward, plugged, settle
 from tests.layers.check import scramble
@@ -112,3 +115,36 @@ def test_mmcvs_efficient_evaluation_refuses_a_convolution_with_a_layer():
             module.turn_on_efficient_conv_bn_eval()
     with pytest.raises(ValueError, match='cannot be folded'):
         model(x)
+
+
+@pytest.mark.parametrize(
+    'entries',
+    [
+        [dict(cfg=dict(type='attn_plugins.ECA'), after='layer*.*.bn1'), dict(cfg=SE, position='after_conv1')],
+        [dict(cfg=IEBN, norm='layer*.*.bn1'), dict(cfg=SE, position='after_conv1')],
+        [
+            dict(cfg=dict(type='attn_plugins.ECA'), after='layer*.*.bn1'),
+            dict(cfg=dict(type='attn_plugins.DynamicConv'), replace='layer*.*.conv2'),
+        ],
+    ],
+    ids=['ECA and SE', 'IEBN and SE', 'ECA and a convolution'],
+)
+def test_a_norm_is_not_fused_into_a_convolution_that_is_not_its_own(entries):
+    """mmcv's loop keeps the last convolution while it passes a norm and a convolution that hold layers."""
+
+    torch.manual_seed(0)
+    model = attn_plugins.plug(torchvision.models.resnet18(num_classes=5), entries)
+    scramble(model)
+    model.double().eval()
+    for norm in (module for module in model.modules() if isinstance(module, _BatchNorm)):
+        norm.running_mean.normal_()
+        norm.running_var.uniform_(0.5, 2)
+    x = torch.randn(2, 3, 64, 64, dtype=torch.float64)
+    y = model(x)
+    torch.testing.assert_close(
+        fuse_conv_bn(copy.deepcopy(model))(x), y, rtol=1e-9, atol=1e-9 * float(y.abs().max())
+    )
+    assert {key for key, _ in model.named_parameters()} <= set(model.state_dict())
+    assert set(torchvision.models.resnet18(num_classes=5).state_dict()) - set(model.state_dict()) <= {
+        f'layer{i}.{j}.conv2.weight' for i in (1, 2, 3, 4) for j in (0, 1)
+    }

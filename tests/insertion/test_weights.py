@@ -45,7 +45,7 @@ def test_layers_that_the_plain_model_lacks_are_named(log_lines):
 
 def test_layers_of_another_size_are_named(log_lines):
     load_state_dict(plugged(NAME, dict(CA, min_channels=16)), plugged(NAME, CA).state_dict())
-    assert 'no fitting weights for' in warnings_of(log_lines)[0]
+    assert 'only a part of the weights of 17 inserted layers' in warnings_of(log_lines)[0]
 
 
 def test_a_fitting_checkpoint_is_loaded_in_silence(log_lines):
