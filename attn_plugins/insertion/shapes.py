@@ -216,11 +216,11 @@ def _size(shape) -> tuple | None:
     return shape[2:] if isinstance(shape, tuple) else None
 
 
-def _same(whats: list[What]) -> What:
+def _same(kinds: list[What]) -> What:
     """What is true of all calls of a module."""
-    different = list(dict.fromkeys(whats))
+    different = list(dict.fromkeys(kinds))
     return (
-        whats[0]
+        kinds[0]
         if len(different) == 1
         else ' in one call and '.join(map(in_words, different[:2])) + ' in another'
     )
