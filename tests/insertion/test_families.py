@@ -9,8 +9,9 @@ import torch
 from mmcv.cnn.utils import fuse_conv_bn
 from mmengine.model import ExponentialMovingAverage
 from mmengine.model.utils import convert_sync_batchnorm, revert_sync_batchnorm
-from torch import nn
+from torch import distributed, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.parallel import DistributedDataParallel
 
 from attn_plugins import inserted_layers, plug
 from attn_plugins.insertion.targets import Places
@@ -64,6 +65,14 @@ def equal(one: list[torch.Tensor], other: list[torch.Tensor]) -> bool:
     )
 
 
+@pytest.fixture(scope='module')
+def one_process():
+    """A process group of this process alone."""
+    distributed.init_process_group('gloo', rank=0, world_size=1, store=distributed.HashStore())
+    yield
+    distributed.destroy_process_group()
+
+
 def changed(change: Callable[[nn.Module], nn.Module], model: nn.Module) -> nn.Module:
     """A converted copy in evaluation: mmengine's new norms are in training."""
     twin = change(copy.deepcopy(model))
@@ -72,8 +81,19 @@ def changed(change: Callable[[nn.Module], nn.Module], model: nn.Module) -> nn.Mo
     return twin
 
 
+def check_ddp(family: Family, model: nn.Module, x) -> None:
+    """DDP's reducer knows every parameter and gives every gradient; test_ddp.py compares two processes with one."""
+    twin = copy.deepcopy(model)
+    for module in (DistributedDataParallel(twin, find_unused_parameters=True), model):
+        sum(part.square().mean() for part in outputs(family, module, x)).backward()
+    gradients = {key: p.grad for key, p in twin.named_parameters()}
+    expected = {key: p.grad for key, p in model.named_parameters() if p.grad is not None}
+    assert any('scale' in key for key in expected)
+    assert all(equal([gradients[key]], [value]) for key, value in expected.items())
+
+
 @pytest.mark.parametrize('name', FAMILIES)
-def test_what_insertion_promises(name):
+def test_what_insertion_promises(name, one_process):
     family = FAMILIES[name]
     model, x = plugged(family), example(family)
     run = lambda m: outputs(family, m, x)  # noqa: E731
@@ -115,3 +135,4 @@ def test_what_insertion_promises(name):
             else:
                 assert name.startswith('timm')
         assert Places(model).positions() == Places(plain).positions()
+    check_ddp(family, model, x)
