@@ -78,32 +78,9 @@ def _read(entry: dict) -> Entry | None:
             raise InsertionError(f'an entry of plugins has no {word!r}: {nearest(word, WORDS)}')
     if 'cfg' not in entry:
         raise InsertionError("an entry of plugins needs cfg=, the layer's config, or cfg=None for no layer")
-    cfg = entry['cfg']
-    if cfg is None:
+    if entry['cfg'] is None:
         return None
-    if isinstance(cfg, (str, type)):
-        cfg = dict(type=cfg)
-    if not isinstance(cfg, dict) or cfg.get('type') is None:
-        raise InsertionError(
-            f"cfg= of an entry of plugins needs a type, as cfg=dict(type='attn_plugins.SE'), not {cfg!r}"
-        )
-    cfg = dict(cfg)
-    if (
-        not isinstance(cfg['type'], (str, type))
-        and not callable(cfg['type'])
-        or isinstance(cfg['type'], nn.Module)
-        or not cfg['type']
-    ):
-        raise InsertionError(
-            f"type={cfg['type']!r} in the cfg must be a name or a class, as 'attn_plugins.SE'"
-        )
-    postfix = cfg.pop('postfix', None)
-    postfix = '' if postfix is None else str(postfix)
-    if not re.fullmatch(r'\w*', postfix):
-        raise InsertionError(f'postfix={postfix!r} becomes a part of a name: use letters, digits and _')
-    channels = cfg.get('in_channels')
-    if channels is not None and (not isinstance(channels, int) or channels < 1):
-        raise InsertionError(f'in_channels={channels!r} in the cfg must be a number of channels')
+    cfg, postfix = _read_cfg(entry['cfg'])
     given = [word for word in PLACES if entry.get(word) is not None]
     name = _name(cfg)
     if _is_a(cfg, NormLayer):
@@ -124,6 +101,28 @@ def _read(entry: dict) -> Entry | None:
     return Entry(
         cfg, postfix, word, entry[word], stages, entry.get('share'), entry.get('start') == 'identity'
     )
+
+
+def _read_cfg(cfg: Any) -> tuple[dict, str]:
+    """The layer's config and the postfix of its name."""
+    if isinstance(cfg, (str, type)):
+        cfg = dict(type=cfg)
+    if not isinstance(cfg, dict) or cfg.get('type') is None:
+        raise InsertionError(
+            f"cfg= of an entry of plugins needs a type, as cfg=dict(type='attn_plugins.SE'), not {cfg!r}"
+        )
+    cfg = dict(cfg)
+    kind = cfg['type']
+    if kind == '' or isinstance(kind, nn.Module) or not (isinstance(kind, str) or callable(kind)):
+        raise InsertionError(f"type={kind!r} in the cfg must be a name or a class, as 'attn_plugins.SE'")
+    postfix = cfg.pop('postfix', None)
+    postfix = '' if postfix is None else str(postfix)
+    if not re.fullmatch(r'\w*', postfix):
+        raise InsertionError(f'postfix={postfix!r} becomes a part of a name: use letters, digits and _')
+    channels = cfg.get('in_channels')
+    if channels is not None and (not isinstance(channels, int) or channels < 1):
+        raise InsertionError(f'in_channels={channels!r} in the cfg must be a number of channels')
+    return cfg, postfix
 
 
 def _check(entry: dict, cfg: dict, word: str, stages: Sequence | None, name: str) -> None:
@@ -169,7 +168,8 @@ def _switches(stages: Any) -> Sequence | None:
 
 
 def _name(cfg: dict) -> str:
-    return cfg['type'].split('.')[-1] if isinstance(cfg['type'], str) else cfg['type'].__name__
+    kind = cfg['type']
+    return kind.split('.')[-1] if isinstance(kind, str) else getattr(kind, '__name__', repr(kind))
 
 
 def _is_list(value: Any) -> bool:
