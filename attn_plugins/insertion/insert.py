@@ -13,11 +13,11 @@ from attn_plugins.insertion.errors import InsertionError
 from attn_plugins.insertion.levels import NAME as LEVEL_OUTPUT
 from attn_plugins.insertion.levels import Levels, add_levels, remove_levels
 from attn_plugins.insertion.plugs import Plug, SharingPlug
-from attn_plugins.insertion.shapes import Shapes, in_words
+from attn_plugins.insertion.shapes import Shapes, in_words, keeps_shape
 from attn_plugins.insertion.share import check_channels, groups, has_state
 from attn_plugins.insertion.start import IdentityStart
 from attn_plugins.insertion.targets import Places, Target
-from attn_plugins.insertion.tree import Node, own_keys
+from attn_plugins.insertion.tree import Node, is_layer, own_keys
 from attn_plugins.layers.conv.base import ConvLike
 from attn_plugins.layers.norm.base import NormLayer
 from attn_plugins.registry import MODELS, build_part
@@ -71,6 +71,10 @@ class Insertion:
         check_channels(group, found)
         place, channels = group[0].node, found[0]
         layer, name = _build(entry.cfg, entry, f'at {place.name} ({channels} channels)', in_channels=channels)
+        if not is_layer(layer) and not keeps_shape(layer, channels):
+            raise InsertionError(
+                f'at {place.name}: {entry.name} does not keep the shape of a map, as a layer must'
+            )
         self._adopt(layer, place.module)
         stateful = has_state(self.host, layer, entry.share is not None, place.name)
         owner = None

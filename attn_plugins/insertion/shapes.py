@@ -80,6 +80,18 @@ class Shapes:
         return best, False
 
 
+def keeps_shape(layer: nn.Module, channels: int) -> bool:
+    """Whether a layer hands on a map as it is given one; also where that cannot be seen."""
+    try:
+        twin = _on_meta(layer)
+        for module in twin.modules():
+            module.training = False
+        y = twin(torch.empty(1, channels, 12, 16, device='meta'))
+    except Exception:  # no kernel for the meta device, or another size is needed
+        return True
+    return isinstance(y, Tensor) and y.shape == (1, channels, 12, 16)
+
+
 def _on_meta(host: nn.Module) -> nn.Module:
     """A copy without any numbers."""
     memo = {}

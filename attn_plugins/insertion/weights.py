@@ -101,8 +101,8 @@ def _restore(layer: nn.Module) -> None:
         return
     given = {key: value.clone() for key, value in layer.state_dict().items() if key in _loaded(layer)}
     for part in _parts(layer):
-        if hasattr(part, BUILT):
-            part.load_state_dict(getattr(part, BUILT))
+        if BUILT in part.__dict__:  # not what a wrapper passes through
+            part.load_state_dict(part.__dict__[BUILT])
         for module in part.modules():
             if getattr(module, 'is_init', False):  # mmengine's modules do nothing a second time
                 module.is_init = False

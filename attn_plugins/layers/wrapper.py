@@ -88,13 +88,14 @@ class Wrapper(nn.Module):
         """The state-dict keys that the wrapper adds to those of the wrapped module, without prefix."""
         return set(self.state_dict()) - set(self._modules[self.attn_wrapped].state_dict())
 
-    def attn_leaf(self, x, *args, **kwargs) -> Proxy | None:
+    def attn_leaf(self, *args, **kwargs) -> Proxy | None:
         """A node of the graph for the whole wrapper while torch.fx traces a model that holds it, else None.
 
         Its parts share their name with it, so a trace through them would find the wrong module.
         """
-        if isinstance(x, Proxy) and (path := x.tracer.path_of_module(self)):
-            return x.tracer.create_proxy('call_module', path, (x, *args), kwargs)
+        proxy = next((value for value in (*args, *kwargs.values()) if isinstance(value, Proxy)), None)
+        if proxy is not None and (path := proxy.tracer.path_of_module(self)):
+            return proxy.tracer.create_proxy('call_module', path, args, kwargs)
         return None
 
     def _load_from_state_dict(self, state_dict, prefix, *args):

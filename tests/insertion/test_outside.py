@@ -1,5 +1,6 @@
 """What a check from outside found: each was silent, or left a model half changed."""
 
+import copy
 import functools
 
 import pytest
@@ -12,6 +13,7 @@ from torch import nn
 
 import attn_plugins
 from attn_plugins import InsertionError, inserted_layers
+from tests.insertion.test_positions import Scale
 
 SE = dict(type='attn_plugins.SE', reduction=4)
 IEBN = dict(type='attn_plugins.IEBN')
@@ -45,6 +47,66 @@ def test_a_layer_of_mmengines_kind_keeps_the_start_it_was_built_with():
     )
     model.init_weights()
     assert all((layer.conv.weight == 0).all() for layer in inserted_layers(model).values())
+
+
+@pytest.mark.parametrize('start', [None, 'identity'])
+def test_a_users_layer_is_initialised_with_and_without_an_identity_start(start):
+    entry = dict(cfg=dict(type=Scale), position='block_output', start=start)
+    model = MODELS.build(
+        dict(
+            type='attn_plugins.Plugged',
+            host='mmdet.ResNet',
+            depth=18,
+            base_channels=8,
+            stem_channels=8,
+            plugins=[entry],
+        )
+    )
+    with torch.no_grad():
+        for key, p in model.named_parameters():
+            if '.scale.' in key:
+                p.fill_(3)
+    model.init_weights()
+    for key, p in model.named_parameters():
+        if '.scale.' in key:
+            assert (p == (0 if key.endswith('attn_start') else 1)).all(), key
+
+
+@pytest.mark.parametrize('side', ['after', 'before'])
+def test_hosts_may_call_their_modules_by_keyword(side):
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(8, 8, 1)
+
+        def forward(self, hidden):
+            return self.conv(hidden)
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.stem, self.block = nn.Conv2d(3, 8, 1), Block()
+
+        def forward(self, x):
+            return self.block(hidden=self.stem(x))
+
+    x, plain = torch.randn(2, 3, 5, 4), Net()
+    model = attn_plugins.plug(copy.deepcopy(plain), [dict(cfg=SE, **{side: 'block'})]).eval()
+    (layer,) = inserted_layers(model).values()
+    hidden = plain.stem(x)
+    expected = layer(plain.block(hidden)) if side == 'after' else plain.block(layer(hidden))
+    torch.testing.assert_close(model(x), expected)
+    torch.testing.assert_close(torch.fx.symbolic_trace(model)(x), expected)
+
+
+def test_a_layer_that_changes_the_shape_is_refused():
+    halves = dict(type=nn.Conv2d, out_channels=64, kernel_size=3, stride=2)
+    with pytest.raises(InsertionError, match='Conv2d does not keep the shape of a map'):
+        attn_plugins.plug(torchvision.models.resnet18(), [dict(cfg=halves, after='layer1')])
+    keeps = dict(type=nn.Conv2d, out_channels=64, kernel_size=3, padding=1)
+    assert inserted_layers(
+        attn_plugins.plug(torchvision.models.resnet18(), [dict(cfg=keeps, after='layer1')])
+    )
 
 
 def test_a_hosts_attributes_stay_the_hosts():
