@@ -172,3 +172,10 @@ def test_a_failed_check_is_shown_as_one():
         'Bad, golden case g: dx differs by 1.0e-02',
         'Bad, ONNX of b: TypeError: no',
     ]
+
+
+def test_the_readme_counts_the_hosts_and_positions_that_are_tested():
+    from attn_plugins.insertion.positions import POSITIONS
+    from tests.insertion.families import FAMILIES
+
+    assert f'{len(FAMILIES)} hosts, {len(POSITIONS)} named places' in (ROOT / 'README.md').read_text()

@@ -112,13 +112,13 @@ def test_a_partly_loaded_layer_keeps_what_was_loaded(tmp_path):
 def test_a_second_init_weights_does_not_draw_the_layers_anew():
     model = backbone('SE')
     model.init_weights()
-    before = {key: value.clone() for key, value in model.state_dict().items()}
-    for value in model.state_dict().values():
-        if value.is_floating_point():
-            value.uniform_()
-    after = {key: value.clone() for key, value in model.state_dict().items()}
+    with torch.no_grad():
+        for p in model.parameters():
+            p.uniform_()
+    trained = {key: value.clone() for key, value in model.state_dict().items()}
     model.init_weights()
-    assert all(torch.equal(model.state_dict()[key], value) for key, value in after.items()) and before
+    now = model.state_dict()
+    assert all(torch.equal(now[key], value) for key, value in trained.items())
 
 
 def test_what_was_loaded_before_stays_where_the_host_leaves_it():
