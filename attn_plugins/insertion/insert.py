@@ -12,6 +12,7 @@ from attn_plugins.insertion.entry import Entry
 from attn_plugins.insertion.errors import InsertionError
 from attn_plugins.insertion.levels import NAME as LEVEL_OUTPUT
 from attn_plugins.insertion.levels import Levels, add_levels, remove_levels
+from attn_plugins.insertion.norms import norms
 from attn_plugins.insertion.plugs import Plug, SharingPlug
 from attn_plugins.insertion.shapes import Shapes, in_words, keeps_shape
 from attn_plugins.insertion.share import check_channels, groups, has_state
@@ -48,7 +49,7 @@ class Insertion:
         """
         places = Places(self.host)
         if entry.is_a(NormLayer):
-            self._replace_norms(places.norms(entry.where, entry.stages), entry)
+            self._replace_norms(norms(places, entry.where, entry.stages), entry)
             return
         if entry.word == 'position' and entry.where == LEVEL_OUTPUT:
             self._insert_at_levels(entry)

@@ -4,20 +4,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from attn_plugins.insertion.errors import InsertionError
 from attn_plugins.insertion.positions import declared, places
-from attn_plugins.insertion.start import IdentityStart
 from attn_plugins.insertion.tree import Node, matching, walk
-from attn_plugins.layers.norm.base import NormLayer
 from attn_plugins.registry import nearest
 
 #: One switch per stage, or one per block of a stage.
 Switches = Sequence[bool | Sequence[bool]]
-
-# Norms of projection shortcuts, by the names that OpenMMLab, torchvision and timm give the shortcut.
-SHORTCUTS = {'downsample', 'shortcut', 'proj', 'skip', 'conv_skip'}
 
 
 class Target(NamedTuple):
@@ -114,7 +108,7 @@ class Places:
         """Every block, stage or level that could have a position, whether it has or not."""
         if position == 'stage_output':
             return [
-                Unit(owner, _label(names), names[-1], self._after(names[-1], _label(names)))
+                Unit(owner, label(names), names[-1], self._after(names[-1], label(names)))
                 for owner, names in self.stages
             ]
         units = []
@@ -155,7 +149,7 @@ class Places:
         """
         for owner, names in self.stages:
             if any(f'{block}.'.startswith(f'{name}.') for name in names):
-                return owner, _label(names)
+                return owner, label(names)
         if any(f'{block}.'.startswith(f'{owner}.'.lstrip('.')) for owner, _ in self.stages):
             return None
         return '', block.rpartition('.')[0]
@@ -238,62 +232,8 @@ class Places:
             targets = [Target(node, 'replace', stage) for node, stage in targets]
         else:
             targets = [self.target(node.name, side, stage) for node, stage in targets]
-        return list(
-            {target.node.name: target for target in targets}.values()
-        )  # a Sequential and its last module are one place
-
-    def norms(self, which: str, stages: Switches | None = None) -> list[Node]:
-        """Batch norms of the host: 'all', 'main' (all but those of projection shortcuts), or a glob.
-
-        `stages` leaves those of the stages that are switched on, without stem and head.
-
-        Raises:
-            InsertionError: There is none.
-        """
-        nodes = [node for node in self.nodes if is_norm(node.module)]
-        if which in ('main', 'all'):
-            found = [node for node in nodes if which == 'all' or not SHORTCUTS & set(node.name.split('.'))]
-        else:
-            found = matching(nodes, which)
-        if found and stages is not None:
-            found = self._in_stages(found, stages)
-        if not found:
-            name = type(self.host).__name__
-            if not nodes:
-                kinds = {
-                    type(node.module).__name__ for node in self.nodes if 'Norm' in type(node.module).__name__
-                }
-                raise InsertionError(
-                    f'{name} has no batch norm, which norm= replaces; its norms are {", ".join(sorted(kinds)) or "none"}'
-                )
-            raise InsertionError(
-                f"no batch norm of {name} matches norm={which!r}: use 'main', 'all' or a glob; it has "
-                f'{", ".join(node.name for node in nodes[:3])}'
-            )
-        return found
-
-    def _in_stages(self, nodes: list[Node], stages: Switches) -> list[Node]:
-        if not self.stages:
-            raise InsertionError(
-                f'stages= with norm=: {type(self.host).__name__} declares no stages, use a glob'
-            )
-        names = {_label(names): names for _, names in self.stages}
-        if len(stages) != len(names) or not all(isinstance(switch, bool) for switch in stages):
-            raise InsertionError(
-                f'stages={tuple(stages)} with norm= needs a switch for each of the {len(names)} stages: '
-                f'{", ".join(names)}'
-            )
-        on = [name for names, switch in zip(names.values(), stages, strict=True) if switch for name in names]
-        return [node for node in nodes if any(node.name.startswith(f'{name}.') for name in on)]
-
-
-def is_norm(module: nn.Module) -> bool:
-    """Whether a module is a batch norm of maps or a norm layer around one."""
-    if isinstance(module, IdentityStart):
-        return is_norm(module.wrapped)
-    return isinstance(module, (_BatchNorm, NormLayer)) and not isinstance(
-        module, (nn.BatchNorm1d, nn.BatchNorm3d)
-    )
+        # A Sequential and its last module are one place.
+        return list({target.node.name: target for target in targets}.values())
 
 
 def _key(module: nn.Module, part: str) -> str | None:
@@ -305,5 +245,6 @@ def _key(module: nn.Module, part: str) -> str | None:
     return next((key for key, child in module._modules.items() if child is value and value is not None), None)
 
 
-def _label(names: tuple[str, ...]) -> str:
+def label(names: tuple[str, ...]) -> str:
+    """What a stage of several modules is called."""
     return names[0] if len(names) == 1 else f'{names[0]} to {names[-1]}'

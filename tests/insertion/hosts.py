@@ -10,6 +10,14 @@ from torch.nn.modules.batchnorm import _BatchNorm
 CA = dict(type='attn_plugins.CoordAttention')
 SE = dict(type='attn_plugins.SE', reduction=4)
 IEBN = dict(type='attn_plugins.IEBN')
+# Of a RetinaNet on five levels.
+ANCHORS = dict(
+    type='mmdet.AnchorGenerator',
+    octave_base_scale=4,
+    scales_per_octave=1,
+    ratios=[1.0],
+    strides=[8, 16, 32, 64, 128],
+)
 
 # name -> (type, options, positions, layers with one at each block of every stage)
 HOSTS = {

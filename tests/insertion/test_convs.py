@@ -5,7 +5,7 @@ import torch
 from mmengine.registry import MODELS
 
 from attn_plugins import InsertionError, inserted_layers
-from tests.insertion.hosts import HOSTS, forward, plain
+from tests.insertion.hosts import ANCHORS, HOSTS, forward, plain
 
 CONVS = [
     dict(type='attn_plugins.SKConv'),
@@ -69,17 +69,10 @@ def test_a_convolution_with_a_geometry_of_its_own_is_refused():
 
 def retina_sep_bn_head(*plugins: dict) -> torch.nn.Module:
     options = dict(num_classes=3, num_ins=5, in_channels=16, feat_channels=16, stacked_convs=1)
-    anchors = dict(
-        type='mmdet.AnchorGenerator',
-        octave_base_scale=4,
-        scales_per_octave=1,
-        ratios=[1.0],
-        strides=[8, 16, 32, 64, 128],
-    )
     host = dict(
         type='attn_plugins.Plugged',
         host='mmdet.RetinaSepBNHead',
-        anchor_generator=anchors,
+        anchor_generator=ANCHORS,
         plugins=list(plugins),
     )
     return MODELS.build(dict(host, norm_cfg=dict(type='BN'), **options))

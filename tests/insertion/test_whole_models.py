@@ -5,7 +5,7 @@ import torch
 from mmengine.registry import MODELS
 
 from attn_plugins import InsertionError, inserted_layers
-from tests.insertion.hosts import CA, HOSTS, IEBN, SE
+from tests.insertion.hosts import ANCHORS, CA, HOSTS, IEBN, SE
 
 R18 = dict(depth=18, base_channels=16, stem_channels=16)
 WHERE = {'SE': dict(position='after_conv2'), 'IEBN': dict(norm='main')}
@@ -48,13 +48,7 @@ def detector(
                 in_channels=16,
                 feat_channels=16,
                 stacked_convs=1,
-                anchor_generator=dict(
-                    type='mmdet.AnchorGenerator',
-                    octave_base_scale=4,
-                    scales_per_octave=3,
-                    ratios=[1.0],
-                    strides=[8, 16, 32, 64, 128],
-                ),
+                anchor_generator=ANCHORS,
                 bbox_coder=dict(type='mmdet.DeltaXYWHBBoxCoder'),
             ),
             **options,
