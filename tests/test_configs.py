@@ -11,7 +11,7 @@ import yaml
 from mmengine.runner import Runner
 
 import attn_plugins
-from attn_plugins.benchmark.cost import count_parameters
+from attn_plugins.analysis.cost import count_parameters
 from attn_plugins.datasets.digit_scenes import write_digit_scenes
 from attn_plugins.engine.config import load_config
 from attn_plugins.engine.library import build_model, prepare

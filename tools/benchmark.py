@@ -1,92 +1,10 @@
 """Train and test a suite of configs with and without attention, over seeds, and compare what came of it."""
 
-import argparse
 import sys
-from pathlib import Path
 
-from mmengine.logging import MMLogger
-from rich.console import Console
+import _environment  # noqa: F401  # starts again in the environment of `make install` where no other has the package
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # works without an installation
-from attn_plugins.benchmark.engine import LocalEngine
-from attn_plugins.benchmark.plan import plan_suite
-from attn_plugins.benchmark.progress import view_of
-from attn_plugins.benchmark.report import print_report, print_status, write_report
-from attn_plugins.benchmark.results import read_results
-from attn_plugins.benchmark.schedule import work_off
-from attn_plugins.benchmark.suite import Suite, read_suite
-from attn_plugins.engine.errors import friendly_errors
-
-
-def parse_args() -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog='examples:\n'
-        '  python tools/benchmark.py run configs/suites/demo.yml      train, test, report; may be stopped at any '
-        'moment, the same command goes on\n'
-        '  python tools/benchmark.py status configs/suites/demo.yml   from another terminal, while it runs\n'
-        '  python tools/benchmark.py report configs/suites/demo.yml   the report of what is finished so far',
-    )
-    commands = parser.add_subparsers(dest='command', required=True, metavar='run|status|report')
-    for name, text in (
-        ('run', 'carry out all runs that are not finished, then write the report'),
-        ('status', 'show how each run stands'),
-        ('report', 'write report.md, .json and .html of what is finished and show the tables'),
-    ):
-        command = commands.add_parser(name, help=text, description=text)
-        command.add_argument('suite', help='YAML file of the suite, e.g. configs/suites/demo.yml')
-        command.add_argument(
-            '--work-dir', help="folder of the suite's runs (default: work_dirs/<name of the suite>)"
-        )
-        command.add_argument('--debug', action='store_true', help='show the traceback of an error')
-    run = commands.choices['run']
-    run.add_argument(
-        '--jobs',
-        type=positive,
-        help='runs at the same time (default: one per GPU; without a GPU one per '
-        'CPU core, as far as memory allows)',
-    )
-    run.add_argument(
-        '--redo',
-        action='store_true',
-        help='train anew the runs whose config has changed since, deleting their old results',
-    )
-    return parser.parse_args()
-
-
-def positive(text: str) -> int:
-    """An integer from 1 up."""
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
-
-
-def run(suite: Suite, args: argparse.Namespace, console: Console):
-    """Carry out the suite and return what came of it."""
-    engine = LocalEngine(args.jobs)
-    plans = plan_suite(suite)
-    with view_of(suite, engine.slots, console) as view:
-        return work_off(suite, plans, engine, view, args.redo)
-
-
-def main() -> int:
-    """Carry out the command; 1 when a run has failed."""
-    args = parse_args()
-    console = Console()
-    MMLogger.get_current_instance().setLevel('WARNING')  # the configs' notes on ATTENTION, one per run
-    with friendly_errors(args.debug, lambda: 'run the same command again: it goes on where it was cut off'):
-        suite = read_suite(args.suite, args.work_dir)
-        rows = run(suite, args, console) if args.command == 'run' else read_results(suite)
-        if args.command == 'status':
-            print_status(rows, console)
-            return 0
-        print_report(rows, console)
-        console.print(*write_report(suite, rows).values(), sep='\n', soft_wrap=True)
-        return int(args.command == 'run' and any(row.state != 'finished' for row in rows))
-
+from attn_plugins.cli.benchmark import main
 
 if __name__ == '__main__':
     sys.exit(main())

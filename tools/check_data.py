@@ -1,47 +1,10 @@
 """Says which data a config needs are missing, where they should be, and how to get them."""
 
-import argparse
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # works without an installation
-from attn_plugins.engine.errors import UserError, friendly_errors
+import _environment  # noqa: F401  # starts again in the environment of `make install` where no other has the package
 
-
-def parse_args() -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('configs', nargs='*', metavar='CONFIG')
-    parser.add_argument('--all', action='store_true', help='every config of configs/')
-    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
-    return parser.parse_args()
-
-
-def main() -> int:
-    """Prints one line per dataset; returns 1 if something is missing."""
-    args = parse_args()
-    with friendly_errors(args.debug):
-        from attn_plugins.datasets.check import inspect_data
-        from attn_plugins.engine.config import leaf_configs, load_config
-
-        paths = leaf_configs() if args.all else args.configs
-        if not paths:
-            raise UserError('name at least one config, or use --all')
-        incomplete = False
-        for path in paths:
-            lines = {}
-            for found in inspect_data(load_config(path)):
-                text = [f'missing: {fault}: {found.advice}' for fault in found.faults] or [
-                    f'ok: {found.content}'
-                ]
-                for line in text:
-                    lines.setdefault(line, []).append(found.loader)
-            print(path)
-            for line, loaders in lines.items():
-                print(f'  {", ".join(dict.fromkeys(loaders))}: {line}')
-            incomplete |= any(line.startswith('missing') for line in lines)
-    return int(incomplete)
-
+from attn_plugins.cli.check_data import main
 
 if __name__ == '__main__':
     sys.exit(main())

@@ -1,51 +1,10 @@
 """Tests a checkpoint of a config of mmdet, mmseg or mmpretrain."""
 
-import argparse
-import json
-import os
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # works without an installation
-from attn_plugins.engine.config import ConfigOptions
-from attn_plugins.engine.errors import friendly_errors
+import _environment  # noqa: F401  # starts again in the environment of `make install` where no other has the package
 
-
-def parse_args() -> argparse.Namespace:
-    """OpenMMLab's flags and our own."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument(
-        '--attention', metavar='PRESET', help='the preset that the checkpoint was trained with'
-    )
-    parser.add_argument('--work-dir', help='where the log goes; work_dirs/<config>[-<preset>] by default')
-    parser.add_argument('--out-metrics', metavar='FILE.json', help='write the metrics as JSON')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=ConfigOptions,
-        metavar='KEY=VALUE',
-        help='single values of the config: test_dataloader.batch_size=1',
-    )
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
-    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
-    return parser.parse_args()
-
-
-def main() -> None:
-    """The command line."""
-    args = parse_args()
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    with friendly_errors(args.debug):
-        from attn_plugins.engine.run import prepare_run, test
-
-        cfg = prepare_run(args.config, args.attention, args.cfg_options, args.work_dir, args.launcher)
-        metrics = test(cfg, args.checkpoint)
-        if args.out_metrics and int(os.environ.get('RANK', 0)) == 0:
-            Path(args.out_metrics).write_text(json.dumps(metrics, indent=1))
-
+from attn_plugins.cli.test import main
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -9,7 +9,7 @@ import torch
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from torch import nn
 
-from attn_plugins.benchmark.cost import count_madds, count_parameters
+from attn_plugins.analysis.cost import count_madds, count_parameters
 from attn_plugins.layers.conv.base import ConvLike
 from attn_plugins.layers.wrapper import Wrapper
 from attn_plugins.registry import MODELS

@@ -13,7 +13,7 @@ import psutil
 import torch
 
 import attn_plugins
-from attn_plugins.benchmark.machine import cores
+from attn_plugins.analysis.machine import cores
 from attn_plugins.benchmark.suite import Run
 
 RUN_COMMAND = (sys.executable, '-m', 'attn_plugins.benchmark.run')

@@ -14,7 +14,7 @@ from attn_plugins.benchmark.suite import Run, Suite
 from attn_plugins.datasets.check import missing_data
 from attn_plugins.engine.checkpoint import latest_checkpoint
 from attn_plugins.engine.config import load_config
-from attn_plugins.engine.errors import UserError
+from attn_plugins.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import attn_plugins
-from attn_plugins.benchmark.machine import git_commit, machine, versions
+from attn_plugins.analysis.machine import git_commit, machine, versions
 from attn_plugins.benchmark.record import RESULT, RUN, folder_lock, read_json, write_json
 from attn_plugins.engine.checkpoint import latest_checkpoint
 
@@ -122,8 +122,8 @@ def count_cost(folder: Path) -> dict:
     """Count the trained model's parameters and multiply-adds. A model that cannot be counted keeps its other results."""
     from mmengine.config import Config
 
-    from attn_plugins.benchmark.cost import count_madds, count_parameters
-    from attn_plugins.benchmark.subject import make_input, model_under_test
+    from attn_plugins.analysis.cost import count_madds, count_parameters
+    from attn_plugins.analysis.subject import make_input, model_under_test
 
     try:
         cfg = Config.fromfile(folder / 'config.py')

@@ -11,7 +11,7 @@ from attn_plugins.benchmark.record import RESULT, Locked, folder_lock, read_json
 from attn_plugins.benchmark.results import Row, read_results
 from attn_plugins.benchmark.run import tail
 from attn_plugins.benchmark.suite import Run, Suite
-from attn_plugins.engine.errors import UserError
+from attn_plugins.errors import UserError
 
 # Seconds between two looks at the running processes.
 PAUSE = 0.3

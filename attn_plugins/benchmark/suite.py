@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from attn_plugins.engine.config import preset_names
-from attn_plugins.engine.errors import UserError
+from attn_plugins.errors import UserError
 from attn_plugins.registry import nearest
 
 SUITE_KEYS = ('name', 'seeds', 'presets', 'configs')

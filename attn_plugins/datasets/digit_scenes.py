@@ -20,7 +20,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from attn_plugins.datasets.digit_render import Digit, Scene, draw_scene
-from attn_plugins.engine.errors import UserError
+from attn_plugins.errors import UserError
 
 # Counted up when the same settings give other bytes, so that data of an older version are written anew.
 FORMAT = 1

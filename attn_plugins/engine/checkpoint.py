@@ -8,7 +8,7 @@ from pathlib import Path
 from mmengine.runner.checkpoint import _load_checkpoint
 from torch import Tensor, nn
 
-from attn_plugins.engine.errors import UserError
+from attn_plugins.errors import UserError
 
 
 def read_checkpoint(path: str | Path) -> dict:

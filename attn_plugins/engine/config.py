@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mmengine.config import Config, DictAction
 
-from attn_plugins.engine.errors import UserError
+from attn_plugins.errors import UserError
 from attn_plugins.mim import CONFIGS
 from attn_plugins.registry import nearest
 

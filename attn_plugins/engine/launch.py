@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 from torch import distributed
 
-from attn_plugins.engine.errors import UserError
+from attn_plugins.errors import UserError
 
 SYNC_BN = ('SyncBN', 'MMSyncBN')
 

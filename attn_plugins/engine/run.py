@@ -18,9 +18,9 @@ from attn_plugins.engine.checkpoint import (
     read_checkpoint,
 )
 from attn_plugins.engine.config import load_config, preset_of
-from attn_plugins.engine.errors import UserError
 from attn_plugins.engine.launch import end_distributed, init_distributed
 from attn_plugins.engine.library import build_model, library_of, prepare
+from attn_plugins.errors import UserError
 
 
 def prepare_run(

@@ -1,6 +1,6 @@
 """Puts layers into hosts: any backbone, neck, head or whole model of the three libraries, and any other live model."""
 
-from attn_plugins.insertion.errors import InsertionError
+from attn_plugins.errors import InsertionError
 from attn_plugins.insertion.plugged import Plugged, plug
 from attn_plugins.insertion.plugs import Plug
 from attn_plugins.insertion.tree import inserted_layers

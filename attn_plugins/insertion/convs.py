@@ -3,7 +3,7 @@
 import mmcv.cnn
 from torch import nn
 
-from attn_plugins.insertion.errors import InsertionError
+from attn_plugins.errors import InsertionError
 from attn_plugins.insertion.targets import Target
 from attn_plugins.insertion.tree import walk
 

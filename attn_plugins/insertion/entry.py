@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from attn_plugins.insertion.errors import InsertionError
+from attn_plugins.errors import InsertionError
 from attn_plugins.layers.conv.base import ConvLike
 from attn_plugins.layers.norm.base import NormLayer
 from attn_plugins.registry import MODELS, find_type, nearest

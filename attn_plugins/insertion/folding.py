@@ -6,7 +6,7 @@ import inspect
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from attn_plugins.insertion.errors import InsertionError
+from attn_plugins.errors import InsertionError
 from attn_plugins.insertion.plugs import Kept, Plug
 from attn_plugins.layers.norm.base import NormLayer
 from attn_plugins.layers.wrapper import Wrapper

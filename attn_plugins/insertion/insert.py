@@ -6,10 +6,10 @@ from collections.abc import Callable
 from mmcv.cnn.bricks.plugin import infer_abbr
 from torch import nn
 
+from attn_plugins.errors import InsertionError
 from attn_plugins.insertion.channels import channels_at
 from attn_plugins.insertion.convs import check_all_shared, sizes_of
 from attn_plugins.insertion.entry import Entry
-from attn_plugins.insertion.errors import InsertionError
 from attn_plugins.insertion.levels import NAME as LEVEL_OUTPUT
 from attn_plugins.insertion.levels import Levels, add_levels, remove_levels
 from attn_plugins.insertion.norms import norms

@@ -7,7 +7,7 @@ import torch
 import torch.fx
 from torch import nn
 
-from attn_plugins.insertion.errors import InsertionError
+from attn_plugins.errors import InsertionError
 
 NAME = 'level_output'
 

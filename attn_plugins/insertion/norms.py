@@ -3,7 +3,7 @@
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from attn_plugins.insertion.errors import InsertionError
+from attn_plugins.errors import InsertionError
 from attn_plugins.insertion.start import IdentityStart
 from attn_plugins.insertion.targets import Places, Switches, label
 from attn_plugins.insertion.tree import Node, matching

@@ -8,8 +8,8 @@ import torch
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from torch import nn
 
+from attn_plugins.errors import InsertionError
 from attn_plugins.insertion.entry import read_entries
-from attn_plugins.insertion.errors import InsertionError
 from attn_plugins.insertion.folding import keep_from_fusion, refuse_folding
 from attn_plugins.insertion.freezing import follow_freezing, warn_of_untrained
 from attn_plugins.insertion.insert import Insertion

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from torch import nn
 
-from attn_plugins.insertion.errors import InsertionError
+from attn_plugins.errors import InsertionError
 from attn_plugins.insertion.positions import declared, places
 from attn_plugins.insertion.tree import Node, matching, walk
 from attn_plugins.registry import nearest

@@ -9,7 +9,7 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from attn_plugins.insertion.errors import InsertionError
+from attn_plugins.errors import InsertionError
 from attn_plugins.insertion.start import IdentityStart
 from attn_plugins.insertion.tree import held_layers, is_layer, own_keys
 from attn_plugins.layers.wrapper import Wrapper

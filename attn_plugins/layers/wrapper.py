@@ -5,9 +5,7 @@ from collections.abc import Iterator
 from torch import Tensor, nn
 from torch.fx import Proxy
 
-
-class PassedBy(ValueError, AttributeError):
-    """Something would be computed with a wrapped module that leaves out what its wrapper adds."""
+from attn_plugins.errors import PassedBy
 
 
 class Wrapper(nn.Module):

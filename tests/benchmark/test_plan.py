@@ -8,7 +8,7 @@ import pytest
 from attn_plugins.benchmark.plan import plan_suite, settle_changes, write_inputs
 from attn_plugins.benchmark.record import read_json, write_json
 from attn_plugins.benchmark.suite import read_suite
-from attn_plugins.engine.errors import UserError
+from attn_plugins.errors import UserError
 
 
 def plan(project, work_dir=None, **changes):

@@ -20,7 +20,7 @@ from attn_plugins.benchmark.record import read_json
 from attn_plugins.benchmark.results import read_results
 from attn_plugins.benchmark.schedule import work_off
 from attn_plugins.benchmark.suite import read_suite
-from attn_plugins.engine.errors import UserError
+from attn_plugins.errors import UserError
 from tests.benchmark.conftest import REPOSITORY
 
 DRIVE = Path(__file__).parent / 'stub' / 'drive.py'

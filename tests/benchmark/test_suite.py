@@ -3,7 +3,7 @@
 import pytest
 
 from attn_plugins.benchmark.suite import read_suite
-from attn_plugins.engine.errors import UserError
+from attn_plugins.errors import UserError
 
 
 def test_expands_to_runs_in_dependency_order(project):

@@ -17,7 +17,7 @@ from pycocotools.coco import COCO
 from sklearn.datasets import load_digits
 
 from attn_plugins.datasets.digit_scenes import CLASSES, SPLITS, is_complete, split_digits, write_digit_scenes
-from attn_plugins.engine.errors import UserError
+from attn_plugins.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNTS = dict(train=8, val=4)

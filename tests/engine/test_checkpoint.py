@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from attn_plugins.engine.checkpoint import check_fits, latest_checkpoint, progress_of, read_checkpoint
-from attn_plugins.engine.errors import UserError
+from attn_plugins.errors import UserError
 
 
 def save(path, model=None):

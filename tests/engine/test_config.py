@@ -5,7 +5,7 @@ import os
 import pytest
 
 from attn_plugins.engine.config import CONFIGS, leaf_configs, load_config, preset_names, preset_of
-from attn_plugins.engine.errors import UserError
+from attn_plugins.errors import UserError
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import pytest
 from mmengine.config import Config
 from torch import distributed
 
-from attn_plugins.engine.errors import UserError
 from attn_plugins.engine.launch import end_distributed, init_distributed
+from attn_plugins.errors import UserError
 
 
 @pytest.fixture(autouse=True)

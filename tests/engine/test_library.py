@@ -4,8 +4,8 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from attn_plugins.engine.errors import UserError
 from attn_plugins.engine.library import library_of, prepare
+from attn_plugins.errors import UserError
 
 
 def test_the_library_is_that_of_the_default_scope():

@@ -4,8 +4,8 @@ import pytest
 from mmengine.config import Config
 
 from attn_plugins.engine import run
-from attn_plugins.engine.errors import UserError
 from attn_plugins.engine.run import how_to_resume, prepare_run, train
+from attn_plugins.errors import UserError
 from tests.engine.test_checkpoint import save
 
 

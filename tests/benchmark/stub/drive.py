@@ -10,7 +10,7 @@ from attn_plugins.benchmark.plan import plan_suite
 from attn_plugins.benchmark.progress import view_of
 from attn_plugins.benchmark.schedule import work_off
 from attn_plugins.benchmark.suite import read_suite
-from attn_plugins.engine.errors import friendly_errors
+from attn_plugins.cli.errors import friendly_errors
 
 with friendly_errors():
     suite = read_suite(sys.argv[1])

@@ -5,8 +5,8 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
-from attn_plugins.benchmark.cost import count_madds, count_parameters, measure_latency, peak_memory
-from attn_plugins.benchmark.subject import input_size, make_input
+from attn_plugins.analysis.cost import count_madds, count_parameters, measure_latency, peak_memory
+from attn_plugins.analysis.subject import input_size, make_input
 
 
 class Attend(nn.Module):

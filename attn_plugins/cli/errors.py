@@ -10,18 +10,13 @@ from contextlib import contextmanager
 import mmengine.registry
 from mmengine.registry import Registry
 
-from attn_plugins.insertion.errors import InsertionError
-from attn_plugins.layers.wrapper import PassedBy
+from attn_plugins.errors import UserError
 from attn_plugins.registry import nearest
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 # What torch's own file writer and reader say; they raise RuntimeError without an errno.
 WRITE_FAILED = ('PytorchStreamWriter failed writing', 'file write failed', 'iostream error', 'unexpected pos')
 CUT_SHORT = ('PytorchStreamReader failed', 'failed finding central directory', 'Ran out of input')
-
-
-class UserError(Exception):
-    """What a user can put right: one sentence that says what is wrong and what to do."""
 
 
 @contextmanager
@@ -61,7 +56,7 @@ def friendly_errors(debug: bool = False, advice: Callable[[], str] | None = None
 def explain(error: BaseException) -> str | None:
     """The sentence for an exception that a user can put right, or None if it is none of those."""
     for cause in _chain(error):
-        if isinstance(cause, (UserError, InsertionError, PassedBy)):
+        if isinstance(cause, UserError):
             return str(cause)
     message = str(error.args[0]) if error.args else ''
     if isinstance(error, KeyError) and ' registry. Please check' in message:

@@ -7,7 +7,8 @@ import pytest
 import torch
 from mmengine.registry import MODELS
 
-from attn_plugins.engine.errors import UserError, friendly_errors
+from attn_plugins.cli.errors import friendly_errors
+from attn_plugins.errors import UserError
 from attn_plugins.insertion import InsertionError
 
 

@@ -5,7 +5,7 @@ from mmengine.config import Config
 from rich.console import Console
 from torch import nn
 
-from attn_plugins.engine.inspection import describe, draw, without_layers
+from attn_plugins.analysis.inspection import describe, draw, without_layers
 from attn_plugins.insertion import Plug
 from attn_plugins.registry import MODELS
 

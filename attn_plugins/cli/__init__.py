@@ -1,0 +1,1 @@
+"""The command lines; `tools/` holds a thin file for each."""

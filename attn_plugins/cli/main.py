@@ -1,0 +1,35 @@
+"""The command `attn-plugins COMMAND ...`: every tool, for those who installed the package and have no tools/ folder."""
+
+import sys
+from importlib import import_module
+
+# Command -> what it does. The module of the same name is the command line.
+COMMANDS = {
+    'train': 'train a config; run again, it resumes',
+    'test': 'test a checkpoint of a config',
+    'benchmark': 'run, watch and report a suite of configs x presets x seeds',
+    'cost': "count and measure what a config's model costs",
+    'inspect_model': "a config's model as a tree with every inserted layer",
+    'check_data': 'which data are missing and how to get them',
+    'make_digit_scenes': 'write DigitScenes, the embedded data set',
+}
+
+
+def main(argv: list[str] | None = None) -> int | None:
+    """Calls a command's own command line with the words behind it."""
+    words = sys.argv[1:] if argv is None else argv
+    name = words[0].replace('-', '_') if words else ''
+    if name not in COMMANDS:
+        width = max(map(len, COMMANDS))
+        lines = [f'  {command:{width}}  {text}' for command, text in COMMANDS.items()]
+        print(
+            'usage: attn-plugins COMMAND ...',
+            '',
+            *lines,
+            '',
+            'attn-plugins COMMAND --help says more.',
+            sep='\n',
+        )
+        return 0 if name in ('', '__help', '_h') else 2
+    sys.argv[0] = f'attn-plugins {name}'
+    return import_module(f'attn_plugins.cli.{name}').main(words[1:])

@@ -1,0 +1,49 @@
+"""Tests a checkpoint of a config of mmdet, mmseg or mmpretrain."""
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+from attn_plugins.cli.errors import friendly_errors
+from attn_plugins.engine.config import ConfigOptions
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """OpenMMLab's flags and our own."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument(
+        '--attention', metavar='PRESET', help='the preset that the checkpoint was trained with'
+    )
+    parser.add_argument('--work-dir', help='where the log goes; work_dirs/<config>[-<preset>] by default')
+    parser.add_argument('--out-metrics', metavar='FILE.json', help='write the metrics as JSON')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=ConfigOptions,
+        metavar='KEY=VALUE',
+        help='single values of the config: test_dataloader.batch_size=1',
+    )
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """The command line."""
+    args = parse_args(argv)
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    with friendly_errors(args.debug):
+        from attn_plugins.engine.run import prepare_run, test
+
+        cfg = prepare_run(args.config, args.attention, args.cfg_options, args.work_dir, args.launcher)
+        metrics = test(cfg, args.checkpoint)
+        if args.out_metrics and int(os.environ.get('RANK', 0)) == 0:
+            Path(args.out_metrics).write_text(json.dumps(metrics, indent=1))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,63 @@
+"""Trains a config of mmdet, mmseg or mmpretrain; run again, it resumes where it was cut off."""
+
+import argparse
+import os
+
+from attn_plugins.cli.errors import friendly_errors
+from attn_plugins.engine.config import ConfigOptions
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """OpenMMLab's flags and our own."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        '--attention', metavar='PRESET', help='a preset of configs/_base_/attention: se, ca, iebn, ...'
+    )
+    parser.add_argument(
+        '--work-dir', help='where logs and checkpoints go; work_dirs/<config>[-<preset>] by default'
+    )
+    parser.add_argument(
+        '--from-scratch', action='store_true', help='start over, though the work dir has a checkpoint'
+    )
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='CHECKPOINT',
+        help='resume from this checkpoint; without a path from the last of the work dir, as by default',
+    )
+    parser.add_argument('--amp', action='store_true', help='automatic mixed precision')
+    parser.add_argument(
+        '--auto-scale-lr', action='store_true', help='scale the learning rate by the batch size'
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=ConfigOptions,
+        metavar='KEY=VALUE',
+        help='single values of the config: train_cfg.max_epochs=1',
+    )
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
+    args = parser.parse_args(argv)
+    if args.resume and args.from_scratch:
+        parser.error('--resume and --from-scratch exclude each other')
+    return args
+
+
+def main(argv: list[str] | None = None) -> None:
+    """The command line."""
+    args = parse_args(argv)
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    with friendly_errors(args.debug):
+        from attn_plugins.engine.run import how_to_resume, prepare_run, train
+
+        cfg = prepare_run(args.config, args.attention, args.cfg_options, args.work_dir, args.launcher)
+        with friendly_errors(args.debug, lambda: how_to_resume(cfg.work_dir, args.from_scratch)):
+            train(cfg, args.resume, args.from_scratch, args.amp, args.auto_scale_lr)
+
+
+if __name__ == '__main__':
+    main()
