@@ -17,9 +17,7 @@ MODELS = Registry(
     scope='attn_plugins',
     locations=['attn_plugins.layers', 'attn_plugins.insertion'],
 )
-HOOKS = Registry(
-    'hook', parent=MMENGINE_HOOKS, scope='attn_plugins', locations=['attn_plugins.engine.channels_last']
-)
+HOOKS = Registry('hook', parent=MMENGINE_HOOKS, scope='attn_plugins', locations=['attn_plugins.engine.hooks'])
 OPTIM_WRAPPER_CONSTRUCTORS = Registry(
     'optimizer wrapper constructor',
     parent=MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS,

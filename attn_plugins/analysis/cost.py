@@ -144,3 +144,15 @@ def peak_memory(model: nn.Module, inputs: Tensor) -> int:
     with torch.no_grad(), tensors:
         predict(model, inputs)
     return torch.cuda.max_memory_allocated(inputs.device) if on_gpu else sum(given.values()) + tensors.peak
+
+
+def count_cost(cfg):
+    """Temporary: replaced by the analysis branch."""
+    from attn_plugins.analysis.subject import make_input, model_under_test
+
+    model, inputs = model_under_test(cfg), make_input(cfg)
+    return dict(
+        parameters=count_parameters(model),
+        madds=count_madds(model, inputs)[''],
+        input_shape=list(inputs.shape),
+    )

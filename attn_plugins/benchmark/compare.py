@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import mean, median, stdev
 
 from scipy import stats
 
 from attn_plugins.benchmark.metrics import Metric, headline
-from attn_plugins.benchmark.results import Row
+from attn_plugins.benchmark.results import RunState
 from attn_plugins.benchmark.suite import BASELINE
+from attn_plugins.mim import CONFIGS
 
 
 @dataclass(frozen=True)
-class Spread:
+class Estimate:
     """A number over seeds. `std` (n - 1 in the denominator) and the 95 % t interval need two seeds, else None."""
 
     mean: float
@@ -21,12 +23,12 @@ class Spread:
     interval: tuple[float, float] | None
 
 
-def spread(values: Sequence[float]) -> Spread | None:
-    """Mean and spread; None without values."""
+def estimate(values: Sequence[float]) -> Estimate | None:
+    """Mean, standard deviation and interval; None without values."""
     if not values:
         return None
     if len(values) == 1:
-        return Spread(values[0], None, 1, None)
+        return Estimate(values[0], None, 1, None)
     std = stdev(values)
     # Without any spread the t distribution has no scale; the interval is the point itself.
     low, high = (
@@ -34,92 +36,114 @@ def spread(values: Sequence[float]) -> Spread | None:
         if std
         else (mean(values), mean(values))
     )
-    return Spread(mean(values), std, len(values), (float(low), float(high)))
+    return Estimate(mean(values), std, len(values), (float(low), float(high)))
 
 
 @dataclass(frozen=True)
-class Line:
-    """One preset of one config.
+class PresetResult:
+    """One preset of one config in one test.
 
     Attributes:
         preset: Name of the preset.
         score: The headline metric over the finished seeds, None when none has finished.
         difference: Score minus that of the plain model with the same seed, over the seeds both have finished.
         parameters, madds: Counted; None when unknown.
+        why_not_counted: The reason, when they are unknown.
         train_seconds, memory_mb: Medians over the finished seeds, as measured.
+        memory_of: 'GPU' or 'process'.
         unfinished: Seed -> (state, what went wrong) of the runs that have no result.
+        curves: Seed -> learning curve of the finished runs: `loss` and `validation`, pairs of iteration and value.
     """
 
     preset: str
-    score: Spread | None
-    difference: Spread | None
+    score: Estimate | None
+    difference: Estimate | None
     parameters: int | None
     madds: int | None
+    why_not_counted: str
     train_seconds: float | None
     memory_mb: float | None
+    memory_of: str
     unfinished: dict[int, tuple[str, str]]
+    curves: dict[int, dict[str, list]]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One config of the suite: its metric and one line per preset, in the suite's order."""
+    """One config of the suite in one of its tests: its metric and its presets, in the suite's order."""
 
+    name: str
     key: str
+    test: str
     config: str
     metric: Metric | None
     input_shape: list[int] | None
-    lines: list[Line]
+    presets: list[PresetResult]
 
 
-def compare(rows: Sequence[Row]) -> list[Comparison]:
-    """Group a suite's rows by config and compare the presets of each."""
-    keys = list(dict.fromkeys(row.run.config_key for row in rows))
-    return [_compare_config([row for row in rows if row.run.config_key == key]) for key in keys]
+def compare(states: Sequence[RunState]) -> list[Comparison]:
+    """Group a suite's runs by config and test, and compare the presets of each."""
+    groups: dict[str, list[RunState]] = {}
+    for state in states:
+        groups.setdefault(state.run.config_key, []).append(state)
+    return [_compare(group, test) for group in groups.values() for test in group[0].run.tests]
 
 
-def _compare_config(rows: list[Row]) -> Comparison:
-    finished = [row for row in rows if row.state == 'finished']
-    plain = {row.run.seed: _score(row) for row in finished if row.run.preset == BASELINE}
-    presets = dict.fromkeys(row.run.preset for row in rows)
+def _compare(states: list[RunState], test: str) -> Comparison:
+    run = states[0].run
+    finished = [state for state in states if state.state == 'finished']
+    plain = {s.run.seed: _score(s, test) for s in finished if s.run.preset_name == BASELINE}
+    shapes = [state.steps['count']['input_shape'] for state in finished]
     return Comparison(
-        key=rows[0].run.config_key,
-        config=str(rows[0].run.config),
-        metric=headline(finished[0].result['metrics']) if finished else None,
-        input_shape=next((row.result['input_shape'] for row in finished if row.result['input_shape']), None),
-        lines=[_line(preset, [row for row in rows if row.run.preset == preset], plain) for preset in presets],
+        name=f'{run.config_key}, {test}' if len(run.tests) > 1 else run.config_key,
+        key=run.config_key,
+        test=test,
+        config=_as_written(run.config),
+        metric=headline(finished[0].metrics(test)) if finished else None,
+        input_shape=next((shape for shape in shapes if shape), None),
+        presets=[
+            _preset_result(name, [s for s in states if s.run.preset_name == name], plain, test)
+            for name in dict.fromkeys(s.run.preset_name for s in states)
+        ],
     )
 
 
-def _line(preset: str, rows: list[Row], plain: dict[int, float]) -> Line:
-    done = [row for row in rows if row.state == 'finished']
-    differences = [_score(row) - plain[row.run.seed] for row in done if row.run.seed in plain]
-    return Line(
+def _as_written(config: Path) -> str:
+    """A config of this package as suites name it: 'configs/...'."""
+    return str(config.relative_to(CONFIGS.parent)) if config.is_relative_to(CONFIGS.parent) else str(config)
+
+
+def _preset_result(preset: str, states: list[RunState], plain: dict[int, float], test: str) -> PresetResult:
+    done = [state for state in states if state.state == 'finished']
+    differences = [_score(state, test) - plain[state.run.seed] for state in done if state.run.seed in plain]
+    counted = done[0].steps['count'] if done else {}
+    trained = [state.steps['train'] for state in done]
+    return PresetResult(
         preset=preset,
-        score=spread([_score(row) for row in done]),
-        difference=None if preset == BASELINE else spread(differences),
-        parameters=done[0].result['parameters'] if done else None,
-        madds=done[0].result['madds'] if done else None,
-        train_seconds=median(row.result['train_seconds'] for row in done) if done else None,
-        memory_mb=median(row.result['memory_mb'] for row in done) if done else None,
-        unfinished={
-            row.run.seed: (row.state, (row.result or {}).get('error', ''))
-            for row in rows
-            if row.state != 'finished'
-        },
+        score=estimate([_score(state, test) for state in done]),
+        difference=None if preset == BASELINE else estimate(differences),
+        parameters=counted.get('parameters'),
+        madds=counted.get('madds'),
+        why_not_counted=counted.get('why_not', ''),
+        train_seconds=median(step['train_seconds'] for step in trained) if done else None,
+        memory_mb=median(step['memory_mb'] for step in trained) if done else None,
+        memory_of=trained[0]['memory_of'] if done else '',
+        unfinished={s.run.seed: (s.state, s.error) for s in states if s.state != 'finished'},
+        curves={s.run.seed: {key: s.progress[key] for key in ('loss', 'validation')} for s in done},
     )
 
 
-def _score(row: Row) -> float:
-    return headline(row.result['metrics']).value
+def _score(state: RunState, test: str) -> float:
+    return headline(state.metrics(test)).value
 
 
 def verdict(comparisons: Sequence[Comparison]) -> str:
     """What the differences allow to say, in a sentence or two."""
     differences = [
-        (f'{c.key}/{line.preset}', line.difference)
-        for c in comparisons
-        for line in c.lines
-        if line.difference
+        (f'{comparison.name}/{result.preset}', result.difference)
+        for comparison in comparisons
+        for result in comparison.presets
+        if result.difference
     ]
     if not differences:
         return 'There is no finished pair to compare with the plain model yet.'

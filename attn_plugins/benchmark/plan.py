@@ -1,19 +1,20 @@
-"""What a run will do, fixed before it starts: its resolved config, the hash that tells results apart, its inputs on disk."""
+"""What a run will do, fixed before it starts: its resolved config and processes, what tells results apart, its inputs on disk."""
 
 import hashlib
 import json
 import shutil
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from os.path import relpath
-from pathlib import Path
 
 from mmengine.config import Config
 
-from attn_plugins.benchmark.record import RESULT, RUN, read_json, write_json
+from attn_plugins.benchmark.record import CONFIG, FAILURE, RESULT, RUN, read_json, write_json
 from attn_plugins.benchmark.suite import Run, Suite
-from attn_plugins.datasets.check import missing_data
+from attn_plugins.datasets.check import check_data
 from attn_plugins.engine.checkpoint import latest_checkpoint
 from attn_plugins.engine.config import load_config
+from attn_plugins.engine.settings import differences, settings_of
 from attn_plugins.errors import UserError
 
 
@@ -24,128 +25,149 @@ class Plan:
     Attributes:
         run: The run.
         cfg: Its config, preset and seed put in.
-        config_hash: Hash of the config and of that of the run it starts from. Work directories and checkpoint
-            paths are no part of it, so a moved folder keeps its results.
-        files: Config file -> SHA-256, of all files the config is made of.
+        processes: How many processes carry it out.
+        note: What of its batch and learning rate is not as the config says, if anything.
+        settings: What decides its result, as flat text. Work directories and checkpoint paths are no part of it, so a
+            moved folder keeps its results.
     """
 
     run: Run
     cfg: Config
-    config_hash: str
-    files: dict[str, str]
+    processes: int
+    note: str | None
+    settings: dict[str, str]
+
+    @property
+    def config_hash(self) -> str:
+        """Hash of the settings."""
+        return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the folder holds a training of other settings. A run that failed before its first checkpoint holds none."""
+        record, result = read_json(self.run.folder / RUN), read_json(self.run.folder / RESULT)
+        holds_training = latest_checkpoint(self.run.folder) or (result and result['state'] == 'finished')
+        return bool(record and holds_training and record['config_hash'] != self.config_hash)
 
 
-def plan_suite(suite: Suite) -> dict[Run, Plan]:
+def plan_suite(suite: Suite, devices: int) -> dict[Run, Plan]:
     """Resolve the configs of all runs, in dependency order.
 
+    Args:
+        suite: The suite.
+        devices: How many processes have a GPU, or a core, of their own where the runs will run.
+
     Raises:
-        UserError: A config cannot be what its run says it is (preset, options, `backbone_from`).
+        UserError: A config cannot be what its run says it is (preset, options, `weights_from`).
     """
     plans: dict[Run, Plan] = {}
     for run in suite.runs:
         cfg = load_config(run.config, attention=run.preset, cfg_options=run.cfg_options or None)
         cfg.randomness = {**cfg.get('randomness', {}), 'seed': run.seed}
-        if run.needs and 'backbone' not in cfg.get('model', {}):
-            raise UserError(f"{run.config} cannot take 'backbone_from': its model has no backbone")
-        source = plans[run.needs].config_hash if run.needs else None
-        plans[run] = Plan(run, cfg, _hash(cfg, source), _files_of(cfg))
+        processes, note = _fit_batch(run, cfg, devices)
+        settings = settings_of(cfg)
+        if processes > 1:
+            settings['processes'] = str(processes)
+        for weights in run.weights:
+            _part_of(cfg, weights.part, run)
+            source = plans[weights.run]
+            settings[f'weights_from.{weights.part}'] = f'{weights.prefix}* of {source.config_hash[:12]}'
+        plans[run] = Plan(run, cfg, processes, note, settings)
     return plans
 
 
-def _hash(cfg: Config, source: str | None) -> str:
-    content = {key: value for key, value in cfg.to_dict().items() if key != 'work_dir'}
-    text = json.dumps([content, source], sort_keys=True, default=repr)
-    return hashlib.sha256(text.encode()).hexdigest()
+def _fit_batch(run: Run, cfg: Config, devices: int) -> tuple[int, str | None]:
+    """As many processes as the learning rate is made for, or the rate scaled to the batch there can be, and a note of it.
+
+    A config says by `auto_scale_lr.base_batch_size` what batch its learning rate is for, and by its dataloader how many of
+    it one process takes.
+    """
+    base = (cfg.get('auto_scale_lr') or {}).get('base_batch_size')
+    each = (cfg.get('train_dataloader') or {}).get('batch_size')
+    if not base or not each:
+        return run.processes or 1, None
+    wanted = max(1, base // each)
+    processes = run.processes or min(wanted, devices)
+    batch = processes * each
+    if batch == base:
+        return processes, None
+    cfg.auto_scale_lr.enable = True  # mmengine multiplies the rate by batch / base
+    rate = cfg.optim_wrapper.optimizer.lr
+    return processes, (
+        f'{run.config_key}: its learning rate {rate:g} is for a batch of {base} ({wanted} processes of {each}); here '
+        f'{processes} x {each} = {batch} images make a batch, and the learning rate is {rate * batch / base:g}'
+    )
 
 
-def _files_of(cfg: Config) -> dict[str, str]:
-    """The files a config is made of: mmengine puts the absolute name of each before its text."""
-    paths = [Path(line) for line in cfg.text.splitlines() if line.startswith('/') and line.endswith('.py')]
-    return {relpath(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths if path.is_file()}
+def notes(plans: Iterable[Plan]) -> list[str]:
+    """What of batches and learning rates is not as the configs say, each once."""
+    return list(dict.fromkeys(plan.note for plan in plans if plan.note))
 
 
-def settle_changes(plans: dict[Run, Plan], redo: bool):
-    """Refuse to mix results of different configs, or, with `redo`, clear the folders of runs whose config changed.
+def _part_of(cfg: Config, part: str, run: Run) -> dict:
+    """The config of a part of the model, by its dotted name."""
+    found = cfg.get('model') or {}
+    for name in part.split('.'):
+        found = found.get(name) if isinstance(found, Mapping) else None
+        if not isinstance(found, Mapping):
+            raise UserError(f"{run.config} cannot take weights_from '{part}': its model has no {part}")
+    return found
+
+
+def settle_changes(plans: Mapping[Run, Plan], redo: bool) -> None:
+    """Refuse to mix results of different settings, or, with `redo`, clear the folders of runs whose settings changed.
 
     Raises:
-        UserError: Without `redo`, when anything that was trained has another config now.
+        UserError: Without `redo`, when anything that was trained has other settings now.
     """
-    changed = [plan for plan in plans.values() if _is_outdated(plan)]
+    changed = [plan for plan in plans.values() if plan.is_outdated]
     if changed and not redo:
-        causes = list(dict.fromkeys(cause for plan in changed for cause in what_changed(plan)))
-        names = ', '.join(plan.run.name for plan in changed[:3]) + (', ...' if len(changed) > 3 else '')
+        # What starts from a changed run has changed with it, and is not named as a cause of its own.
+        own = [plan for plan in changed if not any(plans[run].is_outdated for run in plan.run.needs)]
+        causes = dict.fromkeys(
+            differences(read_json(plan.run.folder / RUN)['settings'], plan.settings) for plan in own
+        )
+        names = ', '.join(plan.run.name for plan in changed[:3])
+        names += f' and {len(changed) - 3} more' if len(changed) > 3 else ''
         raise UserError(
-            f'{" and ".join(causes)} changed since {names} started: train what is affected anew with '
-            '--redo (its old results are deleted), or keep them and choose another --work-dir'
+            f'{"; ".join(causes)} changed since {names} started: train what is affected anew with --redo (its old results '
+            'are deleted), or keep them and choose another --work-dir'
         )
     for plan in changed:
         shutil.rmtree(plan.run.folder)
 
 
-def _is_outdated(plan: Plan) -> bool:
-    """Whether the folder holds training of another config. A run that failed before its first checkpoint holds none."""
-    record = read_json(plan.run.folder / RUN)
-    result = read_json(plan.run.folder / RESULT)
-    holds_training = latest_checkpoint(plan.run.folder) or (result and result['state'] == 'finished')
-    return bool(record and holds_training and record['config_hash'] != plan.config_hash)
-
-
-def what_changed(plan: Plan) -> list[str]:
-    """Names of what makes a run's config differ from the one its folder was made with."""
-    before = read_json(plan.run.folder / RUN)['files']
-    files = [name for name in {**before, **plan.files} if before.get(name) != plan.files.get(name)]
-    if files:
-        return files
-    old = _flat(Config.fromfile(plan.run.folder / 'config.py').to_dict())
-    new = _flat(plan.cfg.to_dict())
-    keys = [key for key in {**old, **new} if old.get(key) != new.get(key) and 'init_cfg' not in key]
-    return [f"the suite's option {key}" for key in keys] or [f'the config of {plan.run.needs.name}']
-
-
-def _flat(tree: dict, prefix: str = '') -> dict[str, str]:
-    flat = {}
-    for key, value in tree.items():
-        flat |= (
-            _flat(value, f'{prefix}{key}.') if isinstance(value, dict) else {f'{prefix}{key}': repr(value)}
-        )
-    return flat
-
-
-def check_data(plans: list[Plan]):
-    """Refuse to start when the data of a run are not complete, before anything has been trained in vain.
+def check_all_data(plans: Iterable[Plan]) -> None:
+    """Refuse to start when the data of a config are not complete, before anything has been trained in vain.
 
     Raises:
         UserError: Names the first thing that is missing and how to get it.
     """
-    for config, plan in {plan.run.config: plan for plan in plans}.items():
-        if sentences := missing_data(plan.cfg):
-            more = (
-                f' (and {len(sentences) - 1} more: see `python tools/check_data.py {config}`)'
-                if sentences[1:]
-                else ''
-            )
-            raise UserError(f'{config}: {sentences[0]}{more}')
+    for plan in {plan.run.config: plan for plan in plans}.values():
+        check_data(plan.cfg)
 
 
-def write_inputs(plan: Plan, suite: Suite):
-    """Write what the run's process reads: config.py and run.json. The run it needs has finished."""
+def write_inputs(plan: Plan, suite: Suite) -> None:
+    """Write what the run's process reads: config.py and run.json. The runs it needs have finished.
+
+    Raises:
+        UserError: The checkpoint of one of them is gone.
+    """
     run, folder = plan.run, plan.run.folder
     folder.mkdir(parents=True, exist_ok=True)
-    before = read_json(folder / RUN) or {}
-    if before.get('config_hash') != plan.config_hash:
-        before = {}
-    (folder / RESULT).unlink(missing_ok=True)
+    (folder / FAILURE).unlink(missing_ok=True)
     cfg = Config(plan.cfg.to_dict())
-    if run.needs:
-        checkpoint = latest_checkpoint(run.needs.folder)
+    for weights in run.weights:
+        checkpoint = latest_checkpoint(weights.run.folder)
         if checkpoint is None:
             raise UserError(
-                f'{run.name} starts from the backbone of {run.needs.name}, whose checkpoint is gone: '
-                f'delete {run.needs.folder} to train it again'
+                f'{run.name} starts from weights of {weights.run.name}, whose checkpoint is gone: delete '
+                f'{weights.run.folder} to train it again'
             )
-        cfg.model.backbone.init_cfg = dict(type='Pretrained', checkpoint=str(checkpoint), prefix='backbone.')
-    cfg.dump(folder / 'config.py')
-    train_cfg = cfg.get('train_cfg') or {}
+        _part_of(cfg, weights.part, run)['init_cfg'] = dict(
+            type='Pretrained', checkpoint=str(checkpoint), prefix=weights.prefix or None
+        )
+    cfg.dump(folder / CONFIG)
     write_json(
         folder / RUN,
         dict(
@@ -156,13 +178,10 @@ def write_inputs(plan: Plan, suite: Suite):
             config=relpath(run.config),
             preset=run.preset,
             seed=run.seed,
-            needs=run.needs.name if run.needs else None,
+            processes=plan.processes,
+            steps=run.steps,
+            needs=[other.name for other in run.needs],
             config_hash=plan.config_hash,
-            files=plan.files,
-            max_epochs=train_cfg.get('max_epochs'),
-            max_iters=train_cfg.get('max_iters'),
-            train_seconds=before.get('train_seconds', 0.0),
-            memory_mb=before.get('memory_mb', 0),
-            step=before.get('step', 'train'),
+            settings=plan.settings,
         ),
     )

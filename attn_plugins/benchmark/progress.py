@@ -3,14 +3,12 @@
 import time
 from collections import Counter
 
-from rich.console import Console, Group
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from attn_plugins.benchmark.metrics import headline
-from attn_plugins.benchmark.results import Row, clock, read_progress, seconds_left, stamp
+from attn_plugins.benchmark.results import RunState, clock, seconds_left
 from attn_plugins.benchmark.suite import Run, Suite
 
 # Seconds between two lines about the state when there is no terminal, and between two drawings when there is one.
@@ -23,8 +21,8 @@ class PlainView:
 
     every = PLAIN_EVERY
 
-    def __init__(self, suite: Suite, slots: int, console: Console):
-        self.suite, self.slots, self.console = suite, slots, console
+    def __init__(self, suite: Suite, parallel: int, console: Console):
+        self.suite, self.parallel, self.console = suite, parallel, console
         self._next_look = 0.0
 
     def __enter__(self):
@@ -33,28 +31,30 @@ class PlainView:
     def __exit__(self, *error):
         return None
 
-    def started(self, run: Run):
+    def started(self, run: Run) -> None:
         """A run has started, or goes on."""
         self._say(f'started {run.name}')
 
-    def ended(self, row: Row):
+    def ended(self, state: RunState) -> None:
         """A run has finished or failed, or cannot start because another failed."""
-        self._say(ending(row))
+        self._say(ending(state))
 
-    def look(self, rows: list[Row]):
+    def look(self, states: list[RunState]) -> None:
         """How all runs stand; called several times a second."""
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + self.every
-            self.show(rows)
+            self.show(states)
 
-    def show(self, rows: list[Row]):
+    def show(self, states: list[RunState]) -> None:
         """Show how all runs stand."""
-        running = [f'{row.run.name} {read_progress(row.run).text}' for row in rows if row.state == 'running']
+        running = [
+            f'{state.run.name} {state.progress["text"]}' for state in states if state.state == 'running'
+        ]
         doing = f'; running: {", ".join(running)}' if running else ''
-        self._say(summary(rows, self.slots) + doing)
+        self._say(summary(states, self.parallel) + doing)
 
-    def _say(self, text: str):
-        self.console.print(Text(f'[{stamp()}] {text}'), soft_wrap=True)
+    def _say(self, text: str) -> None:
+        self.console.print(Text(f'[{time.strftime("%H:%M:%S")}] {text}'), soft_wrap=True)
 
 
 class LiveView(PlainView):
@@ -63,59 +63,70 @@ class LiveView(PlainView):
     every = DRAW_EVERY
 
     def __enter__(self):
-        self._live = Live(console=self.console, auto_refresh=False, transient=True)
-        self._live.__enter__()
+        self._bars = Progress(
+            TextColumn('[bold]{task.description}', markup=True),
+            BarColumn(bar_width=24),
+            TextColumn('{task.fields[text]}', markup=False),
+            console=self.console,
+            auto_refresh=False,
+            transient=True,
+        )
+        self._whole = self._bars.add_task(self.suite.name, total=1.0, text='')
+        self._tasks: dict[Run, TaskID] = {}
+        self._bars.start()
         return self
 
     def __exit__(self, *error):
-        self._live.__exit__(*error)
+        self._bars.stop()
 
-    def show(self, rows: list[Row]):
+    def show(self, states: list[RunState]) -> None:
         """Redraw."""
-        grid = Table.grid(padding=(0, 2))
-        for row in rows:
-            if row.state == 'running':
-                now = read_progress(row.run)
-                left = now.seconds * (1 / now.fraction - 1) if 0 < now.fraction < 1 else None
-                grid.add_row(
-                    row.run.name,
-                    ProgressBar(1.0, now.fraction, width=24),
-                    Text(now.text, style='cyan'),
-                    Text(f'{clock(left)} left' if left is not None else '', style='dim'),
-                )
-        done = sum(row.state in ('finished', 'failed', 'blocked') for row in rows)
-        bar = Table.grid(padding=(0, 2))
-        bar.add_row(
-            Text(self.suite.name, style='bold'),
-            ProgressBar(len(rows), done, width=40),
-            Text(summary(rows, self.slots)),
-        )
-        self._live.update(Group(bar, grid), refresh=True)
+        over = sum(state.state in ('finished', 'failed', 'blocked') for state in states)
+        self._bars.update(self._whole, completed=over / len(states), text=summary(states, self.parallel))
+        for state in states:
+            run, now = state.run, state.progress
+            if state.state == 'running':
+                left = now['train_seconds'] * (1 / now['done'] - 1) if 0 < now['done'] < 1 else None
+                text = now['text'] + (f', {clock(left)} left' if left is not None else '')
+                if run not in self._tasks:
+                    self._tasks[run] = self._bars.add_task(run.name, total=1.0, text='')
+                self._bars.update(self._tasks[run], completed=now['done'], text=text)
+            elif run in self._tasks:
+                self._bars.remove_task(self._tasks.pop(run))
+        self._bars.refresh()
 
 
-def view_of(suite: Suite, slots: int, console: Console) -> PlainView:
+def view_of(suite: Suite, parallel: int, console: Console) -> PlainView:
     """The view that fits where the output goes."""
-    return (LiveView if console.is_terminal else PlainView)(suite, slots, console)
+    return (LiveView if console.is_terminal else PlainView)(suite, parallel, console)
 
 
-def summary(rows: list[Row], slots: int) -> str:
+def summary(states: list[RunState], parallel: int) -> str:
     """E.g. '3 of 9 finished, 1 failed, about 12 min left'."""
-    counts = Counter(row.state for row in rows)
-    parts = [f'{counts["finished"]} of {len(rows)} finished']
-    parts += [f'{counts[state]} {state}' for state in ('failed', 'blocked') if counts[state]]
+    counts = Counter(state.state for state in states)
+    parts = [f'{counts["finished"]} of {len(states)} finished']
+    parts += [f'{counts[word]} {word}' for word in ('failed', 'blocked') if counts[word]]
     if counts['waiting'] + counts['cut off'] + counts['running']:
-        left = seconds_left(rows, slots)
+        left = seconds_left(states, parallel)
         parts.append(f'about {clock(left)} left' if left is not None else 'time left not known yet')
     return ', '.join(parts)
 
 
-def ending(row: Row) -> str:
+def ending(state: RunState) -> str:
     """One line about how a run ended."""
-    if row.state == 'finished':
-        metric = headline(row.result['metrics'])
-        return (
-            f'finished {row.run.name} in {clock(row.seconds)}: {metric.name} {metric.value:.2f}{metric.unit}'
-        )
-    if row.state == 'blocked':
-        return f'blocked {row.run.name}: it needs {row.run.needs.name}, which did not finish'
-    return f'failed {row.run.name}: {row.result["error"]} (see {row.run.folder})'
+    run = state.run
+    if state.state == 'finished':
+        return f'finished {run.name} in {clock(state.seconds)}: {scores(state)}'
+    if state.state == 'blocked':
+        return f'blocked {run.name}: it needs {", ".join(r.name for r in run.needs)}, which did not finish'
+    return f'failed {run.name}: {state.error} (see {run.folder})'
+
+
+def scores(state: RunState) -> str:
+    """The metric that stands for each test of a finished run: 'mIoU 71.30 %', with several tests each under its name."""
+    texts = []
+    for test in state.run.tests:
+        metric = headline(state.metrics(test))
+        name = f'{test} ' if len(state.run.tests) > 1 else ''
+        texts.append(f'{name}{metric.name} {metric.value:.2f}{metric.unit}')
+    return ', '.join(texts)

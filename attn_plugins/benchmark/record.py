@@ -1,20 +1,26 @@
-"""The files of a run's folder: records that are whole or absent, and locks that die with their holder."""
+"""The files of a run's folder: records that are whole or absent, each with one writer, and a lock that dies with its holder."""
 
-import fcntl
 import json
 import os
-import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# What the run is and how far it has come; written before it starts and while it trains.
+from filelock import FileLock, Timeout
+
+# Written by the suite before the run starts: the whole config, and what to do with it.
+CONFIG = 'config.py'
 RUN = 'run.json'
-# How it ended; its presence is what makes a run finished or failed.
+# Written by the run's process: how far it is (engine/hooks.py), and what came of each step.
+PROGRESS = 'progress.json'
 RESULT = 'result.json'
+# Written by the suite when a run's process has died, or could not be started.
+FAILURE = 'failure.json'
 LOCK = '.lock'
+HOLDER = '.lock.pid'
 
 
-def write_json(path: Path, content: dict):
+def write_json(path: Path, content: dict) -> None:
     """Write a record so that a reader, or a kill at any moment, sees the old content or the new one."""
     part = path.with_name(f'{path.name}.{os.getpid()}.part')
     with part.open('w') as file:
@@ -41,7 +47,7 @@ class Locked(Exception):
 
 
 @contextmanager
-def folder_lock(folder: Path, patience: float = 1.0):
+def folder_lock(folder: Path, patience: float = 1.0) -> Iterator[None]:
     """Hold a folder for this process. The kernel frees it when the process ends, however it ends.
 
     Args:
@@ -53,32 +59,28 @@ def folder_lock(folder: Path, patience: float = 1.0):
         Locked: Another process still holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK).open('a+') as file:
-        deadline = time.monotonic() + patience
-        while not _try_lock(file, fcntl.LOCK_EX):
-            if time.monotonic() > deadline:
-                file.seek(0)
-                pid = file.read().strip()
-                raise Locked(int(pid) if pid else None)
-            time.sleep(0.05)
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=patience)
+    except Timeout as error:
+        holder = folder / HOLDER
+        pid = holder.read_text() if holder.is_file() else ''
+        raise Locked(int(pid) if pid else None) from error
+    try:
+        (folder / HOLDER).write_text(str(os.getpid()))
         yield
+    finally:
+        lock.release()
 
 
 def is_locked(folder: Path) -> bool:
     """Whether a living process holds the folder."""
-    try:
-        with (folder / LOCK).open() as file:
-            return not _try_lock(file, fcntl.LOCK_SH)
-    except FileNotFoundError:
+    if not (folder / LOCK).is_file():
         return False
-
-
-def _try_lock(file, kind: int) -> bool:
+    lock = FileLock(folder / LOCK)
     try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False

@@ -9,12 +9,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from attn_plugins.benchmark.compare import Comparison, Line, Spread, compare, verdict
-from attn_plugins.benchmark.metrics import headline
-from attn_plugins.benchmark.plot import accuracy_cost_svg
+from attn_plugins.benchmark.compare import Comparison, Estimate, PresetResult, compare, verdict
+from attn_plugins.benchmark.plot import accuracy_cost_svg, learning_curves_svg
+from attn_plugins.benchmark.progress import scores
 from attn_plugins.benchmark.record import write_json
-from attn_plugins.benchmark.results import Row, clock, read_progress
+from attn_plugins.benchmark.results import RunState, clock
 from attn_plugins.benchmark.suite import BASELINE, Suite
 
 # What every number of a report is; stands below each table.
@@ -22,8 +23,8 @@ LEGEND = (
     'Scores marked % are percent points, whatever the library reports; they are of the last checkpoint, mean ± standard '
     'deviation over n seeds. The difference is paired: with a preset, minus without, same config and same seed. '
     'Parameters and multiply-adds (M-Adds) are counted (convolutions and matrix products, one image, no element-wise work); '
-    'train time (median per run, with validation) and memory (peak of the largest process of a run) are measured on the '
-    'machine named below, as busy as it was.'
+    'train time (median per run, with validation) and memory (the most that was held: on a GPU by torch, else by the '
+    'process) are measured on the machine named below, as busy as it was.'
 )
 
 
@@ -36,9 +37,9 @@ class Cell:
     detail: str = ''
 
 
-def write_report(suite: Suite, rows: list[Row]) -> dict[str, Path]:
+def write_report(suite: Suite, states: list[RunState]) -> dict[str, Path]:
     """Write report.json, report.md and report.html into the suite's folder; return their paths by suffix."""
-    comparisons = compare(rows)
+    comparisons = compare(states)
     content = dict(
         suite=suite.name,
         suite_file=str(suite.path),
@@ -46,8 +47,8 @@ def write_report(suite: Suite, rows: list[Row]) -> dict[str, Path]:
         verdict=verdict(comparisons),
         legend=LEGEND,
         comparisons=[asdict(c) for c in comparisons],
-        runs=[_run_entry(row) for row in rows],
-        made_with=made_with(rows),
+        runs=[_run_entry(state) for state in states],
+        made_with=made_with(states),
     )
     paths = {suffix: suite.folder / f'report.{suffix}' for suffix in ('json', 'md', 'html')}
     suite.folder.mkdir(parents=True, exist_ok=True)
@@ -60,46 +61,56 @@ def write_report(suite: Suite, rows: list[Row]) -> dict[str, Path]:
         lstrip_blocks=True,
     )
     tables = [
-        dict(comparison=c, header=header(c), lines=[cells(line) for line in c.lines]) for c in comparisons
+        dict(comparison=c, header=header(c), rows=[cells(r) for r in c.presets], uncounted=uncounted(c))
+        for c in comparisons
     ]
+    plots = {c.name: [p for p in (accuracy_cost_svg(c), learning_curves_svg(c)) if p] for c in comparisons}
     for suffix in ('md', 'html'):
-        plots = {c.key: accuracy_cost_svg(c) for c in comparisons} if suffix == 'html' else {}
         text = templates.get_template(f'report.{suffix}.j2').render(content, tables=tables, plots=plots)
         paths[suffix].write_text(text)
     return paths
 
 
-def _run_entry(row: Row) -> dict:
+def _run_entry(state: RunState) -> dict:
     """What report.json says of a run: its state and everything measured, the same units as its result.json."""
-    known = {
-        key: value for key, value in (row.result or {}).items() if key not in ('log_tail', 'name', 'state')
-    }
     return dict(
-        known,
-        name=row.run.name,
-        state=row.state,
-        preset=row.run.preset,
-        seed=row.run.seed,
-        config_key=row.run.config_key,
-        folder=str(row.run.folder),
+        name=state.run.name,
+        state=state.state,
+        error=state.error,
+        preset=state.run.preset_name,
+        seed=state.run.seed,
+        config_key=state.run.config_key,
+        folder=str(state.run.folder),
+        steps=state.steps,
+        **state.made_with,
     )
 
 
-def made_with(rows: list[Row]) -> dict:
+def made_with(states: list[RunState]) -> dict:
     """Machines, versions, commits and seeds behind the results: more than one entry means they were not the same."""
-    results = [row.result for row in rows if row.state == 'finished']
+    finished = [state.made_with for state in states if state.state == 'finished']
 
     def different(key: str) -> list:
-        texts = dict.fromkeys(json.dumps(result[key]) for result in results)
+        texts = dict.fromkeys(json.dumps(entry[key]) for entry in finished)
         return [json.loads(text) for text in texts]
 
     return dict(
         machines=different('machine'),
         versions=different('versions'),
         git_commits=different('git_commit'),
+        processes=different('processes'),
         threads=different('threads'),
-        seeds=sorted({row.run.seed for row in rows}),
+        seeds=sorted({state.run.seed for state in states}),
     )
+
+
+def uncounted(comparison: Comparison) -> list[str]:
+    """Why parameters and M-Adds of a config's presets are missing, each reason once."""
+    reasons: dict[str, list[str]] = {}
+    for result in comparison.presets:
+        if result.why_not_counted:
+            reasons.setdefault(result.why_not_counted, []).append(result.preset)
+    return [f'not counted ({", ".join(presets)}): {reason}' for reason, presets in reasons.items()]
 
 
 def header(comparison: Comparison) -> list[str]:
@@ -117,38 +128,36 @@ def header(comparison: Comparison) -> list[str]:
     ]
 
 
-def cells(line: Line) -> list[Cell]:
+def cells(result: PresetResult) -> list[Cell]:
     """A preset's row of its config's table."""
+    seconds, memory = result.train_seconds, result.memory_mb
     return [
-        Cell(line.preset, line.preset),
-        score_cell(line),
-        difference_cell(line.difference),
-        Cell(_millions(line.parameters, 3), line.parameters),
-        Cell(_millions(line.madds, 1), line.madds),
-        Cell(clock(line.train_seconds) if line.train_seconds is not None else '–', line.train_seconds),
-        Cell(f'{line.memory_mb:,.0f} MB' if line.memory_mb else '–', line.memory_mb),
+        Cell(result.preset, result.preset),
+        score_cell(result),
+        difference_cell(result.difference),
+        Cell(_millions(result.parameters, 3), result.parameters),
+        Cell(_millions(result.madds, 1), result.madds),
+        Cell(clock(seconds) if seconds is not None else '–', seconds),
+        Cell(f'{memory:,.0f} MB' if memory else '–', memory, result.memory_of),
     ]
 
 
-def score_cell(line: Line) -> Cell:
+def score_cell(result: PresetResult) -> Cell:
     """Mean ± std (n) of the finished seeds, and the state of the others: what is missing is never left out."""
     by_state: dict[str, list[str]] = {}
-    for seed, (state, _) in line.unfinished.items():
+    for seed, (state, _) in result.unfinished.items():
         by_state.setdefault(state, []).append(str(seed))
     missing = '; '.join(
         f'seed{"s" if len(seeds) > 1 else ""} {", ".join(seeds)} {state}' for state, seeds in by_state.items()
     )
-    if line.score is None:
+    score = result.score
+    if score is None:
         return Cell(missing, None)
-    std = f' ± {line.score.std:.2f}' if line.score.std is not None else ''
-    return Cell(
-        f'{line.score.mean:.2f}{std}',
-        line.score.mean,
-        f'n = {line.score.n}' + (f'; {missing}' if missing else ''),
-    )
+    std = f' ± {score.std:.2f}' if score.std is not None else ''
+    return Cell(f'{score.mean:.2f}{std}', score.mean, f'n = {score.n}' + (f'; {missing}' if missing else ''))
 
 
-def difference_cell(difference: Spread | None) -> Cell:
+def difference_cell(difference: Estimate | None) -> Cell:
     """A paired difference with its spread and interval; with one pair only the number and 'n = 1'."""
     if difference is None:
         return Cell('–', None)
@@ -170,12 +179,12 @@ def _millions(count: int | None, digits: int) -> str:
     return f'{count / 1e6:,.{digits}f} M' if count is not None else '–'
 
 
-def print_report(rows: list[Row], console: Console):
+def print_report(states: list[RunState], console: Console) -> None:
     """The report's tables on the screen."""
-    comparisons = compare(rows)
+    comparisons = compare(states)
     for comparison in comparisons:
         table = Table(
-            title=f'{comparison.key} ({comparison.config})',
+            title=f'{comparison.name} ({comparison.config})',
             title_justify='left',
             title_style='bold',
             box=box.SIMPLE_HEAD,
@@ -183,19 +192,21 @@ def print_report(rows: list[Row], console: Console):
         )
         for i, name in enumerate(header(comparison)):
             table.add_column(name, justify='left' if i == 0 else 'right')
-        for line in comparison.lines:
+        for result in comparison.presets:
             table.add_row(
-                *('\n'.join(filter(None, (cell.text, cell.detail))) for cell in cells(line)),
-                style='dim' if line.score is None else None,
+                *('\n'.join(filter(None, (cell.text, cell.detail))) for cell in cells(result)),
+                style='dim' if result.score is None else None,
             )
         console.print(table)
-    for row in rows:
-        if row.state == 'failed':
-            console.print(f'failed: {row.run.name}: {row.result["error"]}', style='red', markup=False)
+        for reason in uncounted(comparison):
+            console.print(reason, style='dim', markup=False)
+    for state in states:
+        if state.state == 'failed':
+            console.print(f'failed: {state.run.name}: {state.error}', style='red', markup=False)
     console.print(verdict(comparisons), style='italic')
 
 
-def print_status(rows: list[Row], console: Console):
+def print_status(states: list[RunState], console: Console) -> None:
     """The state of every run on the screen."""
     styles = {
         'finished': 'green',
@@ -203,22 +214,23 @@ def print_status(rows: list[Row], console: Console):
         'failed': 'red',
         'blocked': 'yellow',
         'cut off': 'yellow',
+        'outdated': 'yellow',
     }
     table = Table()
     for name in ('run', 'state', 'result'):
         table.add_column(name)
-    for row in rows:
+    for state in states:
         detail = ''
-        if row.state == 'finished':
-            metric = headline(row.result['metrics'])
-            detail = f'{metric.name} {metric.value:.2f}{metric.unit} in {clock(row.seconds)}'
-        elif row.state in ('running', 'cut off'):
-            detail = read_progress(row.run).text
-        elif row.state == 'failed':
-            detail = row.result['error']
-        elif row.state == 'blocked':
-            detail = f'needs {row.run.needs.name}'
-        table.add_row(
-            row.run.name, f'[{styles[row.state]}]{row.state}[/]' if row.state in styles else row.state, detail
-        )
+        if state.state == 'finished':
+            detail = f'{scores(state)} in {clock(state.seconds)}'
+        elif state.state in ('running', 'cut off'):
+            detail = state.progress['text']
+        elif state.state == 'failed':
+            detail = state.error
+        elif state.state == 'blocked':
+            detail = f'needs {", ".join(run.name for run in state.run.needs)}'
+        elif state.state == 'outdated':
+            detail = 'trained with other settings: `run` says which'
+        word = f'[{styles[state.state]}]{state.state}[/]' if state.state in styles else state.state
+        table.add_row(state.run.name, word, Text(detail))
     console.print(table)

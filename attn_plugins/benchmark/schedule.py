@@ -1,23 +1,26 @@
-"""The schedule of a suite: starts each run when those it needs have finished and a slot is free, until none is left."""
+"""Starts each run of a suite when those it needs have finished and there is room, until none is left."""
 
 import signal
 import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from pathlib import Path
 
-from attn_plugins.benchmark.engine import Engine
-from attn_plugins.benchmark.plan import Plan, check_data, settle_changes, write_inputs
-from attn_plugins.benchmark.record import RESULT, Locked, folder_lock, read_json, write_json
-from attn_plugins.benchmark.results import Row, read_results
-from attn_plugins.benchmark.run import tail
+from attn_plugins.benchmark.executors import Executor
+from attn_plugins.benchmark.plan import Plan, check_all_data, settle_changes, write_inputs
+from attn_plugins.benchmark.record import FAILURE, RESULT, Locked, folder_lock, read_json, write_json
+from attn_plugins.benchmark.results import RunState, read_results
 from attn_plugins.benchmark.suite import Run, Suite
+from attn_plugins.benchmark.worker import LOG
 from attn_plugins.errors import UserError
 
 # Seconds between two looks at the running processes.
 PAUSE = 0.3
 
 
-def work_off(suite: Suite, plans: dict[Run, Plan], engine: Engine, view, redo: bool = False) -> list[Row]:
+def run_suite(
+    suite: Suite, plans: Mapping[Run, Plan], executor: Executor, view, redo: bool = False
+) -> list[RunState]:
     """Carry out what is not finished yet; a run that fails is recorded and the others go on.
 
     Runs that failed or were cut off in an earlier call are taken up again from their last checkpoint.
@@ -25,72 +28,84 @@ def work_off(suite: Suite, plans: dict[Run, Plan], engine: Engine, view, redo: b
     Args:
         suite: The suite.
         plans: Its runs, resolved.
-        engine: Where to run.
-        view: Told of every event: `started(run)`, `ended(row)` and `look(rows)`, see progress.py.
-        redo: Train anew what was trained with another config.
+        executor: Where to run.
+        view: Told of every event: `started(run)`, `ended(state)` and `look(states)`, see progress.py.
+        redo: Train anew what was trained with other settings.
 
     Returns:
-        list[Row]: What came of it, one per run.
+        list[RunState]: What came of it, one per run.
 
     Raises:
-        UserError: Another process works in the suite's folder, or results of another config lie there, or data
-            are missing.
+        UserError: Another process works in the suite's folder, or results of other settings lie there, or data are
+            missing.
     """
     with _alone_in(suite), _terminated_as_interrupted():
         settle_changes(plans, redo)
-        todo = [row.run for row in read_results(suite) if row.state != 'finished']
-        check_data([plans[run] for run in todo])
-        for run in todo:  # what failed before is tried again, so it blocks nobody now
-            (run.folder / RESULT).unlink(missing_ok=True)
+        waiting = [state.run for state in read_results(suite) if state.state != 'finished']
+        check_all_data([plans[run] for run in waiting])
+        for run in waiting:  # what failed before is tried again, so it blocks nobody now
+            (run.folder / FAILURE).unlink(missing_ok=True)
+            if (read_json(run.folder / RESULT) or {}).get('state') == 'failed':
+                (run.folder / RESULT).unlink()
         try:
-            while todo or engine.running:
-                _note_ended(suite, engine, view)
-                todo = _start_ready(suite, plans, todo, engine, view)
-                view.look(_rows_now(suite, engine))
+            while waiting or executor.running:
+                _note_ended(suite, executor, view)
+                waiting = _start_ready(suite, plans, waiting, executor, view)
+                view.look(read_results(suite, running=executor.running))
                 time.sleep(PAUSE)
         finally:
-            engine.stop()
+            executor.stop()
     return read_results(suite)
 
 
-def _rows_now(suite: Suite, engine: Engine) -> list[Row]:
-    """All rows; a run whose process is still loading its libraries has not locked its folder yet, but does run."""
-    running = engine.running
-    return [replace(row, state='running') if row.run in running else row for row in read_results(suite)]
-
-
-def _note_ended(suite: Suite, engine: Engine, view):
-    for run, code in engine.ended():
-        if read_json(run.folder / RESULT) is None:
+def _note_ended(suite: Suite, executor: Executor, view) -> None:
+    for run, code in executor.ended():
+        if (read_json(run.folder / RESULT) or {}).get('state') not in ('finished', 'failed'):
             # The run's process itself died, by the kernel's hand or by an error before the run began.
-            lines = tail(run.folder / 'run.log')
+            lines = _tail(run.folder / LOG)
             why = (
                 f'ended by {signal.Signals(-code).name}'
+                + (' (out of memory?)' if -code == signal.SIGKILL else '')
                 if code < 0
                 else (lines or [f'exited with {code}'])[-1]
             )
-            write_json(
-                run.folder / RESULT,
-                dict(
-                    state='failed',
-                    error=f"the run's process left no result: {why}",
-                    name=run.name,
-                    log_tail=lines,
-                ),
-            )
-        view.ended(next(row for row in read_results(suite) if row.run == run))
+            _fail(run, f"the run's process left no result: {why}")
+        view.ended(_state_of(run, suite))
 
 
-def _start_ready(suite: Suite, plans: dict[Run, Plan], todo: list[Run], engine: Engine, view) -> list[Run]:
+def _state_of(run: Run, suite: Suite) -> RunState:
+    return next(state for state in read_results(suite) if state.run == run)
+
+
+def _fail(run: Run, error: str) -> None:
+    run.folder.mkdir(parents=True, exist_ok=True)
+    write_json(run.folder / FAILURE, dict(error=error))
+
+
+def _tail(log: Path) -> list[str]:
+    """The last lines of a log that say something."""
+    lines = log.read_text(errors='replace').splitlines()[-20:] if log.is_file() else []
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _start_ready(
+    suite: Suite, plans: Mapping[Run, Plan], waiting: list[Run], executor: Executor, view
+) -> list[Run]:
     """Start what can start; return what still has to wait."""
-    rows = {row.run: row for row in read_results(suite)}
+    states = {state.run: state for state in read_results(suite, running=executor.running)}
     left = []
-    for run in todo:
-        if rows[run].state == 'blocked':
-            view.ended(rows[run])
-        elif len(engine.running) < engine.slots and (not run.needs or rows[run.needs].state == 'finished'):
-            write_inputs(plans[run], suite)
-            engine.start(run)
+    for run in waiting:
+        plan = plans[run]
+        if states[run].state == 'blocked':
+            view.ended(states[run])
+        elif executor.has_room(plan.processes) and all(states[r].state == 'finished' for r in run.needs):
+            try:
+                write_inputs(plan, suite)
+            except UserError as error:  # of this run alone
+                _fail(run, str(error))
+                view.ended(_state_of(run, suite))
+                continue
+            executor.start(run, plan.processes)
             view.started(run)
         else:
             left.append(run)
@@ -98,7 +113,7 @@ def _start_ready(suite: Suite, plans: dict[Run, Plan], todo: list[Run], engine: 
 
 
 @contextmanager
-def _alone_in(suite: Suite):
+def _alone_in(suite: Suite) -> Iterator[None]:
     try:
         with folder_lock(suite.folder):
             yield
@@ -110,13 +125,13 @@ def _alone_in(suite: Suite):
 
 
 @contextmanager
-def _terminated_as_interrupted():
+def _terminated_as_interrupted() -> Iterator[None]:
     """Let `kill -TERM` unwind the stack as Ctrl-C does, so that what runs is stopped."""
 
-    def leave(signum, frame):
+    def exit_now(signum, frame):
         raise SystemExit(128 + signum)
 
-    before = signal.signal(signal.SIGTERM, leave)
+    before = signal.signal(signal.SIGTERM, exit_now)
     try:
         yield
     finally:

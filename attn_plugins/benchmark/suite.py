@@ -1,36 +1,88 @@
 """A suite: a YAML file that names a matrix of configs x presets x seeds, read, checked and expanded to runs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import yaml
 
-from attn_plugins.engine.config import preset_names
 from attn_plugins.errors import UserError
+from attn_plugins.mim import CONFIGS
 from attn_plugins.registry import nearest
 
-SUITE_KEYS = ('name', 'seeds', 'presets', 'configs')
-ENTRY_KEYS = ('config', 'backbone_from', 'presets', 'seeds', 'cfg_options')
+SUITE_KEYS = ('name', 'seeds', 'presets', 'configs', 'processes')
+ENTRY_KEYS = ('config', 'weights_from', 'presets', 'seeds', 'cfg_options', 'tests', 'processes')
+SOURCE_KEYS = ('config', 'preset', 'prefix')
 # The preset that every other one is compared with.
 BASELINE = 'none'
+# What a list or mapping of a suite looks like.
+EXAMPLES = dict(
+    seeds='[0, 1, 2]',
+    presets='[none, ca]',
+    cfg_options='{train_cfg.max_epochs: 3}',
+    weights_from='{backbone: classification}',
+    tests='{clean: {}, large: {test_dataloader.batch_size: 8}}',
+)
+# The test of a config that names none.
+TEST = 'test'
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights that a part of a run's model starts from: those under `prefix` in the last checkpoint of another run."""
+
+    part: str
+    run: 'Run'
+    prefix: str
 
 
 @dataclass(frozen=True)
 class Run:
-    """One (config, preset, seed): trains, tests and leaves a result in its folder."""
+    """One (config, preset, seed): its steps are carried out in a folder of its own, and leave a result there.
+
+    Attributes:
+        config_key: The config's key in the suite.
+        preset: A preset's name, or the path of its file.
+        seed: Of every random choice.
+        config: The config file.
+        folder: Where everything of the run lies.
+        cfg_options: Single values of the config.
+        tests: Test's name -> single values of the config in that test.
+        weights: What parts of the model start from; those runs come first.
+        processes: How many processes train it; None leaves it to the config's batch size.
+    """
 
     config_key: str
     preset: str
     seed: int
     config: Path
     folder: Path
-    cfg_options: dict = field(default_factory=dict, hash=False, compare=False)
-    needs: 'Run | None' = None
+    cfg_options: dict = field(default_factory=dict, compare=False)
+    tests: dict[str, dict] = field(default_factory=lambda: {TEST: {}}, compare=False)
+    weights: tuple[Weights, ...] = field(default=(), compare=False)
+    processes: int | None = field(default=None, compare=False)
+
+    @property
+    def preset_name(self) -> str:
+        """The preset's name, also where it is a file."""
+        return Path(self.preset).stem
 
     @property
     def name(self) -> str:
         """Name of the run within its suite, e.g. 'detection/ca/seed0'."""
-        return f'{self.config_key}/{self.preset}/seed{self.seed}'
+        return f'{self.config_key}/{self.preset_name}/seed{self.seed}'
+
+    @property
+    def needs(self) -> list['Run']:
+        """The runs that must have finished before this one starts."""
+        return [weights.run for weights in self.weights]
+
+    @property
+    def steps(self) -> list[dict]:
+        """What is carried out, in order: training, every test, counting."""
+        tests = [dict(kind='test', name=name, cfg_options=options) for name, options in self.tests.items()]
+        return [dict(kind='train', name='train'), *tests, dict(kind='count', name='count')]
 
 
 @dataclass(frozen=True)
@@ -52,13 +104,13 @@ def read_suite(path: str | Path, work_dir: str | Path | None = None) -> Suite:
     """Read and check a suite file.
 
     Args:
-        path: The YAML file.
+        path: The YAML file, or the name of a suite of this package: 'demo'.
         work_dir: Folder of the suite's runs; `work_dirs/<name>` by default.
 
     Raises:
         UserError: The file is missing, is no YAML or says something that no run can be made of.
     """
-    path = Path(path)
+    path = _find_suite(path)
     content = _read_yaml(path)
     _check_keys(content, SUITE_KEYS, f'suite {path}')
     for key in ('name', 'configs'):
@@ -73,25 +125,40 @@ def read_suite(path: str | Path, work_dir: str | Path | None = None) -> Suite:
         entry = entries[key]
         for seed in entry['seeds']:
             for preset in entry['presets']:
-                runs[key, preset, seed] = Run(
+                name = Path(preset).stem
+                if (key, name, seed) in runs:
+                    raise UserError(
+                        f"suite {path}, config '{key}': two presets are called {name}: rename one"
+                    )
+                runs[key, name, seed] = Run(
                     config_key=key,
                     preset=preset,
                     seed=seed,
                     config=entry['config'],
-                    folder=folder / key / preset / f'seed{seed}',
+                    folder=folder / key / name / f'seed{seed}',
                     cfg_options=entry['cfg_options'],
-                    needs=_needed_run(runs, key, entry['backbone_from'], preset, seed, path),
+                    tests=entry['tests'],
+                    weights=tuple(
+                        _weights(runs, part, source, key, name, seed, path)
+                        for part, source in entry['weights_from'].items()
+                    ),
+                    processes=entry['processes'],
                 )
     return Suite(content['name'], path, folder, tuple(runs.values()))
 
 
+def _find_suite(path: str | Path) -> Path:
+    path, shipped = Path(path), CONFIGS / 'suites'
+    if path.is_file():
+        return path
+    if path.name == str(path) and (shipped / f'{path.stem}.yml').is_file():
+        return shipped / f'{path.stem}.yml'
+    others = [str(file) for file in sorted(path.parent.glob('*.y*ml'))]
+    others += [file.stem for file in sorted(shipped.glob('*.yml'))]
+    raise UserError(f'there is no suite {path}: {nearest(path, others)}')
+
+
 def _read_yaml(path: Path) -> dict:
-    if not path.is_file():
-        others = sorted(path.parent.glob('*.y*ml')) if path.parent.is_dir() else []
-        raise UserError(
-            f'there is no suite {path}: '
-            + (nearest(path, map(str, others)) if others else 'give the path of a YAML file')
-        )
     try:
         content = yaml.safe_load(path.read_text())
     except yaml.YAMLError as error:
@@ -119,28 +186,69 @@ def _check_entries(content: dict, path: Path) -> dict[str, dict]:
         if '/' in str(key):
             raise UserError(f"{where}: a config's key names a folder, so it must not contain '/'")
         _check_keys(entry, ENTRY_KEYS, where)
-        presets = _check_list(entry.get('presets', content.get('presets')), str, 'presets', where)
-        for preset in presets:
-            if preset not in preset_names():
-                raise UserError(f"{where}: there is no preset '{preset}': {nearest(preset, preset_names())}")
         entries[str(key)] = dict(
-            config=_find_config(entry['config'], path, where),
-            backbone_from=entry.get('backbone_from'),
-            presets=presets,
-            seeds=_check_list(entry.get('seeds', content.get('seeds')), int, 'seeds', where),
-            cfg_options=entry.get('cfg_options') or {},
+            config=_find_file(entry['config'], path, where, 'config'),
+            weights_from=_check_weights(entry.get('weights_from'), where),
+            presets=[
+                str(_find_file(preset, path, where, 'preset')) if preset.endswith('.py') else preset
+                for preset in _check_list(entry, content, 'presets', str, where)
+            ],
+            seeds=_check_list(entry, content, 'seeds', int, where),
+            cfg_options=_check_mapping(entry.get('cfg_options'), 'cfg_options', where),
+            tests=_check_tests(entry.get('tests'), where),
+            processes=_check_processes(entry.get('processes', content.get('processes')), where),
         )
     return entries
 
 
-def _check_list(values, kind: type, key: str, where: str) -> list:
-    example = '[0, 1, 2]' if kind is int else '[none, ca]'
+def _check_list(entry: dict, content: dict, key: str, kind: type, where: str) -> list:
+    """The entry's own list, or the suite's."""
+    values = entry.get(key, content.get(key))
+    if values is None and key not in entry and key not in content:
+        raise UserError(f"{where}: neither the config nor the suite has '{key}', as {EXAMPLES[key]}")
     # `none` is a word in YAML, but `null`, `~` and an empty item are not.
     if not isinstance(values, list) or not values or not all(type(value) is kind for value in values):
-        raise UserError(f"{where}: '{key}' must be a list like {example}, not {values!r}")
+        raise UserError(f"{where}: '{key}' must be a list like {EXAMPLES[key]}, not {values!r}")
     if len(set(values)) < len(values):
         raise UserError(f"{where}: '{key}' names {_first_double(values)!r} twice")
     return values
+
+
+def _check_mapping(value, key: str, where: str) -> dict:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise UserError(f"{where}: '{key}' must be a mapping like {EXAMPLES[key]}, not {value!r}")
+    return value
+
+
+def _check_tests(value, where: str) -> dict[str, dict]:
+    tests = {str(name): options or {} for name, options in _check_mapping(value, 'tests', where).items()}
+    for name, options in tests.items():
+        if name in ('train', 'count') or not isinstance(options, dict):
+            raise UserError(
+                f"{where}: 'tests' maps a name of its own to options of the config, as {EXAMPLES['tests']}, "
+                f'not {name}: {options!r}'
+            )
+    return tests or {TEST: {}}
+
+
+def _check_weights(value, where: str) -> dict[str, dict]:
+    """Part of the model -> dict(config=..., preset=... or None for the same, prefix=...)."""
+    sources = {}
+    for part, source in _check_mapping(value, 'weights_from', where).items():
+        source = source if isinstance(source, dict) else dict(config=source)
+        _check_keys(source, SOURCE_KEYS, f"{where}, weights_from '{part}'")
+        if not isinstance(source.get('config'), str):
+            raise UserError(f"{where}, weights_from '{part}' does not say which config: write {part}: KEY")
+        sources[str(part)] = dict(dict(preset=None, prefix=f'{part}.'), **source)
+    return sources
+
+
+def _check_processes(value, where: str) -> int | None:
+    if value is not None and (type(value) is not int or value < 1):
+        raise UserError(f"{where}: 'processes' must be a number from 1 up, not {value!r}")
+    return value
 
 
 def _first_double(values: list):
@@ -153,46 +261,39 @@ def _check_keys(mapping: dict, known: tuple[str, ...], where: str):
             raise UserError(f"{where} has an unknown key '{key}': {nearest(key, known)}")
 
 
-def _find_config(config: str, suite: Path, where: str) -> Path:
-    """A config's path is relative to the current directory or to the repository the suite lies in."""
-    for base in (Path(), *suite.resolve().parents):
-        if (base / config).is_file():
-            return base / config
-    near = [str(p) for p in sorted(Path(config).parent.glob('*.py'))] or [
-        str(p) for p in Path('configs').glob('*/*.py')
-    ]
-    raise UserError(f'{where}: there is no config {config}: {nearest(config, near)}')
+def _find_file(name: str, suite: Path, where: str, kind: str) -> Path:
+    """A path is relative to the current directory, to a folder the suite lies in, or to this package's configs."""
+    for base in (Path(), *suite.resolve().parents, CONFIGS.parent):
+        if (base / name).is_file():
+            return base / name
+    near = [str(file) for folder in (Path(name).parent, suite.parent) for file in sorted(folder.glob('*.py'))]
+    near = near or [str(file.relative_to(CONFIGS.parent)) for file in CONFIGS.glob('*/*.py')]
+    raise UserError(f'{where}: there is no {kind} {name}: {nearest(name, near)}')
 
 
-def _in_dependency_order(entries: dict[str, dict], path: Path) -> list[str]:
-    """Keys so that what `backbone_from` names comes first."""
-    ordered: list[str] = []
-
-    def visit(key: str, chain: tuple[str, ...]):
-        if key in chain:
-            raise UserError(f'suite {path}: backbone_from goes in a circle: {" -> ".join((*chain, key))}')
-        source = entries[key]['backbone_from']
-        if source is not None and source not in entries:
-            raise UserError(
-                f"suite {path}, config '{key}': backbone_from names '{source}', which is no config of "
-                f'the suite: {nearest(source, entries)}'
-            )
-        if source is not None:
-            visit(source, (*chain, key))
-        if key not in ordered:
-            ordered.append(key)
-
-    for key in entries:
-        visit(key, ())
-    return ordered
+def _in_dependency_order(entries: Mapping[str, dict], path: Path) -> list[str]:
+    """Keys so that what `weights_from` names comes first, else as they stand."""
+    graph = {}
+    for key, entry in entries.items():
+        graph[key] = [source['config'] for source in entry['weights_from'].values()]
+        for source in graph[key]:
+            if source not in entries:
+                raise UserError(
+                    f"suite {path}, config '{key}': weights_from names '{source}', which is no config of "
+                    f'the suite: {nearest(source, entries)}'
+                )
+    try:
+        return list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        circle = ' -> '.join(reversed(error.args[1]))
+        raise UserError(f'suite {path}: weights_from goes in a circle: {circle}') from error
 
 
-def _needed_run(runs: dict, key: str, source: str | None, preset: str, seed: int, path: Path) -> Run | None:
-    if source is None:
-        return None
-    if (source, preset, seed) not in runs:
+def _weights(runs: dict, part: str, source: dict, key: str, preset: str, seed: int, path: Path) -> Weights:
+    wanted = (source['config'], source['preset'] or preset, seed)
+    if wanted not in runs:
         raise UserError(
-            f"suite {path}: '{key}' with preset '{preset}' and seed {seed} needs the backbone of "
-            f"'{source}' with the same preset and seed, which the suite does not train; add them there"
+            f"suite {path}: '{key}' with preset '{preset}' and seed {seed} needs the weights of '{wanted[0]}' with preset "
+            f"'{wanted[1]}' and the same seed, which the suite does not train; add them there"
         )
-    return runs[source, preset, seed]
+    return Weights(part, runs[wanted], source['prefix'])

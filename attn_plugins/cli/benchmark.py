@@ -6,13 +6,13 @@ import sys
 from mmengine.logging import MMLogger
 from rich.console import Console
 
-from attn_plugins.benchmark.engine import LocalEngine
-from attn_plugins.benchmark.plan import plan_suite
+from attn_plugins.benchmark.executors import LocalExecutor
+from attn_plugins.benchmark.plan import notes, plan_suite
 from attn_plugins.benchmark.progress import view_of
 from attn_plugins.benchmark.report import print_report, print_status, write_report
 from attn_plugins.benchmark.results import read_results
-from attn_plugins.benchmark.schedule import work_off
-from attn_plugins.benchmark.suite import Suite, read_suite
+from attn_plugins.benchmark.schedule import run_suite
+from attn_plugins.benchmark.suite import read_suite
 from attn_plugins.cli.errors import friendly_errors
 
 
@@ -34,7 +34,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         ('report', 'write report.md, .json and .html of what is finished and show the tables'),
     ):
         command = commands.add_parser(name, help=text, description=text)
-        command.add_argument('suite', help='YAML file of the suite, e.g. configs/suites/demo.yml')
+        command.add_argument('suite', help='YAML file of the suite, or the name of one of ours: demo')
         command.add_argument(
             '--work-dir', help="folder of the suite's runs (default: work_dirs/<name of the suite>)"
         )
@@ -62,14 +62,6 @@ def positive(text: str) -> int:
     return number
 
 
-def run(suite: Suite, args: argparse.Namespace, console: Console):
-    """Carry out the suite and return what came of it."""
-    engine = LocalEngine(args.jobs)
-    plans = plan_suite(suite)
-    with view_of(suite, engine.slots, console) as view:
-        return work_off(suite, plans, engine, view, args.redo)
-
-
 def main(argv: list[str] | None = None) -> int:
     """Carry out the command; 1 when a run has failed."""
     args = parse_args(argv)
@@ -77,13 +69,21 @@ def main(argv: list[str] | None = None) -> int:
     MMLogger.get_current_instance().setLevel('WARNING')  # the configs' notes on ATTENTION, one per run
     with friendly_errors(args.debug, lambda: 'run the same command again: it goes on where it was cut off'):
         suite = read_suite(args.suite, args.work_dir)
-        rows = run(suite, args, console) if args.command == 'run' else read_results(suite)
+        executor = LocalExecutor(getattr(args, 'jobs', None))
+        plans = plan_suite(suite, executor.devices)
+        if args.command == 'run':
+            for note in notes(plans.values()):
+                console.print(note, soft_wrap=True, markup=False)
+            with view_of(suite, executor.parallel, console) as view:
+                states = run_suite(suite, plans, executor, view, args.redo)
+        else:
+            states = read_results(suite, plans)
         if args.command == 'status':
-            print_status(rows, console)
+            print_status(states, console)
             return 0
-        print_report(rows, console)
-        console.print(*write_report(suite, rows).values(), sep='\n', soft_wrap=True)
-        return int(args.command == 'run' and any(row.state != 'finished' for row in rows))
+        print_report(states, console)
+        console.print(*write_report(suite, states).values(), sep='\n', soft_wrap=True)
+        return int(args.command == 'run' and any(state.state != 'finished' for state in states))
 
 
 if __name__ == '__main__':

@@ -37,10 +37,12 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     with friendly_errors(args.debug):
-        from attn_plugins.engine.run import prepare_run, test
+        from attn_plugins.engine.launch import end_distributed
+        from attn_plugins.engine.runner import prepare_run, test
 
         cfg = prepare_run(args.config, args.attention, args.cfg_options, args.work_dir, args.launcher)
         metrics = test(cfg, args.checkpoint)
+        end_distributed()
         if args.out_metrics and int(os.environ.get('RANK', 0)) == 0:
             Path(args.out_metrics).write_text(json.dumps(metrics, indent=1))
 

@@ -52,11 +52,13 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     with friendly_errors(args.debug):
-        from attn_plugins.engine.run import how_to_resume, prepare_run, train
+        from attn_plugins.engine.launch import end_distributed
+        from attn_plugins.engine.runner import how_to_resume, prepare_run, train
 
         cfg = prepare_run(args.config, args.attention, args.cfg_options, args.work_dir, args.launcher)
         with friendly_errors(args.debug, lambda: how_to_resume(cfg.work_dir, args.from_scratch)):
             train(cfg, args.resume, args.from_scratch, args.amp, args.auto_scale_lr)
+        end_distributed()
 
 
 if __name__ == '__main__':

@@ -14,6 +14,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from attn_plugins.datasets.sources import digit_scenes_home, how_to_get
+from attn_plugins.errors import UserError
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 IMAGES = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif')
@@ -49,6 +50,18 @@ def missing_data(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> list[str]:
     """Sentences that name what a config's datasets lack and how to get it; empty if they are complete."""
     sentences = [f'{fault}: {found.advice}' for found in inspect_data(cfg, loaders) for fault in found.faults]
     return list(dict.fromkeys(sentences))
+
+
+def check_data(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> None:
+    """Refuses a config whose data are not complete."""
+    sentences = missing_data(cfg, loaders)
+    if sentences:
+        more = (
+            f' (and {len(sentences) - 1} more: see `python tools/check_data.py {cfg.filename}`)'
+            if sentences[1:]
+            else ''
+        )
+        raise UserError(sentences[0] + more)
 
 
 def inspect_data(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> list[Found]:

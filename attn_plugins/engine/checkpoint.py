@@ -5,37 +5,36 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from mmengine.runner.checkpoint import _load_checkpoint
+from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
 from attn_plugins.errors import UserError
 
 
-def read_checkpoint(path: str | Path) -> dict:
-    """Reads a checkpoint onto the CPU.
+def check_file(path: str | Path) -> None:
+    """Refuses what is no checkpoint file before anything is built for it; addresses on the net are left to mmengine.
 
     Raises:
         UserError: There is no such file, it is cut short, or it is no checkpoint.
     """
+    if '://' in str(path):
+        return
     path = Path(path)
     if not path.is_file():
         others = sorted(str(file) for file in path.parent.glob('*.pth'))
         raise UserError(
             f'there is no checkpoint {path}' + (f': choose from {", ".join(others)}' if others else '')
         )
-    try:
-        checkpoint = _load_checkpoint(str(path), map_location='cpu')
+    if is_whole(path):
+        return
+    try:  # the format from before torch 1.6 has no table of contents: only reading it shows that it is whole
+        CheckpointLoader.load_checkpoint(str(path), map_location='cpu')
     except PermissionError:
         raise
-    except (
-        Exception
-    ) as error:  # whatever the bytes made of torch's zip reader and of pickle, an OSError among it
+    except Exception as error:  # whatever the bytes made of torch's reader and of pickle, an OSError among it
         raise UserError(
             f'{path} is cut short or no checkpoint: get or train it again, or use another one'
         ) from error
-    if not isinstance(checkpoint, Mapping) or not _weights(checkpoint):
-        raise UserError(f'{path} holds no weights: give a checkpoint that a training run has written')
-    return checkpoint
 
 
 def check_fits(checkpoint: dict, model: nn.Module, path: str | Path, advice: str) -> None:
@@ -50,7 +49,9 @@ def check_fits(checkpoint: dict, model: nn.Module, path: str | Path, advice: str
     Raises:
         UserError: The two differ; the message counts the differences and names the first.
     """
-    loaded = _weights(checkpoint)
+    loaded = _weights(checkpoint) if isinstance(checkpoint, Mapping) else {}
+    if not loaded:
+        raise UserError(f'{path} holds no weights: give a checkpoint that a training run has written')
     expected = model.state_dict()
     # Weights from before torch counted batches do fit.
     missing = [key for key in expected if key not in loaded and not key.endswith('num_batches_tracked')]
@@ -93,6 +94,11 @@ def numbered_checkpoints(work_dir: Path) -> list[Path]:
         if (match := re.fullmatch(r'(?:epoch|iter)_(\d+)\.pth', path.name))
     ]
     return [path for _, path in sorted(numbered, reverse=True)]
+
+
+def broken_checkpoints(work_dir: str | Path) -> list[Path]:
+    """The numbered checkpoints of a folder that were not written to their end."""
+    return [path for path in numbered_checkpoints(Path(work_dir)) if not is_whole(path)]
 
 
 def is_whole(path: Path) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import torch
 from mmengine.config import Config
-from mmengine.dist import is_main_process
+from mmengine.dist import init_dist, is_main_process
 from torch import distributed
 
 from attn_plugins.errors import UserError
@@ -17,8 +17,9 @@ SYNC_BN = ('SyncBN', 'MMSyncBN')
 def init_distributed(cfg: Config, launcher: str) -> None:
     """Prepares a config, in place, for the processes it will run in.
 
-    With a GPU, or in one process, OpenMMLab's Runner does all itself. Without a GPU its launch fails (it chooses a
-    CUDA device in every case); so the process group is made here, with gloo, and the model is wrapped without devices.
+    The process group is made here and not by the Runner, so that processes agree before it is built. Without a GPU
+    OpenMMLab's launch fails (it chooses a CUDA device in every case): there it is gloo's, and the model is wrapped
+    without devices.
 
     Args:
         cfg (Config): The config of the run.
@@ -28,7 +29,11 @@ def init_distributed(cfg: Config, launcher: str) -> None:
         UserError: Another launcher than torchrun on a machine without a GPU, or torchrun's variables are not set.
     """
     cfg.launcher = launcher
-    if launcher == 'none' or torch.cuda.is_available():
+    if launcher == 'none':
+        return
+    if torch.cuda.is_available():
+        if not distributed.is_initialized():
+            init_dist(launcher, **(cfg.get('env_cfg') or {}).get('dist_cfg', {}))
         return
     if launcher != 'pytorch':
         raise UserError(
@@ -36,7 +41,8 @@ def init_distributed(cfg: Config, launcher: str) -> None:
         )
     if 'RANK' not in os.environ:
         raise UserError('--launcher pytorch runs under torchrun: use tools/dist_train.sh CONFIG PROCESSES')
-    distributed.init_process_group('gloo')
+    if not distributed.is_initialized():
+        distributed.init_process_group('gloo')
     cfg.merge_from_dict({'env_cfg.dist_cfg.backend': 'gloo'})
     wrapper = dict(
         type='MMDistributedDataParallel',

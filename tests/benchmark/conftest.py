@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from attn_plugins.benchmark.record import write_json
+from attn_plugins.benchmark.record import PROGRESS, RESULT, write_json
 from attn_plugins.benchmark.suite import Run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -29,7 +29,10 @@ class Project:
             name='toys',
             seeds=[0],
             presets=['none', 'ca'],
-            configs=dict(source=dict(config='toy.py'), target=dict(config='toy.py', backbone_from='source')),
+            configs=dict(
+                source=dict(config='toy.py'),
+                target=dict(config='toy.py', weights_from=dict(backbone='source')),
+            ),
         )
         content = {key: value for key, value in (content | changes).items() if value is not None}
         path = self.folder / 'toys.yml'
@@ -37,37 +40,39 @@ class Project:
         return path
 
     @staticmethod
-    def put_result(run: Run, value: float, **changes):
-        """Leave what a finished run leaves, with this headline value."""
+    def put_result(run: Run, value: float, made_with=None, curve=None, **steps):
+        """Leave what a finished run leaves, with this headline value in each of its tests."""
         run.folder.mkdir(parents=True, exist_ok=True)
-        write_json(run.folder / 'run.json', dict(name=run.name, step='test', train_seconds=100.0))
-        machine = dict(cpu='Toy CPU', cores=2, memory_gib=8.0, gpus=[])
-        write_json(
-            run.folder / 'result.json',
-            dict(
-                dict(
-                    state='finished',
-                    metrics={'accuracy/top1': value},
-                    parameters=2_000_000,
-                    madds=50_000_000,
-                    input_shape=[1, 3, 48, 48],
-                    train_seconds=100.0,
-                    test_seconds=5.0,
-                    memory_mb=900.0,
-                    threads=1,
-                    machine=machine,
-                    versions=dict(torch='2.12.1'),
-                    git_commit='0' * 40,
-                ),
-                **changes,
-            ),
+        done = dict(
+            train=dict(train_seconds=100.0, memory_mb=900.0, memory_of='process', checkpoint='epoch_3.pth'),
+            count=dict(parameters=2_000_000, madds=50_000_000, input_shape=[1, 3, 48, 48]),
         )
+        for test in run.tests:
+            done[test] = dict(metrics={'accuracy/top1': value}, seconds=5.0)
+        for name, changes in steps.items():
+            done[name].update(changes)
+        for step in run.steps:
+            done[step['name']]['step'] = step
+        write_json(
+            run.folder / PROGRESS, dict(done=1.0, text='testing', train_seconds=100.0, **(curve or {}))
+        )
+        machine = dict(cpu='Toy CPU', cores=2, memory_gib=8.0, gpus=[])
+        content = dict(
+            state='finished',
+            steps=done,
+            threads=1,
+            processes=1,
+            machine=machine,
+            versions=dict(torch='2.12.1'),
+            git_commit='0' * 40,
+        )
+        write_json(run.folder / RESULT, dict(content, **(made_with or {})))
 
     @staticmethod
     def put_failure(run: Run, error: str):
         """Leave what a failed run leaves."""
         run.folder.mkdir(parents=True, exist_ok=True)
-        write_json(run.folder / 'result.json', dict(state='failed', error=error, log_tail=[error]))
+        write_json(run.folder / RESULT, dict(state='failed', error=error, steps={}))
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from attn_plugins.benchmark.compare import compare, spread, verdict
+from attn_plugins.benchmark.compare import compare, estimate, verdict
 from attn_plugins.benchmark.metrics import headline
 from attn_plugins.benchmark.results import read_results
 from attn_plugins.benchmark.suite import read_suite
@@ -35,7 +35,7 @@ def test_differences_are_paired_by_seed(project):
         ('ca', 2): 95.0,
     }
     [toy] = comparison(project, scores, [0, 1, 2])
-    none, ca = toy.lines
+    none, ca = toy.presets
     assert (none.score.mean, none.score.std, none.difference) == (92.0, 2.0, None)
     # Differences 1, 2, 3: mean 2, standard deviation 1, t(0.975, 2) = 4.302653.
     assert (ca.difference.mean, ca.difference.std, ca.difference.n) == (2.0, 1.0, 3)
@@ -47,14 +47,14 @@ def test_differences_are_paired_by_seed(project):
 def test_only_seeds_that_both_have_finished_count(project):
     scores = {('none', 0): 90.0, ('none', 2): 50.0, ('ca', 0): 91.5, ('ca', 1): 99.0}
     [toy] = comparison(project, scores, [0, 1, 2])
-    ca = toy.lines[1]
+    ca = toy.presets[1]
     assert (ca.score.n, ca.difference.n, ca.difference.mean) == (2, 1, 1.5)
     assert ca.unfinished == {2: ('waiting', '')}
 
 
 def test_one_seed_shows_no_gain(project):
     [toy] = comparison(project, {('none', 0): 90.0, ('ca', 0): 99.0}, [0])
-    assert (toy.lines[1].difference.std, toy.lines[1].difference.interval) == (None, None)
+    assert (toy.presets[1].difference.std, toy.presets[1].difference.interval) == (None, None)
     assert 'One seed shows no gain' in verdict([toy])
 
 
@@ -65,9 +65,9 @@ def test_a_clear_difference_is_named(project):
     assert 'One seed shows no gain' not in text
 
 
-def test_spread_of_equal_values_is_a_point():
-    assert spread([3.0, 3.0]).interval == (3.0, 3.0)
-    assert spread([]) is None
+def test_estimate_of_equal_values_is_a_point():
+    assert estimate([3.0, 3.0]).interval == (3.0, 3.0)
+    assert estimate([]) is None
 
 
 def test_headlines_are_in_percent_points():

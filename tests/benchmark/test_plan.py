@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from attn_plugins.benchmark.plan import plan_suite, settle_changes, write_inputs
+from attn_plugins.benchmark.plan import notes, plan_suite, settle_changes, write_inputs
 from attn_plugins.benchmark.record import read_json, write_json
 from attn_plugins.benchmark.suite import read_suite
 from attn_plugins.errors import UserError
@@ -13,7 +13,7 @@ from attn_plugins.errors import UserError
 
 def plan(project, work_dir=None, **changes):
     suite = read_suite(project.suite(**changes), work_dir)
-    return suite, {run.name: plan for run, plan in plan_suite(suite).items()}
+    return suite, {run.name: plan for run, plan in plan_suite(suite, devices=2).items()}
 
 
 def finish(suite, plans):
@@ -24,7 +24,7 @@ def finish(suite, plans):
             file.writestr('weights', '')
         (each.run.folder / 'last_checkpoint').write_text('/moved/away/epoch_3.pth')
         write_inputs(each, suite)
-        write_json(each.run.folder / 'result.json', dict(state='finished'))
+        write_json(each.run.folder / 'result.json', dict(state='finished', steps={}))
 
 
 def test_the_hash_is_of_what_decides_a_result(project):
@@ -48,22 +48,26 @@ def test_the_inputs_of_a_run(project):
         runpy.run_path(str(plans[f'{key}/ca/seed5'].run.folder / 'config.py')) for key in suite.config_keys
     )
     assert source['randomness'] == dict(seed=5)
-    assert source['attention']['type'] == 'attn_plugins.CoordAttention'
+    assert 'CoordAttention' in str(source['attention'])
     assert 'init_cfg' not in source['model']['backbone']
     assert target['model']['backbone']['init_cfg'] == dict(
         type='Pretrained', checkpoint='work_dirs/toys/source/ca/seed5/epoch_3.pth', prefix='backbone.'
     )
     record = read_json(plans['target/ca/seed5'].run.folder / 'run.json')
-    assert (record['needs'], record['max_epochs']) == ('source/ca/seed5', 3)
-    assert any(name.endswith('attention/ca.py') for name in record['files'])
+    assert record['needs'] == ['source/ca/seed5']
+    assert [step['name'] for step in record['steps']] == ['train', 'test', 'count']
+    assert record['settings']['train_cfg.max_epochs'] == '3'
 
 
-def test_a_changed_config_file_is_named_and_nothing_is_touched(project):
+def test_a_changed_value_is_named_and_nothing_is_touched(project):
     finish(*plan(project))
     settle_changes({each.run: each for each in plan(project)[1].values()}, redo=False)
     project.config.write_text(project.config.read_text() + 'batch = 2\n')
     suite, plans = plan(project)
-    with pytest.raises(UserError, match=r'^toy.py changed since source/none/seed0, .*--redo .*--work-dir'):
+    with pytest.raises(
+        UserError,
+        match=r'^batch \(was not set, is 2\) changed since source/none/seed0, .*--redo .*--work-dir',
+    ):
         settle_changes({each.run: each for each in plans.values()}, redo=False)
     assert all((run.folder / 'result.json').is_file() for run in suite.runs)
     settle_changes({each.run: each for each in plans.values()}, redo=True)
@@ -74,12 +78,12 @@ def test_an_option_of_the_suite_is_named_and_redo_takes_only_what_it_affects(pro
     finish(*plan(project))
     configs = dict(
         source=dict(config='toy.py'),
-        target=dict(config='toy.py', backbone_from='source', cfg_options={'model.backbone.depth': 34}),
+        target=dict(
+            config='toy.py', weights_from=dict(backbone='source'), cfg_options={'model.backbone.depth': 34}
+        ),
     )
     suite, plans = plan(project, configs=configs)
-    with pytest.raises(
-        UserError, match=r"^the suite's option model.backbone.depth changed since target/none"
-    ):
+    with pytest.raises(UserError, match=r'^model.backbone.depth \(was 18, is 34\) changed since target/none'):
         settle_changes({each.run: each for each in plans.values()}, redo=False)
     settle_changes({each.run: each for each in plans.values()}, redo=True)
     assert {run.name for run in suite.runs if run.folder.exists()} == {'source/none/seed0', 'source/ca/seed0'}
@@ -89,7 +93,7 @@ def test_what_starts_from_another_backbone_now_is_outdated_too(project):
     finish(*plan(project))
     configs = dict(
         source=dict(config='toy.py', cfg_options={'train_cfg.max_epochs': 9}),
-        target=dict(config='toy.py', backbone_from='source', cfg_options={}),
+        target=dict(config='toy.py', weights_from=dict(backbone='source'), cfg_options={}),
     )
     suite, plans = plan(project, configs=configs)
     settle_changes({each.run: each for each in plans.values()}, redo=True)
@@ -105,7 +109,56 @@ def test_a_run_that_failed_before_its_first_checkpoint_may_be_mended(project):
     settle_changes({each.run: each for each in plan(project)[1].values()}, redo=False)
 
 
-def test_backbone_from_needs_a_backbone(project):
+def test_weights_go_into_a_part_that_is_there(project):
     project.config.write_text(project.config.read_text().replace('backbone', 'trunk'))
-    with pytest.raises(UserError, match='has no backbone'):
+    with pytest.raises(UserError, match=r"cannot take weights_from 'backbone': its model has no backbone"):
         plan(project)
+
+
+def test_a_teacher_beside_a_backbone(project):
+    """A run starts from two others: one of the same preset, and the whole of a plain one."""
+    project.config.write_text(project.config.read_text() + "model['teacher'] = dict(type='Toy')\n")
+    configs = dict(
+        source=dict(config='toy.py'),
+        target=dict(
+            config='toy.py',
+            presets=['ca'],
+            weights_from=dict(backbone='source', teacher=dict(config='source', preset='none', prefix='')),
+        ),
+    )
+    suite, plans = plan(project, configs=configs)
+    finish(suite, plans)
+    model = runpy.run_path(str(plans['target/ca/seed0'].run.folder / 'config.py'))['model']
+    folder = 'work_dirs/toys/source'
+    assert model['backbone']['init_cfg']['checkpoint'] == f'{folder}/ca/seed0/epoch_3.pth'
+    assert model['teacher']['init_cfg'] == dict(
+        type='Pretrained', checkpoint=f'{folder}/none/seed0/epoch_3.pth', prefix=None
+    )
+
+
+BIG_BATCH = """
+train_dataloader = dict(batch_size=32)
+optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.1))
+auto_scale_lr = dict(enable=False, base_batch_size=256)
+"""
+
+
+@pytest.mark.parametrize(
+    ('devices', 'given', 'processes', 'note'),
+    [
+        (8, None, 8, None),
+        (16, None, 8, None),
+        (2, None, 2, 'here 2 x 32 = 64 images make a batch, and the learning rate is 0.025'),
+        (2, 8, 8, None),
+        (8, 1, 1, 'here 1 x 32 = 32 images make a batch, and the learning rate is 0.0125'),
+    ],
+)
+def test_a_batch_of_eight_processes(project, devices, given, processes, note):
+    project.config.write_text(project.config.read_text() + BIG_BATCH)
+    suite = read_suite(project.suite(configs=dict(toy=dict(config='toy.py')), processes=given))
+    [plain, other] = plan_suite(suite, devices).values()
+    assert plain.processes == other.processes == processes
+    assert plain.cfg.auto_scale_lr.enable is (note is not None)
+    assert notes([plain, other]) == (
+        [f'toy: its learning rate 0.1 is for a batch of 256 (8 processes of 32); {note}'] if note else []
+    )

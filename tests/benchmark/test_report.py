@@ -22,7 +22,7 @@ def suite(project):
     for run in suite.runs:
         if run.preset != 'iebn':
             project.put_result(
-                run, VALUES[run.preset, run.seed], madds=50_000_000 + 10**6 * (run.preset == 'ca')
+                run, VALUES[run.preset, run.seed], count=dict(madds=50_000_000 + 10**6 * (run.preset == 'ca'))
             )
     project.put_failure(suite.runs[2], 'the loss is <nan>')
     return suite
@@ -72,9 +72,9 @@ def test_numbers_of_the_report(suite):
     # Differences 1 and 2: mean 1.5, std 0.7071, t(0.975, 1) = 12.7062, half of the interval 6.3531.
     assert '92.50 ± 2.12 (n = 2)' in row
     assert '+1.50 ± 0.71 (n = 2, 95 %: −4.85 to +7.85)' in row
-    assert '| 2.000 M | 51.0 M | 1 min 40 s | 900 MB |' in row
+    assert '| 2.000 M | 51.0 M | 1 min 40 s | 900 MB (process) |' in row
     content = json.loads(paths['json'].read_text())
-    assert content['comparisons'][0]['lines'][1]['difference']['mean'] == 1.5
+    assert content['comparisons'][0]['presets'][1]['difference']['mean'] == 1.5
     assert Page(paths['html'].read_text()).orders[7:10] == ['ca', '92.5', '1.5']
 
 
@@ -113,6 +113,6 @@ def test_a_report_before_anything_has_finished(project):
 def test_results_of_different_machines_are_told_apart(project):
     suite = read_suite(project.suite(configs=dict(toy=dict(config='toy.py'))))
     for run, commit in zip(suite.runs, ('1' * 40, '2' * 40), strict=True):
-        project.put_result(run, 90.0, git_commit=commit)
+        project.put_result(run, 90.0, made_with=dict(git_commit=commit))
     text = write_report(suite, read_results(suite))['md'].read_text()
     assert '1' * 40 in text and '2' * 40 in text

@@ -2,18 +2,14 @@
 
 import pytest
 
+from attn_plugins.benchmark.plan import plan_suite, write_inputs
 from attn_plugins.benchmark.record import Locked, folder_lock, is_locked, read_json, write_json
-from attn_plugins.benchmark.results import clock, read_progress, read_results, seconds_left
+from attn_plugins.benchmark.results import clock, read_results, seconds_left
 from attn_plugins.benchmark.suite import read_suite
-
-EPOCH_LINE = '2026/01/01 - mmengine - INFO - Epoch(train)  [3][ 50/100]  lr: 1e-3  eta: 0:01:00  time: 0.1  loss: 1.0\n'
-ITER_LINE = (
-    '2026/01/01 - mmengine - INFO - Iter(train) [  500/2000]  lr: 1e-3  eta: 0:10:11  time: 0.1  loss: 1.0\n'
-)
 
 
 def states(suite):
-    return {row.run.name: row.state for row in read_results(suite)}
+    return {state.run.name: state.state for state in read_results(suite)}
 
 
 def test_states(project):
@@ -38,37 +34,27 @@ def test_states(project):
     assert states(suite)['target/none/seed0'] == 'waiting'
 
 
-@pytest.mark.parametrize(
-    ('lines', 'fraction', 'text'),
-    [
-        ('', 0.0, 'starting'),
-        (EPOCH_LINE, 2.5 / 8, 'epoch 3/8'),
-        (EPOCH_LINE + '... Epoch(val) [3][10/20]  eta: 0:00:05\n', 2.5 / 8, 'epoch 3/8'),
-        (ITER_LINE, 0.25, 'iteration 500/2000'),
-        (EPOCH_LINE + '$ python tools/train.py\n', 0.0, 'starting'),
-    ],
-)
-def test_progress_is_read_from_the_log(project, lines, fraction, text):
-    run = read_suite(project.suite()).runs[0]
-    run.folder.mkdir(parents=True)
-    write_json(run.folder / 'run.json', dict(max_epochs=8, step='train', train_seconds=40.0))
-    (run.folder / 'train.log').write_text('$ python tools/train.py\n' + lines)
-    now = read_progress(run)
-    assert (now.fraction, now.text, now.seconds) == (fraction, text, 40.0)
-
-
 def test_time_left_follows_what_finished_runs_took(project):
     suite = read_suite(project.suite())
-    assert seconds_left(read_results(suite), slots=2) is None
+    assert seconds_left(read_results(suite), parallel=2) is None
     project.put_result(suite.runs[0], 90.0)  # 105 s
-    assert seconds_left(read_results(suite), slots=1) == 315.0
-    assert seconds_left(read_results(suite), slots=2) == 157.5
+    assert seconds_left(read_results(suite), parallel=1) == 315.0
+    assert seconds_left(read_results(suite), parallel=2) == 157.5
     running = suite.runs[1]
     running.folder.mkdir(parents=True)
-    write_json(running.folder / 'run.json', dict(max_epochs=5, step='train', train_seconds=40.0))
-    (running.folder / 'train.log').write_text(EPOCH_LINE)
+    write_json(running.folder / 'progress.json', dict(done=0.5, text='epoch 3/5', train_seconds=40.0))
     with folder_lock(running.folder):
-        assert seconds_left(read_results(suite), slots=1) == 105 / 2 + 2 * 105
+        assert seconds_left(read_results(suite), parallel=1) == 105 / 2 + 2 * 105
+
+
+def test_what_was_trained_with_other_settings_is_told(project):
+    suite = read_suite(project.suite(presets=['none']))
+    for run, plan in plan_suite(suite, devices=1).items():
+        write_inputs(plan, suite) if not run.needs else None
+        project.put_result(run, 90.0)
+    project.config.write_text(project.config.read_text().replace('max_epochs=3', 'max_epochs=4'))
+    now = read_results(suite, plan_suite(suite, devices=1))
+    assert [state.state for state in now] == ['outdated', 'finished']
 
 
 def test_a_folder_has_one_holder(tmp_path):

@@ -13,38 +13,39 @@ import pytest
 import yaml
 from rich.console import Console
 
-from attn_plugins.benchmark.engine import RUN_COMMAND, LocalEngine
+from attn_plugins.benchmark.executors import LocalExecutor
 from attn_plugins.benchmark.plan import plan_suite
 from attn_plugins.benchmark.progress import PlainView
 from attn_plugins.benchmark.record import read_json
 from attn_plugins.benchmark.results import read_results
-from attn_plugins.benchmark.schedule import work_off
+from attn_plugins.benchmark.schedule import run_suite
 from attn_plugins.benchmark.suite import read_suite
 from attn_plugins.errors import UserError
 from tests.benchmark.conftest import REPOSITORY
+from tests.benchmark.stub import InlineExecutor
 
-DRIVE = Path(__file__).parent / 'stub' / 'drive.py'
+STUB = 'tests.benchmark.stub'
 
 
 def drive(suite: Path) -> subprocess.Popen:
     """Start the suite; its output goes to drive.log."""
     with open('drive.log', 'w') as log:
         return subprocess.Popen(
-            [sys.executable, DRIVE, suite],
+            [sys.executable, '-m', STUB, 'drive', suite],
             stdout=log,
             stderr=subprocess.STDOUT,
             env=dict(os.environ, PYTHONPATH=str(REPOSITORY), CUDA_VISIBLE_DEVICES='', OMP_NUM_THREADS='1'),
         )
 
 
-def finish(path: Path, looks=None) -> str:
+def finish(path: Path, executor=None, looks=None) -> str:
     """Run the suite to its end from this process; return what it printed. `looks` is called while it works."""
     suite, console = read_suite(path), Console(file=io.StringIO(), width=200)
-    engine = LocalEngine(2, (*RUN_COMMAND, '--tools', str(DRIVE.parent)))
-    view = PlainView(suite, engine.slots, console)
-    view.show = lambda rows: looks and looks()
+    executor = executor or InlineExecutor()
+    view = PlainView(suite, executor.parallel, console)
+    view.show = lambda states: looks and looks()
     view.every = 0.3
-    work_off(suite, plan_suite(suite), engine, view)
+    run_suite(suite, plan_suite(suite, executor.devices), executor, view)
     return console.file.getvalue()
 
 
@@ -56,26 +57,29 @@ def wait_for(condition, seconds: float = 180):
 
 
 def training(suite: Path) -> list[psutil.Process]:
-    """The stand-in's processes that train for this suite's folder."""
+    """The stand-in's workers of this suite's folder."""
     found = []
     for process in psutil.process_iter(['cmdline', 'cwd', 'status']):
         line, alive = process.info['cmdline'] or [], process.info['status'] != psutil.STATUS_ZOMBIE
         if (
             alive
             and process.info['cwd'] == str(suite.parent)
-            and any(str(DRIVE.parent / 'train.py') in part for part in line)
+            and line[1:3] == ['-m', STUB]
+            and 'drive' not in line
         ):
             found.append(process)
     return found
 
 
 def states(suite: Path) -> dict[str, str]:
-    return {row.run.name: row.state for row in read_results(read_suite(suite))}
+    return {state.run.name: state.state for state in read_results(read_suite(suite))}
 
 
 def test_killed_anywhere_the_same_command_goes_on_and_ends_with_the_same_results(project):
     """kill -9 of the benchmark alone, twice: while the first runs train, and when one has finished."""
-    configs = dict(source=dict(config='toy.py'), target=dict(config='toy.py', backbone_from='source'))
+    configs = dict(
+        source=dict(config='toy.py'), target=dict(config='toy.py', weights_from=dict(backbone='source'))
+    )
     suite = project.suite(configs=configs, presets=['none'])
     source, target = (run.folder for run in read_suite(suite).runs)
     for hold, folder, last in (('source 2', source, 'epoch_1.pth'), ('target 3', target, 'epoch_2.pth')):
@@ -85,15 +89,19 @@ def test_killed_anywhere_the_same_command_goes_on_and_ends_with_the_same_results
         process.kill()
         process.wait()
         wait_for(lambda: not training(suite), seconds=10)
-        assert states(suite)[read_json(folder / 'run.json')['name']] == 'cut off'
+        # A process that is killed loses its command line an instant before it lets go of its folder.
+        name = f'{folder.parts[-3]}/none/seed0'
+        wait_for(lambda name=name: states(suite)[name] == 'cut off', seconds=10)
     Path('hold').unlink()
     first = read_json(source / 'result.json')
     finish(suite)
     assert read_json(source / 'result.json') == first, 'what had finished is not done again'
-    assert read_json(target / 'result.json')['metrics'] == {'accuracy/top1': 90.0, 'accuracy/top5': 99.0}
-    logs = [(folder / 'train.log').read_text() for folder in (source, target)]
-    assert [log.count('$ ') for log in logs] == [2, 2], 'each was resumed once'
-    assert [log.count('[1][10/10]') for log in logs] == [1, 1], 'no epoch was trained twice'
+    result = read_json(target / 'result.json')
+    assert result['steps']['test']['metrics'] == {'accuracy/top1': 90.0, 'accuracy/top5': 99.0}
+    logs = [(folder / 'run.log').read_text() for folder in (source, target)]
+    assert [log.count('$ train') for log in logs] == [2, 2], 'each was resumed once'
+    assert [log.count('trained epoch 1') for log in logs] == [1, 1], 'no epoch was trained twice'
+    assert result['steps']['train']['train_seconds'] == 3.0, 'the parts of a training add up'
     before = {path: path.stat().st_mtime_ns for path in Path('work_dirs').rglob('*.json')}
     assert 'started' not in finish(suite)
     assert before == {path: path.stat().st_mtime_ns for path in Path('work_dirs').rglob('*.json')}
@@ -104,8 +112,7 @@ def test_interrupted_it_stops_at_once_and_holds_its_folder_until_then(project, s
     suite = project.suite(configs=dict(toy=dict(config='toy.py')), presets=['none'])
     Path('hold').write_text('toy 2')
     process = drive(suite)
-    wait_for(lambda: training(suite))
-    assert states(suite) == {'toy/none/seed0': 'running'}
+    wait_for(lambda: states(suite) == {'toy/none/seed0': 'running'})
     if sent == signal.SIGINT:
         with pytest.raises(
             UserError, match=rf'another benchmark \(process {process.pid}\) is at work in work_dirs/toys'
@@ -122,7 +129,7 @@ def test_interrupted_it_stops_at_once_and_holds_its_folder_until_then(project, s
 def test_a_failed_run_is_recorded_the_others_go_on_and_it_is_tried_again(project):
     configs = dict(
         bad=dict(config='toy.py', cfg_options={'breaks': True}),
-        needs_bad=dict(config='toy.py', backbone_from='bad'),
+        needs_bad=dict(config='toy.py', weights_from=dict(backbone='bad')),
         good=dict(config='toy.py'),
     )
     suite = project.suite(configs=configs, presets=['none'])
@@ -133,9 +140,8 @@ def test_a_failed_run_is_recorded_the_others_go_on_and_it_is_tried_again(project
         'good/none/seed0': 'finished',
     }
     result = read_json(read_suite(suite).runs[0].folder / 'result.json')
-    assert result['error'] == 'train.py exited with 1: the loss is nan: lower the learning rate'
-    assert result['log_tail'][-1] == 'error: the loss is nan: lower the learning rate'
-    assert 'failed bad/none/seed0: train.py exited with 1: the loss is nan' in said
+    assert result['error'] == 'train: the loss is nan: lower the learning rate'
+    assert 'failed bad/none/seed0: train: the loss is nan' in said
     assert 'blocked needs_bad/none/seed0: it needs bad/none/seed0' in said
     content = yaml.safe_load(suite.read_text())
     del content['configs']['bad']['cfg_options']
@@ -147,10 +153,50 @@ def test_a_failed_run_is_recorded_the_others_go_on_and_it_is_tried_again(project
 def test_a_run_whose_process_dies_is_recorded(project):
     suite = project.suite(configs=dict(toy=dict(config='toy.py')), presets=['none'])
     Path('hold').write_text('toy 2')
-    finish(suite, looks=lambda: [process.parent().kill() for process in training(suite)])
-    assert not training(suite)
-    result = read_json(read_suite(suite).runs[0].folder / 'result.json')
-    assert (result['state'], result['error']) == (
-        'failed',
-        "the run's process left no result: ended by SIGKILL",
+    checkpoint = read_suite(suite).runs[0].folder / 'epoch_1.pth'
+    said = finish(
+        suite,
+        LocalExecutor(2, worker=STUB),
+        lambda: [p.kill() for p in training(suite) if checkpoint.exists()],
     )
+    assert not training(suite)
+    assert states(suite) == {'toy/none/seed0': 'failed'}
+    assert "toy/none/seed0: the run's process left no result: ended by SIGKILL (out of memory?)" in said
+    Path('hold').unlink()
+    finish(suite)
+    assert states(suite) == {'toy/none/seed0': 'finished'}
+
+
+def test_a_run_whose_inputs_cannot_be_written_fails_alone(project):
+    """The checkpoint that one run starts from is gone: the others go on, and nothing that runs is killed."""
+    configs = dict(
+        source=dict(config='toy.py'),
+        target=dict(config='toy.py', weights_from=dict(backbone='source')),
+        other=dict(config='toy.py'),
+    )
+    finish(project.suite(configs=dict(source=configs['source']), presets=['none']))
+    suite = project.suite(configs=configs, presets=['none'])
+    source = read_suite(suite).runs[0].folder
+    for file in ('epoch_1.pth', 'epoch_2.pth', 'epoch_3.pth', 'last_checkpoint'):
+        (source / file).unlink()
+    said = finish(suite)
+    assert states(suite) == {
+        'source/none/seed0': 'finished',
+        'target/none/seed0': 'failed',
+        'other/none/seed0': 'finished',
+    }
+    assert 'whose checkpoint is gone: delete work_dirs/toys/source/none/seed0 to train it again' in said
+
+
+def test_a_test_that_a_finished_suite_gets_is_done_without_training(project):
+    configs = dict(toy=dict(config='toy.py', tests={'clean': {}}))
+    finish(project.suite(configs=configs, presets=['none']))
+    configs['toy']['tests']['noisy'] = {'noise': 5}
+    suite = project.suite(configs=configs, presets=['none'])
+    assert states(suite) == {'toy/none/seed0': 'cut off'}
+    finish(suite)
+    folder = read_suite(suite).runs[0].folder
+    steps = read_json(folder / 'result.json')['steps']
+    assert [steps[test]['metrics']['accuracy/top1'] for test in ('clean', 'noisy')] == [90.0, 85.0]
+    log = (folder / 'run.log').read_text()
+    assert (log.count('$ train'), log.count('$ clean'), log.count('$ noisy')) == (1, 1, 1)

@@ -7,7 +7,9 @@ from attn_plugins.errors import UserError
 
 
 def test_expands_to_runs_in_dependency_order(project):
-    target_first = dict(target=dict(config='toy.py', backbone_from='source'), source=dict(config='toy.py'))
+    target_first = dict(
+        target=dict(config='toy.py', weights_from=dict(backbone='source')), source=dict(config='toy.py')
+    )
     suite = read_suite(project.suite(seeds=[0, 3], configs=target_first))
     assert [run.name for run in suite.runs] == [
         f'{key}/{preset}/seed{seed}'
@@ -15,9 +17,9 @@ def test_expands_to_runs_in_dependency_order(project):
         for seed in (0, 3)
         for preset in ('none', 'ca')
     ]
-    needs = {run.name: run.needs and run.needs.name for run in suite.runs}
-    assert needs['source/ca/seed3'] is None
-    assert needs['target/ca/seed3'] == 'source/ca/seed3'
+    needs = {run.name: [other.name for other in run.needs] for run in suite.runs}
+    assert needs['source/ca/seed3'] == []
+    assert needs['target/ca/seed3'] == ['source/ca/seed3']
     assert str(suite.runs[1].folder) == 'work_dirs/toys/source/ca/seed0'
 
 
@@ -50,19 +52,28 @@ def entry(**changes):
         (dict(configs=entry(sed=[1])), ["unknown key 'sed'", 'did you mean seeds']),
         (dict(name=None), ["no 'name'"]),
         (dict(configs=None), ["no 'configs'"]),
-        (dict(presets=['none', 'coord']), ["no preset 'coord'", 'choose from', 'ca_x']),
-        (dict(presets=['iebm']), ["no preset 'iebm'", 'did you mean iebn']),
+        (dict(presets=['none', 'mine/coord.py']), ['no preset mine/coord.py']),
+        (dict(presets=None), ["neither the config nor the suite has 'presets'", '[none, ca]']),
+        (dict(processes=0), ["'processes' must be a number from 1 up, not 0"]),
+        (dict(configs=entry(tests=['clean'])), ["'tests' must be a mapping", '{clean: {}']),
+        (dict(configs=entry(tests=dict(train={}))), ["'tests' maps a name of its own"]),
+        (
+            dict(configs=entry(weights_from='toy')),
+            ["'weights_from' must be a mapping", '{backbone: classification}'],
+        ),
+        (dict(configs=entry(weights_from=dict(backbone=dict(conf='toy')))), ["unknown key 'conf'"]),
         (dict(presets=[None]), ["'presets' must be a list"]),
         (dict(seeds=3), ["'seeds' must be a list", 'not 3']),
         (dict(seeds=[1, 1]), ["'seeds' names 1 twice"]),
         (dict(configs=entry(config='tooy.py')), ['no config tooy.py', 'did you mean toy.py']),
         (dict(configs=dict(toy=dict(seeds=[1]))), ['does not say which config']),
-        (dict(configs=entry(backbone_from='toyy')), ["names 'toyy'", 'did you mean toy']),
-        (dict(configs=entry(backbone_from='toy')), ['circle: toy -> toy']),
+        (dict(configs=entry(weights_from=dict(backbone='toyy'))), ["names 'toyy'", 'did you mean toy']),
+        (dict(configs=entry(weights_from=dict(backbone='toy'))), ['circle: toy -> toy']),
         (
             dict(
                 configs=dict(
-                    a=dict(config='toy.py', backbone_from='b'), b=dict(config='toy.py', backbone_from='a')
+                    a=dict(config='toy.py', weights_from=dict(backbone='b')),
+                    b=dict(config='toy.py', weights_from=dict(backbone='a')),
                 )
             ),
             ['circle: a -> b -> a'],
@@ -70,10 +81,11 @@ def entry(**changes):
         (
             dict(
                 configs=dict(
-                    a=dict(config='toy.py', presets=['ca']), b=dict(config='toy.py', backbone_from='a')
+                    a=dict(config='toy.py', presets=['ca']),
+                    b=dict(config='toy.py', weights_from=dict(backbone='a')),
                 )
             ),
-            ["'b' with preset 'none' and seed 0", "backbone of 'a'"],
+            ["'b' with preset 'none' and seed 0", "weights of 'a'"],
         ),
     ],
 )

@@ -4,7 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from attn_plugins.engine.checkpoint import check_fits, latest_checkpoint, progress_of, read_checkpoint
+from attn_plugins.engine.checkpoint import (
+    broken_checkpoints,
+    check_file,
+    check_fits,
+    latest_checkpoint,
+    progress_of,
+)
 from attn_plugins.errors import UserError
 
 
@@ -22,25 +28,35 @@ def cut(path, share=0.5):
 @pytest.mark.parametrize('share', [0.0, 0.1, 0.5, 0.99])
 def test_a_checkpoint_that_is_cut_short(tmp_path, share):
     with pytest.raises(UserError, match='c.pth is cut short or no checkpoint'):
-        read_checkpoint(cut(save(tmp_path / 'c.pth', nn.Linear(300, 300)), share))
+        check_file(cut(save(tmp_path / 'c.pth', nn.Linear(300, 300)), share))
 
 
 def test_what_is_no_checkpoint(tmp_path):
     (tmp_path / 'text.pth').write_text('hello')
     with pytest.raises(UserError, match='text.pth is cut short or no checkpoint'):
-        read_checkpoint(tmp_path / 'text.pth')
-    torch.save(dict(a=1), tmp_path / 'other.pth')
-    with pytest.raises(UserError, match='other.pth holds no weights'):
-        read_checkpoint(tmp_path / 'other.pth')
+        check_file(tmp_path / 'text.pth')
+    save(tmp_path / 'other.pth')
+    check_file(tmp_path / 'other.pth')
     with pytest.raises(
         UserError, match=r'there is no checkpoint .*no.pth: choose from .*other.pth, .*text.pth'
     ):
-        read_checkpoint(tmp_path / 'no.pth')
+        check_file(tmp_path / 'no.pth')
+    with pytest.raises(UserError, match='other.pth holds no weights'):
+        check_fits(dict(a=1), nn.Linear(2, 3), 'other.pth', 'do this')
+
+
+def test_the_format_from_before_torch_1_6(tmp_path):
+    """It has no table of contents, so it is read to see whether it is whole."""
+    path = tmp_path / 'old.pth'
+    torch.save(nn.Linear(30, 30).state_dict(), path, _use_new_zipfile_serialization=False)
+    check_file(path)
+    with pytest.raises(UserError, match='old.pth is cut short'):
+        check_file(cut(path))
 
 
 def test_of_this_model_or_another(tmp_path):
     model = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2))
-    check_fits(read_checkpoint(save(tmp_path / 'c.pth', model)), model, 'c.pth', 'do this')
+    check_fits(torch.load(save(tmp_path / 'c.pth', model)), model, 'c.pth', 'do this')
     weights = model.state_dict()
     # As DataParallel saved them, long ago: with a prefix, without counted batches, without anything around.
     old = {f'module.{key}': value for key, value in weights.items() if 'num_batches' not in key}
@@ -67,6 +83,7 @@ def test_which_one_is_resumed_from(tmp_path):
     assert latest_checkpoint(tmp_path) == first
     # A full disk: half of the next one beside a note that names the last, or a note that is itself cut short.
     cut(save(tmp_path / 'epoch_11.pth'))
+    assert broken_checkpoints(tmp_path) == [tmp_path / 'epoch_11.pth']
     assert latest_checkpoint(tmp_path) == first
     note.write_text('')
     assert latest_checkpoint(tmp_path) == second

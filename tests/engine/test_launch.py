@@ -75,3 +75,14 @@ def test_what_cannot_start():
         init_distributed(config(), 'slurm')
     with pytest.raises(UserError, match='runs under torchrun: use tools/dist_train.sh'):
         init_distributed(config(), 'pytorch')
+
+
+def test_with_a_gpu_the_processes_agree_before_anything_is_done(monkeypatch):
+    """--from-scratch moves the earlier checkpoints on one rank only, which none knows without a process group."""
+    made = []
+    monkeypatch.setattr('torch.cuda.is_available', lambda: True)
+    monkeypatch.setattr(
+        'attn_plugins.engine.launch.init_dist', lambda launcher, **options: made.append((launcher, options))
+    )
+    init_distributed(config(), 'slurm')
+    assert made == [('slurm', dict(backend='nccl'))]

@@ -7,7 +7,12 @@ import yaml
 
 from tests.tools.conftest import CLASSIFICATION, error_line
 
-OPTIONS = {'train_dataloader.batch_size': 8, 'train_cfg.max_epochs': 1, 'param_scheduler': None}
+OPTIONS = {
+    'train_dataloader.batch_size': 8,
+    'train_cfg.max_epochs': 1,
+    'train_cfg.val_interval': 1,
+    'param_scheduler': None,
+}
 
 
 def write_suite(workspace, **configs):
@@ -27,33 +32,46 @@ def write_suite(workspace, **configs):
 
 
 def test_a_suite_that_grows(workspace):
-    """A classifier; then also one that starts from its backbone, while the first is not trained again."""
+    """A classifier of two processes; then also one that starts from its backbone and is tested twice, while the first is left alone."""
     folder = workspace.folder / 'work_dirs' / 'tiny'
-    result = workspace.run('benchmark.py', 'run', write_suite(workspace, first={}))
+    result = workspace.run('benchmark.py', 'run', write_suite(workspace, first=dict(processes=2)))
     assert result.returncode == 0, result.stdout + result.stderr
     first = json.loads((folder / 'first/ca/seed0/result.json').read_text())
-    assert 0 <= first['metrics']['accuracy/top1'] <= 100
-    assert first['parameters'] > first['madds'] / 1000 > 0
-    assert first['memory_mb'] > 100 and first['train_seconds'] > 0
+    assert list(first['steps']) == ['train', 'test', 'count'] and first['processes'] == 2
+    assert 0 <= first['steps']['test']['metrics']['accuracy/top1'] <= 100
+    assert first['steps']['count']['parameters'] > first['steps']['count']['madds'] / 1000 > 0
+    trained = first['steps']['train']
+    assert trained['memory_mb'] > 100 and trained['memory_of'] == 'process' and trained['train_seconds'] > 0
+    # Two processes share the crops, and each takes eight: the curve has a point for every step.
+    crops = len(list((workspace.folder / 'data/digit_scenes/classes/train').rglob('*.png')))
+    progress = json.loads((folder / 'first/ca/seed0/progress.json').read_text())
+    assert [step for step, _ in progress['loss']] == [*range(1, -(-crops // 16) + 1)]
+    assert all(loss > 0 for _, loss in progress['loss']) and progress['text'] == 'testing'
+    assert [step for step, _ in progress['validation']] == [-(-crops // 16)]
+
+    second = dict(
+        weights_from=dict(backbone='first'), tests={'whole': {}, 'single': {'test_dataloader.batch_size': 1}}
+    )
     result = workspace.run(
-        'benchmark.py', 'run', write_suite(workspace, first={}, second=dict(backbone_from='first'))
+        'benchmark.py', 'run', write_suite(workspace, first=dict(processes=2), second=second)
     )
     assert result.returncode == 0, result.stdout + result.stderr
     assert 'started second/ca/seed0' in result.stdout and 'started first' not in result.stdout
     second = json.loads((folder / 'second/ca/seed0/result.json').read_text())
+    assert list(second['steps']) == ['train', 'whole', 'single', 'count']
     assert first['config_hash'] != second['config_hash']
-    checkpoint = torch.load(folder / 'first/ca/seed0' / first['checkpoint'], weights_only=False)
+    checkpoint = torch.load(folder / 'first/ca/seed0' / trained['checkpoint'], weights_only=False)
     assert any(key.startswith('backbone.') and 'attn_ca' in key for key in checkpoint['state_dict'])
-    assert f'first/ca/seed0/{first["checkpoint"]}' in (folder / 'second/ca/seed0/train.log').read_text()
-    assert len(json.loads((folder / 'report.json').read_text())['comparisons']) == 2
-    assert 'second/ca/seed0' not in (folder / 'report.html').read_text(), 'every run has a result'
+    assert f'first/ca/seed0/{trained["checkpoint"]}' in (folder / 'second/ca/seed0/run.log').read_text()
+    assert len(json.loads((folder / 'report.json').read_text())['comparisons']) == 3
+    assert 'Runs without a result' not in (folder / 'report.html').read_text()
 
 
 def test_missing_data_are_found_before_anything_is_trained(workspace):
     (workspace.folder / 'data' / 'digit_scenes').unlink()
     suite = write_suite(workspace, first={})
     assert 'digit_scenes' in error_line(workspace.run('benchmark.py', 'run', suite))
-    assert not list(workspace.folder.rglob('train.log'))
+    assert not list(workspace.folder.rglob('run.log'))
 
 
 def test_a_misspelt_suite(workspace):

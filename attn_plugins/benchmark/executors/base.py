@@ -1,0 +1,43 @@
+"""What a suite needs of a place to run in."""
+
+from abc import ABC, abstractmethod
+
+from attn_plugins.benchmark.suite import Run
+
+
+class Executor(ABC):
+    """Starts runs somewhere, says which have ended, and can stop them.
+
+    A run's inputs lie in its folder, and so does all it leaves: what is started is `WORKER` with that folder, in as many
+    processes as asked for.
+
+    Attributes:
+        devices: How many processes have a device of their own: GPUs, or cores where there is none.
+        parallel: How many runs of one process fit at the same time, to estimate the time left.
+    """
+
+    WORKER = 'attn_plugins.benchmark.worker'
+
+    devices: int
+    parallel: int
+
+    @property
+    @abstractmethod
+    def running(self) -> list[Run]:
+        """Runs that were started and not yet reported as ended."""
+
+    @abstractmethod
+    def has_room(self, processes: int) -> bool:
+        """Whether a run of so many processes can start now. With nothing running, any can."""
+
+    @abstractmethod
+    def start(self, run: Run, processes: int) -> None:
+        """Start a run and return at once."""
+
+    @abstractmethod
+    def ended(self) -> list[tuple[Run, int]]:
+        """Runs that have ended since the last call, each with its exit code (negative: the signal that ended it)."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """End everything that runs, at once. Runs can be cut off anywhere, so nothing is asked to finish first."""

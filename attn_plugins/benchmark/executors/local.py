@@ -1,0 +1,119 @@
+"""Runs on this machine, side by side: on its GPUs, or on the cores where there is none."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import torch
+
+import attn_plugins
+from attn_plugins.analysis.machine import cores
+from attn_plugins.benchmark.executors.base import Executor
+from attn_plugins.benchmark.suite import Run
+from attn_plugins.benchmark.worker import LOG, die_with_parent
+
+# Memory to leave to each run on a CPU, so that many cores and little memory do not end in a crash.
+BYTES_PER_RUN = 3 * 2**30
+
+
+@dataclass
+class Job:
+    """A run at work: its process, and the places it takes."""
+
+    run: Run
+    process: subprocess.Popen
+    places: list[str]
+
+
+class LocalExecutor(Executor):
+    """One process per GPU; without a GPU one per core, as far as memory allows.
+
+    Two runs of one thread each do more than one run of two threads. A run of more processes than there are places takes
+    them all.
+
+    Args:
+        jobs: Runs at the same time. By default as many as fit.
+        worker: The module that carries out a run.
+    """
+
+    def __init__(self, jobs: int | None = None, worker: str = Executor.WORKER):
+        self.gpus = visible_gpus()
+        self.devices = len(self.gpus) or cores()
+        fit = max(1, min(cores(), psutil.virtual_memory().available // BYTES_PER_RUN))
+        # On a CPU a place is a share of the cores.
+        self._places = self.gpus or [f'share {i}' for i in range(jobs or fit)]
+        self.parallel = min(jobs or len(self._places), len(self._places))
+        self.jobs, self.worker = jobs, worker
+        self._free = list(self._places)
+        self._working: list[Job] = []
+
+    @property
+    def running(self) -> list[Run]:
+        return [job.run for job in self._working]
+
+    def has_room(self, processes: int) -> bool:
+        if self.jobs and len(self._working) >= self.jobs:
+            return False
+        return len(self._free) >= min(processes, len(self._places))
+
+    def start(self, run: Run, processes: int) -> None:
+        taken = [self._free.pop(0) for _ in range(min(processes, len(self._places)))]
+        threads = str(max(1, cores() * len(taken) // len(self._places) // processes))
+        env = dict(os.environ, OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads, PYTHONPATH=_python_path())
+        if self.gpus:
+            env['CUDA_VISIBLE_DEVICES'] = ','.join(taken)
+        with (run.folder / LOG).open('a') as log:
+            process = subprocess.Popen(
+                [*_launch(processes), '-m', self.worker, str(run.folder)],
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # A group of its own: Ctrl-C reaches the benchmark alone, which then stops the whole group.
+                start_new_session=True,
+                preexec_fn=die_with_parent,
+            )
+        self._working.append(Job(run, process, taken))
+
+    def ended(self) -> list[tuple[Run, int]]:
+        over = [job for job in self._working if job.process.poll() is not None]
+        for job in over:
+            self._let_go(job)
+        return [(job.run, job.process.returncode) for job in over]
+
+    def stop(self) -> None:
+        for job in list(self._working):
+            with suppress(ProcessLookupError):  # it ended by itself
+                os.killpg(job.process.pid, signal.SIGKILL)
+            job.process.wait()
+            self._let_go(job)
+
+    def _let_go(self, job: Job) -> None:
+        self._working.remove(job)
+        self._free += job.places
+
+
+def visible_gpus() -> list[str]:
+    """Ids of the GPUs this process may use, as CUDA_VISIBLE_DEVICES names them."""
+    named = os.environ.get('CUDA_VISIBLE_DEVICES')
+    count = torch.cuda.device_count()
+    return named.split(',')[:count] if named else [str(i) for i in range(count)]
+
+
+def _launch(processes: int) -> Sequence[str]:
+    """Python, or torchrun for several processes, which finds a free port itself (`--standalone`)."""
+    if processes == 1:
+        return [sys.executable]
+    return [sys.executable, '-m', 'torch.distributed.run', '--standalone', f'--nproc_per_node={processes}']
+
+
+def _python_path() -> str:
+    """The package need not be installed: what this process imports, its runs do."""
+    here = str(Path(attn_plugins.__file__).parents[1])
+    return os.pathsep.join(filter(None, (here, os.environ.get('PYTHONPATH'))))

@@ -1,0 +1,155 @@
+"""Carries out the steps of one run: train, test, count; `python -m attn_plugins.benchmark.worker FOLDER`.
+
+It needs nothing but the run's folder (config.py, run.json), so any executor can start it anywhere, also as several
+processes by torchrun. It may be killed at any moment; started again, it goes on from the last checkpoint.
+"""
+
+import argparse
+import ctypes
+import gc
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from pathlib import Path
+
+from attn_plugins.benchmark.record import CONFIG, PROGRESS, RESULT, RUN, folder_lock, read_json, write_json
+
+LOG = 'run.log'
+PR_SET_PDEATHSIG = 1
+# (folder, content of run.json, the step as it stands there) -> what the result keeps of it.
+Step = Callable[[Path, dict, dict], dict]
+
+
+def die_with_parent() -> None:
+    """Has the kernel kill this process when its parent dies, even by kill -9 (Linux only)."""
+    if sys.platform == 'linux':
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() == 1:  # it has died already
+            os._exit(1)
+
+
+def train(folder: Path, run: dict, step: dict) -> dict:
+    """Trains, from the last checkpoint if there is one."""
+    from attn_plugins.engine.checkpoint import latest_checkpoint
+    from attn_plugins.engine.hooks import ProgressHook
+    from attn_plugins.engine.runner import train as train_config
+    from attn_plugins.errors import UserError
+
+    # Whether what was begun is of this config was asked before the run started.
+    train_config(_config(folder), resume='auto', hooks=[ProgressHook(folder / PROGRESS)])
+    checkpoint = latest_checkpoint(folder)
+    if checkpoint is None:
+        raise UserError('training ended without a checkpoint: its config needs a CheckpointHook')
+    progress = read_json(folder / PROGRESS)
+    kept = ('train_seconds', 'memory_mb', 'memory_of')
+    return dict({key: progress[key] for key in kept}, checkpoint=checkpoint.name)
+
+
+def test(folder: Path, run: dict, step: dict) -> dict:
+    """Tests the last checkpoint."""
+    from attn_plugins.engine.checkpoint import latest_checkpoint
+    from attn_plugins.engine.hooks import ProgressHook
+    from attn_plugins.engine.runner import test as test_config
+    from attn_plugins.errors import UserError
+
+    started = time.monotonic()
+    cfg = _config(folder)
+    cfg.merge_from_dict(step['cfg_options'])
+    metrics = test_config(cfg, latest_checkpoint(folder), hooks=[ProgressHook(folder / PROGRESS)])
+    if not metrics:
+        raise UserError('the test gave no metrics: its config needs a test_evaluator')
+    return dict(metrics=metrics, seconds=time.monotonic() - started)
+
+
+def count(folder: Path, run: dict, step: dict) -> dict:
+    """Counts parameters and multiply-adds; a model that cannot be counted keeps its other results."""
+    from mmengine.config import Config
+
+    from attn_plugins.analysis.cost import count_cost
+    from attn_plugins.cli.errors import explain
+
+    try:
+        return count_cost(Config.fromfile(folder / CONFIG))
+    except Exception as error:  # any model's own error: a finished training must not be lost to it
+        reason = explain(error) or f'{type(error).__name__}: {error}'
+        return dict(parameters=None, madds=None, input_shape=None, why_not=' '.join(reason.split()))
+
+
+# What a step may be.
+STEPS: dict[str, Step] = dict(train=train, test=test, count=count)
+
+
+def carry_out(folder: Path, kinds: Mapping[str, Step] = STEPS) -> int:
+    """Carries out what is left of a run's steps and writes what came of each; returns 1 if one failed.
+
+    Of several processes each carries out all steps, and the first writes.
+
+    Args:
+        folder: The run's folder.
+        kinds: What carries out each kind of step.
+    """
+    from attn_plugins.analysis.machine import git_commit, machine, versions
+    from attn_plugins.cli.errors import explain
+    from attn_plugins.engine.launch import end_distributed
+
+    run, first = read_json(folder / RUN), int(os.environ.get('RANK', 0)) == 0
+    result = read_json(folder / RESULT) or dict(steps={})
+    result = dict(
+        state='begun',
+        config_hash=run['config_hash'],
+        versions=versions(),
+        git_commit=git_commit(),
+        machine=machine(),
+        processes=run['processes'],
+        threads=int(os.environ.get('OMP_NUM_THREADS', 0)) or None,
+        steps=result['steps'],
+    )
+    try:
+        for step in run['steps']:
+            if result['steps'].get(step['name'], {}).get('step') != step:
+                print(f'$ {step["name"]}', flush=True)
+                result['steps'][step['name']] = dict(kinds[step['kind']](folder, run, step), step=step)
+                gc.collect()  # a Runner that is over still holds its model in reference cycles
+                if first:
+                    write_json(folder / RESULT, result)
+        result['state'] = 'finished'
+    except Exception as error:  # any model's own error is this run's, and the suite goes on with the others
+        traceback.print_exc()
+        sentence = explain(error) or f'{type(error).__name__}: {error}'
+        result.update(state='failed', error=f'{step["name"]}: {" ".join(sentence.split())}')
+    if first:
+        write_json(folder / RESULT, result)
+    end_distributed()
+    return int(result['state'] != 'finished')
+
+
+def _config(folder: Path):
+    """The run's config in this process; mmengine writes what it made of it beside it, under another name."""
+    from mmengine.config import Config
+
+    from attn_plugins.engine.runner import prepare_run
+
+    cfg = prepare_run(
+        folder / CONFIG, work_dir=str(folder), launcher='pytorch' if 'WORLD_SIZE' in os.environ else 'none'
+    )
+    return Config(cfg.to_dict(), cfg_text=cfg.text, filename=str(folder / 'as_run.py'))
+
+
+def main(kinds: Mapping[str, Step] = STEPS) -> int:
+    """Command line of the module."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('folder', type=Path, help='folder of the run, with config.py and run.json')
+    folder = parser.parse_args().folder
+    die_with_parent()
+    # The processes of a run that was killed need a moment to go: they still hold the folder until then.
+    first = int(os.environ.get('RANK', 0)) == 0
+    with folder_lock(folder, patience=10) if first else nullcontext():
+        return carry_out(folder, kinds)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""Hooks: of configs (`ChannelsLastHook`), and of our own train and test tools (a checkpoint's fit, progress)."""
+
+import json
+import os
+import resource
+import time
+from pathlib import Path
+
+import torch
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from attn_plugins.engine.checkpoint import check_fits
+from attn_plugins.registry import HOOKS
+
+
+@HOOKS.register_module()
+class ChannelsLastHook(Hook):
+    """Converts the model's convolutions to channels_last; their outputs, and so all maps, follow.
+
+    The results are the same up to rounding. On a CPU it halves the time of a training step of MobileNetV2
+    (widen_factor 0.5, batch 32, 64 pixels, one thread: 86 ms against 52 ms).
+    """
+
+    def before_run(self, runner: Runner) -> None:
+        """Before training, validation and test."""
+        runner.model.to(memory_format=torch.channels_last)
+
+
+class CheckpointFitsHook(Hook):
+    """Compares a checkpoint that is to be resumed or tested with the model, before its weights go in.
+
+    Args:
+        path (Path): Where it is read from, for the message.
+        advice (str): What to do if it is of another model.
+    """
+
+    def __init__(self, path: Path, advice: str):
+        self.path, self.advice = path, advice
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Refuses the checkpoint of another model."""
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        check_fits(checkpoint, model, self.path, self.advice)
+
+
+class ProgressHook(Hook):
+    """Writes how far a training is, what it has taken, and its learning curve, into one JSON file.
+
+    The file has `step` ('train' or 'test'), `done` (0 to 1), `text` ('epoch 3/8'), `train_seconds` (all parts of a
+    training that was resumed, with validation), `memory_mb` and `memory_of` ('GPU', the most that torch's allocator held,
+    or 'process', the largest resident size), `loss` (pairs of iteration and the mean training loss since the last) and
+    `validation` (pairs of iteration and metrics).
+
+    Args:
+        path (Path): The file; a training that is resumed goes on in it.
+        every (float): Seconds between two writings, at least.
+    """
+
+    priority = 'VERY_LOW'  # the others have then written losses and metrics
+    POINTS = 100  # of the loss curve
+
+    def __init__(self, path: Path, every: float = 2.0):
+        self.path, self.every = Path(path), every
+        self.losses: list[float] = []
+        self.content = dict(
+            step='train',
+            done=0.0,
+            text='starting',
+            train_seconds=0.0,
+            memory_mb=0.0,
+            memory_of='GPU' if torch.cuda.is_available() else 'process',
+            loss=[],
+            validation=[],
+        )
+
+    def before_train(self, runner: Runner) -> None:
+        """Takes up what an earlier part has written, up to the checkpoint that was resumed."""
+        if runner.iter > 0 and self.path.is_file():
+            earlier = json.loads(self.path.read_text())
+            self.content.update(earlier, step='train')
+            for name in ('loss', 'validation'):
+                self.content[name] = [point for point in earlier[name] if point[0] <= runner.iter]
+        self.before, self.started, self.written = self.content['train_seconds'], time.monotonic(), 0.0
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None) -> None:
+        """Adds to the curve, and writes when it is time."""
+        step, steps = runner.iter + 1, runner.max_iters
+        self.losses.append(float(runner.message_hub.get_scalar('train/loss').current()))
+        if step * self.POINTS // steps > (step - 1) * self.POINTS // steps or step == steps:
+            self.content['loss'].append([step, sum(self.losses) / len(self.losses)])
+            self.losses = []
+        by_epoch = runner.max_epochs is not None and runner.max_epochs > 1
+        text = f'epoch {runner.epoch + 1}/{runner.max_epochs}' if by_epoch else f'iteration {step}/{steps}'
+        self._write(done=step / steps, text=text)
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Adds the metrics of a validation."""
+        self.content['validation'].append(
+            [runner.iter, {name: float(value) for name, value in (metrics or {}).items()}]
+        )
+
+    def after_train(self, runner: Runner) -> None:
+        """Writes the whole time and the memory."""
+        self._write(now=True)
+
+    def before_test(self, runner: Runner) -> None:
+        """Says that it is tested now, after a training in the same process or in an earlier one."""
+        if self.path.is_file():
+            self.content.update(json.loads(self.path.read_text()))
+        self.written = 0.0
+        self._put(step='test', done=1.0, text='testing')
+
+    def _write(self, now: bool = False, **changes) -> None:
+        if now or time.monotonic() - self.written > self.every:
+            self._put(train_seconds=self.before + time.monotonic() - self.started, **changes)
+
+    def _put(self, **changes) -> None:
+        self.written = time.monotonic()
+        memory = max(self.content['memory_mb'], _peak_memory())
+        self.content.update(changes, memory_mb=memory)
+        if is_main_process():
+            part = self.path.with_name(f'{self.path.name}.part')
+            part.write_text(json.dumps(self.content))
+            os.replace(part, self.path)  # a reader sees the old content or the new one
+
+
+def _peak_memory() -> float:
+    """Most memory held so far, in MB of 2**20 bytes: on the GPU if there is one, else of this process."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10

@@ -1,0 +1,213 @@
+"""Trains and tests a config: training resumes by itself, and only what it has begun; a tested checkpoint fits its model."""
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.dist import barrier, is_main_process
+from mmengine.hooks import Hook
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+from attn_plugins.datasets.check import check_data
+from attn_plugins.engine.checkpoint import (
+    broken_checkpoints,
+    check_file,
+    latest_checkpoint,
+    numbered_checkpoints,
+    progress_of,
+)
+from attn_plugins.engine.config import load_config, preset_of
+from attn_plugins.engine.hooks import CheckpointFitsHook
+from attn_plugins.engine.launch import init_distributed
+from attn_plugins.engine.library import library_of, prepare
+from attn_plugins.engine.settings import differences, settings_of
+from attn_plugins.errors import UserError
+
+# Beside the checkpoints of a training: its settings.
+TRAINING = 'training.json'
+
+
+def prepare_run(
+    config: str,
+    attention: str | None = None,
+    cfg_options: dict | None = None,
+    work_dir: str | None = None,
+    launcher: str = 'none',
+) -> Config:
+    """Loads a config and makes it ready to run: its values, its work dir, its processes.
+
+    Args:
+        config (str): The config file.
+        attention (str, optional): A preset.
+        cfg_options (dict, optional): Single values of the config.
+        work_dir (str, optional): By default the config's own, else `work_dirs/<config>[-<preset>]`.
+        launcher (str): 'none', 'pytorch', 'slurm' or 'mpi'.
+
+    Raises:
+        UserError: Something of it does not exist or does not fit together.
+    """
+    cfg = load_config(config, attention, cfg_options)
+    library_of(cfg)
+    preset = preset_of(cfg)
+    default = Path('work_dirs', Path(config).stem + (f'-{preset}' if preset else ''))
+    cfg.work_dir = work_dir or cfg.get('work_dir') or str(default)
+    init_distributed(cfg, launcher)
+    return cfg
+
+
+def train(
+    cfg: Config,
+    resume: str | None = None,
+    from_scratch: bool = False,
+    amp: bool = False,
+    auto_scale_lr: bool = False,
+    hooks: Sequence[Hook] = (),
+) -> None:
+    """Trains, from the work dir's last checkpoint if that is of the same training.
+
+    Args:
+        cfg (Config): A config from :func:`prepare_run`.
+        resume (str, optional): A checkpoint to resume from in place of the work dir's; 'auto' is the work dir's. Either
+            goes on though the settings are others now.
+        from_scratch (bool): Starts over; the checkpoints that are there move to a folder beside.
+        amp (bool): Trains in automatic mixed precision.
+        auto_scale_lr (bool): Scales the learning rate by the batch size.
+        hooks (Sequence[Hook]): More hooks of this training, beside the config's.
+
+    Raises:
+        UserError: Data are missing, the work dir holds another training, a checkpoint cannot be used, or an option cannot
+            work here.
+    """
+    check_data(cfg, ('train_dataloader', 'val_dataloader'))
+    if amp:
+        _use_amp(cfg)
+    if auto_scale_lr:
+        if not (cfg.get('auto_scale_lr') or {}).get('base_batch_size'):
+            raise UserError(
+                '--auto-scale-lr needs auto_scale_lr = dict(base_batch_size=...) in the config: add it there'
+            )
+        cfg.auto_scale_lr.enable = True
+    if cfg.get('load_from'):
+        check_file(cfg.load_from)
+    settings = settings_of(cfg)
+    work_dir = Path(cfg.work_dir)
+    hooks = list(hooks)
+    if from_scratch:
+        _put_aside(work_dir)
+    else:
+        checkpoint = _checkpoint_to_resume(work_dir, resume, settings)
+        if checkpoint is not None:
+            if resume is None and (end := _end_of(cfg, checkpoint)):
+                _say(
+                    f'{work_dir}: this training has finished, {checkpoint.name} is {end} (--from-scratch starts over)'
+                )
+                return
+            cfg.resume, cfg.load_from = True, str(checkpoint)
+            hooks.append(
+                CheckpointFitsHook(checkpoint, 'choose another --work-dir, or start over with --from-scratch')
+            )
+            _say(f'resuming from {checkpoint} (--from-scratch starts over)')
+    runner = _build(cfg, hooks)
+    if is_main_process():
+        (work_dir / TRAINING).write_text(json.dumps(settings, indent=0))
+    runner.train()
+
+
+def test(cfg: Config, checkpoint: str | Path, hooks: Sequence[Hook] = ()) -> dict[str, float]:
+    """Tests a checkpoint and returns its metrics by name.
+
+    Raises:
+        UserError: Data are missing, or the checkpoint is cut short or of another model.
+    """
+    if cfg.get('test_cfg') is None:
+        raise UserError(
+            f'{cfg.filename} has no test_cfg: add test_cfg, test_dataloader and test_evaluator to it'
+        )
+    check_data(cfg, ('test_dataloader',))
+    check_file(checkpoint)
+    cfg.load_from, cfg.resume = str(checkpoint), False
+    fits = CheckpointFitsHook(checkpoint, 'give the config, and the --attention, that it was trained with')
+    metrics = _build(cfg, [*hooks, fits]).test()
+    return {name: float(value) for name, value in metrics.items()}
+
+
+def how_to_resume(work_dir: str, from_scratch: bool = False) -> str:
+    """What to do after a run was cut off, for the end of a sentence."""
+    path = latest_checkpoint(work_dir)
+    if path is None:
+        return 'run the same command again: no checkpoint was written yet, so it starts from the beginning'
+    without = ' without --from-scratch' if from_scratch else ''
+    return f'run the same command again{without}: it resumes from {progress_of(path)}'
+
+
+def _use_amp(cfg: Config) -> None:
+    """Sets what OpenMMLab's --amp sets."""
+    if not torch.cuda.is_available():
+        raise UserError('--amp needs a GPU: leave it out on this machine')
+    if cfg.optim_wrapper.get('type', 'OptimWrapper') not in ('OptimWrapper', 'AmpOptimWrapper'):
+        raise UserError(
+            f'--amp does not work with optim_wrapper.type = {cfg.optim_wrapper.type!r}: leave it out'
+        )
+    cfg.optim_wrapper.type = 'AmpOptimWrapper'
+    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+
+
+def _checkpoint_to_resume(work_dir: Path, resume: str | None, settings: dict[str, str]) -> Path | None:
+    """The checkpoint that this training goes on from, None if it begins.
+
+    Raises:
+        UserError: The work dir is of a training with other settings, or the named checkpoint cannot be used.
+    """
+    if resume not in (None, 'auto'):
+        check_file(resume)
+        return Path(resume)
+    broken = broken_checkpoints(work_dir)
+    if broken:
+        _say(f'passed over, since cut short: {", ".join(map(str, broken))}')
+    checkpoint = latest_checkpoint(work_dir)
+    record = work_dir / TRAINING
+    if checkpoint is not None and resume is None and record.is_file():
+        changed = differences(json.loads(record.read_text()), settings)
+        if changed:
+            raise UserError(
+                f'{work_dir} holds another training, which differs in {changed}: choose another --work-dir, start over '
+                'with --from-scratch, or go on from its last checkpoint nevertheless with --resume'
+            )
+    return checkpoint
+
+
+def _end_of(cfg: Config, checkpoint: Path) -> str | None:
+    """'epoch 12 of 12' if a checkpoint is the last of its training, else None."""
+    kind, _, number = checkpoint.stem.partition('_')
+    most = (cfg.get('train_cfg') or {}).get(dict(epoch='max_epochs', iter='max_iters').get(kind))
+    return f'{progress_of(checkpoint)} of {most}' if most and int(number) >= most else None
+
+
+def _put_aside(work_dir: Path) -> None:
+    """Moves the checkpoints of an earlier run into a folder beside, so that none of them is resumed from."""
+    earlier = [*numbered_checkpoints(work_dir), *work_dir.glob('last_checkpoint'), *work_dir.glob(TRAINING)]
+    if earlier and is_main_process():
+        folder = work_dir / time.strftime('before_%Y%m%d_%H%M%S')
+        folder.mkdir()
+        for path in earlier:
+            path.rename(folder / path.name)
+        _say(f'starting over: the earlier checkpoints are in {folder}')
+    barrier()
+
+
+def _say(text: str) -> None:
+    if is_main_process():
+        print(text, flush=True)
+
+
+def _build(cfg: Config, hooks: Sequence[Hook]) -> Runner:
+    """The Runner of a config, with more hooks than the config's."""
+    prepare(cfg)
+    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    for hook in hooks:
+        runner.register_hook(hook)
+    return runner

@@ -1,0 +1,48 @@
+"""What a config says of a training, as flat text that can be kept beside it and compared later."""
+
+from collections.abc import Iterator, Mapping
+
+from mmengine.config import Config
+
+# Where a run writes, how it is started and how fast its data come: none of it changes what is trained.
+ELSEWHERE = ('work_dir', 'resume', 'launcher', 'log_level', 'env_cfg', 'visualizer', 'vis_backends')
+SPEED = ('num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor')
+# As many differences as a sentence takes.
+MOST = 3
+
+
+def settings_of(cfg: Config) -> dict[str, str]:
+    """Every value of a config that decides what is trained, by its dotted name: `{'randomness.seed': '0'}`."""
+    return {
+        name: text
+        for name, text in _flat(cfg.to_dict(), '')
+        if name.split('.')[0] not in ELSEWHERE and name.split('.')[-1] not in SPEED
+    }
+
+
+def differences(before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """What differs between two settings, for a sentence: 'train_cfg.max_epochs (was 12, is 24)'; '' if nothing does."""
+    changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    words = [f'{name} (was {before.get(name, "not set")}, is {now.get(name, "not set")})' for name in changed]
+    more = f' and {len(words) - MOST} more' if len(words) > MOST else ''
+    return ', '.join(words[:MOST]) + more
+
+
+def _flat(value, name: str) -> Iterator[tuple[str, str]]:
+    """The values within dicts and lists, each under its dotted name; an empty dict or list is a value."""
+    items = value.items() if isinstance(value, Mapping) else enumerate(value) if _holds_dicts(value) else ()
+    below = [pair for key, item in items for pair in _flat(item, f'{name}.{key}' if name else str(key))]
+    yield from below or [(name, _text(value))]
+
+
+def _holds_dicts(value) -> bool:
+    return isinstance(value, (list, tuple)) and any(
+        isinstance(item, (Mapping, list, tuple)) for item in value
+    )
+
+
+def _text(value) -> str:
+    """A list is the same as a tuple; a class or function is its name, as its repr may hold an address."""
+    if callable(value):
+        return f'{value.__module__}.{value.__qualname__}'
+    return repr(list(value)) if isinstance(value, tuple) else repr(value)
