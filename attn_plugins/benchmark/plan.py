@@ -11,7 +11,7 @@ from mmengine.config import Config
 
 from attn_plugins.benchmark.record import RESULT, RUN, read_json, write_json
 from attn_plugins.benchmark.suite import Run, Suite
-from attn_plugins.datasets.check import missing_data
+from attn_plugins.datasets import check
 from attn_plugins.engine.checkpoint import latest_checkpoint
 from attn_plugins.engine.config import load_config
 from attn_plugins.errors import UserError
@@ -117,14 +117,8 @@ def check_data(plans: list[Plan]):
     Raises:
         UserError: Names the first thing that is missing and how to get it.
     """
-    for config, plan in {plan.run.config: plan for plan in plans}.items():
-        if sentences := missing_data(plan.cfg):
-            more = (
-                f' (and {len(sentences) - 1} more: see `python tools/check_data.py {config}`)'
-                if sentences[1:]
-                else ''
-            )
-            raise UserError(f'{config}: {sentences[0]}{more}')
+    for plan in {plan.run.config: plan for plan in plans}.values():
+        check.check_data(plan.cfg)
 
 
 def write_inputs(plan: Plan, suite: Suite):

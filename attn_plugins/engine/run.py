@@ -9,7 +9,7 @@ from mmengine.dist import barrier, is_main_process
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from attn_plugins.datasets.check import missing_data
+from attn_plugins.datasets.check import check_data
 from attn_plugins.engine.checkpoint import (
     check_fits,
     latest_checkpoint,
@@ -70,7 +70,7 @@ def train(
     Raises:
         UserError: Data are missing, a checkpoint cannot be used, or an option cannot work here.
     """
-    _check_data(cfg, ('train_dataloader', 'val_dataloader'))
+    check_data(cfg, ('train_dataloader', 'val_dataloader'))
     if amp:
         _use_amp(cfg)
     if auto_scale_lr:
@@ -97,7 +97,7 @@ def test(cfg: Config, checkpoint: str) -> dict[str, float]:
         raise UserError(
             f'{cfg.filename} has no test_cfg: add test_cfg, test_dataloader and test_evaluator to it'
         )
-    _check_data(cfg, ('test_dataloader',))
+    check_data(cfg, ('test_dataloader',))
     check_fits(
         read_checkpoint(checkpoint),
         build_model(cfg),
@@ -118,17 +118,6 @@ def how_to_resume(work_dir: str, from_scratch: bool = False) -> str:
         return 'run the same command again: no checkpoint was written yet, so it starts from the beginning'
     without = ' without --from-scratch' if from_scratch else ''
     return f'run the same command again{without}: it resumes from {progress_of(path)}'
-
-
-def _check_data(cfg: Config, loaders: tuple[str, ...]) -> None:
-    sentences = missing_data(cfg, loaders)
-    if sentences:
-        more = (
-            f' (and {len(sentences) - 1} more: see `python tools/check_data.py {cfg.filename}`)'
-            if sentences[1:]
-            else ''
-        )
-        raise UserError(sentences[0] + more)
 
 
 def _use_amp(cfg: Config) -> None:
