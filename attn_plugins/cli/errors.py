@@ -2,10 +2,14 @@
 
 import errno
 import logging
+import os
+import pickle
 import re
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import mmengine.registry
 from mmengine.registry import Registry
@@ -17,6 +21,10 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 # What torch's own file writer and reader say; they raise RuntimeError without an errno.
 WRITE_FAILED = ('PytorchStreamWriter failed writing', 'file write failed', 'iostream error', 'unexpected pos')
 CUT_SHORT = ('PytorchStreamReader failed', 'failed finding central directory', 'Ran out of input')
+# The functions of the standard library that make a folder; where that fails, no file is missing.
+MAKES_FOLDER = ('mkdir', 'makedirs', 'mkdtemp')
+# The exit code of a program that the signal SIGPIPE ends, 128 + 13: Python ignores the signal.
+READER_GONE = 141
 
 
 @contextmanager
@@ -31,7 +39,7 @@ def friendly_errors(debug: bool = False, advice: Callable[[], str] | None = None
             'run the same command again: it resumes from epoch 3'.
 
     Raises:
-        SystemExit: 1 after an error, 130 after Ctrl-C.
+        SystemExit: 1 after an error, 130 after Ctrl-C, 141 when what reads the output (`| head`) has seen enough.
     """
     if debug:
         yield
@@ -40,9 +48,12 @@ def friendly_errors(debug: bool = False, advice: Callable[[], str] | None = None
     logging.raiseExceptions, before = False, logging.raiseExceptions
     try:
         yield
+        sys.stdout.flush()
     except KeyboardInterrupt:
         _leave('interrupted', advice() if advice else '', 130)
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and _reader_is_gone():
+            raise SystemExit(READER_GONE) from None
         if is_disk_full(error):
             _leave('error: the disk is full: free space', advice() if advice else '', 1, joint=' and ')
         sentence = explain(error)
@@ -63,13 +74,12 @@ def explain(error: BaseException) -> str | None:
         return _unknown_type(message)
     if isinstance(error, TypeError) and '__init__() got an unexpected keyword argument' in message:
         return f'the config has an option that does not exist: {message}'
-    if isinstance(error, FileNotFoundError):
-        return f'there is no file {error.filename}' if error.filename else str(error)
-    if isinstance(error, OSError) and error.filename:
-        return f'{error.filename}: {error.strerror}'
-    if any(sign in message for sign in CUT_SHORT):
+    if isinstance(error, OSError) and (error.filename or isinstance(error, FileNotFoundError)):
+        return _unusable_file(error)
+    if isinstance(error, pickle.UnpicklingError) or any(sign in message for sign in CUT_SHORT):
         return (
-            f'a checkpoint cannot be read, it is cut short: get or train it again ({message.split(".")[0]})'
+            'the checkpoint that load_from or an init_cfg names is cut short or no checkpoint: get or train it '
+            'again, or name another'
         )
     return None
 
@@ -97,17 +107,50 @@ def _leave(sentence: str, advice: str, code: int, joint: str = ': ') -> None:
     raise SystemExit(code) from None
 
 
+def _reader_is_gone() -> bool:
+    """Whether nobody reads stdout any more; if so, what is left in it goes nowhere, so that Python ends in silence."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
+
+
+def _unusable_file(error: OSError) -> str:
+    """A sentence for a file or folder that is not there, or cannot be read or written."""
+    name = error.filename
+    if isinstance(error, (FileExistsError, NotADirectoryError)):
+        return f'{name} cannot be used, there is a file where a folder is needed: choose another place'
+    if isinstance(error, IsADirectoryError):
+        return f'{name} is a folder: give the path of a file'
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    if last and last[0].name in MAKES_FOLDER:
+        return f'nothing can be written into {Path(name).parent} ({error.strerror}): choose another place'
+    if isinstance(error, FileNotFoundError):
+        absent = f'there is no file {name}' if name else str(error).rstrip('.')
+        return f'{absent}: put its path right'
+    return f'{name} cannot be used ({error.strerror}): choose a place that can be read and written'
+
+
 def _unknown_type(message: str) -> str:
     """mmengine's 'X is not in the scope::name registry' with the nearest names that are."""
-    name, scope, kind = re.match(r'(\S+) is not in the (?:(\w+)::)?(.+?) registry', message).groups()
-    roots = [r for r in vars(mmengine.registry).values() if isinstance(r, Registry) and r.name == kind]
+    name, scope, kind = re.match(
+        r'(.*?) is not in the (?:(\w+)::)?(.+?) registry', message, re.DOTALL
+    ).groups()
+    # The libraries write some of the names with a space for mmengine's underscore.
+    kind = kind.replace('_', ' ')
+    roots = [
+        registry
+        for registry in vars(mmengine.registry).values()
+        if isinstance(registry, Registry) and registry.name.replace('_', ' ') == kind
+    ]
     if not roots:
         return message.split('. ')[0]
     prefix = name.partition('.')[0]
+    child = roots[0].children.get(prefix) or roots[0].children.get(scope, roots[0])
+    child.import_from_location()
+    choices = {*roots[0].module_dict, *child.module_dict}
     if prefix in roots[0].children:
-        registry = roots[0].children[prefix]
-        registry.import_from_location()
-        choices = [f'{prefix}.{key}' for key in registry.module_dict]
-    else:
-        choices = {*roots[0].module_dict, *roots[0].children.get(scope, roots[0]).module_dict}
+        choices = {f'{prefix}.{key}' for key in choices}
     return f'the config names an unknown {kind} {name!r}: {nearest(name, choices)}'
