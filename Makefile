@@ -10,7 +10,7 @@ UPSTREAM_TESTS ?= tests/layers tests/official tests/ops tests/insertion tests/mo
 
 .PHONY: install demo test test-upstream lint format docs lock
 
-install: ## the pinned stack and this package into .venv: about 12 minutes on two cores, seconds when done
+install: ## the pinned stack and this package into .venv: about 10 minutes on two cores, nearly all mmcv's compile; seconds when done
 	@STACK=$(STACK) VENV=$(VENV) bash requirements/install.sh
 
 demo: install ## train, test and compare detection, segmentation and classification on generated data

@@ -36,8 +36,10 @@ MOST = 30
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:
-    """Says what was meant by a misspelt word: 'did you mean A or B?', or lists all choices if none is near."""
+    """The end of the sentence on a misspelt word: 'did you mean A or B?', else all choices, or that there are none."""
     choices = sorted(choices)
+    if not choices:
+        return 'there are none to choose from'
     close = difflib.get_close_matches(str(word), choices, n=3, cutoff=0.5)
     if close:
         return f'did you mean {" or ".join(close)}?'

@@ -122,7 +122,7 @@ install_stack() {
     if [ "$STACK" = upstream ] || { [ -z "${CUDA_HOME:-}" ] && ! command -v nvcc >/dev/null; }; then
         export CUDA_VISIBLE_DEVICES=''
     fi
-    echo "mmcv: compiling its operators unless a built wheel is cached, about 10 minutes on two cores"
+    echo "mmcv: compiling its operators unless a built wheel is cached, nearly all of the about 10 minutes on two cores"
     MMCV_WITH_OPS=1 MAX_JOBS=${MAX_JOBS:-$(nproc)} pip_install --no-build-isolation --requirements "requirements/$STACK/mmcv.txt"
     pip_install --requirements "requirements/$STACK/libraries.txt" --requirements requirements/runtime.txt \
         --requirements requirements/dev.txt

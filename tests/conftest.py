@@ -17,3 +17,13 @@ def fixed_seed():
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope='session')
+def data_trees(tmp_path_factory):
+    """A `data` folder with a small data set of every layout."""
+    from tests.datasets.trees import write_trees
+
+    root = tmp_path_factory.mktemp('trees') / 'data'
+    write_trees(root)
+    return root

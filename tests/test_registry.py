@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from attn_plugins.registry import nearest
+
 SCOPES = [None, 'mmdet', 'mmseg', 'mmpretrain']
 
 
@@ -100,3 +102,10 @@ def test_imports_go_down_the_floors_only():
                     assert FLOORS.index(other) <= FLOORS.index(room), f'{path} imports {name}'
                     seen.add((room, other))
     assert {('layers', 'ops'), ('engine', 'datasets'), ('analysis', 'engine'), ('cli', 'benchmark')} <= seen
+
+
+def test_the_end_of_the_sentence_on_a_misspelt_word():
+    assert nearest('reductoin', ['reduction', 'gate']) == 'did you mean reduction?'
+    assert nearest('x', ['reduction', 'gate']) == 'choose from gate, reduction'
+    assert nearest('x', map(str, range(100, 135))).endswith(', 129 and 5 more')
+    assert nearest('x', []) == 'there are none to choose from'

@@ -70,7 +70,7 @@ def count(folder: Path, run: dict, step: dict) -> dict:
     from mmengine.config import Config
 
     from attn_plugins.analysis.cost import count_cost
-    from attn_plugins.cli.errors import explain
+    from attn_plugins.explain import explain
 
     try:
         return count_cost(Config.fromfile(folder / CONFIG))
@@ -93,8 +93,8 @@ def carry_out(folder: Path, kinds: Mapping[str, Step] = STEPS) -> int:
         kinds: What carries out each kind of step.
     """
     from attn_plugins.analysis.machine import git_commit, machine, versions
-    from attn_plugins.cli.errors import explain
     from attn_plugins.engine.launch import end_distributed
+    from attn_plugins.explain import explain
 
     run, first = read_json(folder / RUN), int(os.environ.get('RANK', 0)) == 0
     result = read_json(folder / RESULT) or dict(steps={})

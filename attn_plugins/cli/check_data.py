@@ -29,16 +29,14 @@ def main(argv: list[str] | None = None) -> int:
         incomplete = False
         for path in paths:
             lines = {}
-            for found in inspect_data(load_config(path)):
-                text = [f'missing: {fault}: {found.advice}' for fault in found.faults] or [
-                    f'ok: {found.content}'
-                ]
+            for check in inspect_data(load_config(path)):
+                incomplete |= bool(check.faults)
+                text = [f'missing: {sentence}' for sentence in check.sentences] or [f'ok: {check.content}']
                 for line in text:
-                    lines.setdefault(line, []).append(found.loader)
+                    lines.setdefault(line, []).append(check.loader)
             print(path)
             for line, loaders in lines.items():
                 print(f'  {", ".join(dict.fromkeys(loaders))}: {line}')
-            incomplete |= any(line.startswith('missing') for line in lines)
     return int(incomplete)
 
 

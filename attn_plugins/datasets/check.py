@@ -7,91 +7,96 @@ import json
 import mmap
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from mmengine.config import Config
 
-from attn_plugins.datasets.sources import digit_scenes_home, how_to_get
+from attn_plugins.datasets.sources import digit_scenes_home, how_to_get, type_name
 from attn_plugins.errors import UserError
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 IMAGES = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif')
-CIFAR = {
-    'CIFAR10': (
-        'cifar-10-batches-py',
-        (
-            'data_batch_1',
-            'data_batch_2',
-            'data_batch_3',
-            'data_batch_4',
-            'data_batch_5',
-            'test_batch',
-            'batches.meta',
-        ),
-    ),
-    'CIFAR100': ('cifar-100-python', ('train', 'test', 'meta')),
+CIFAR_FILES = {
+    'CIFAR10': [
+        f'cifar-10-batches-py/{name}'
+        for name in (*(f'data_batch_{i}' for i in range(1, 6)), 'test_batch', 'batches.meta')
+    ],
+    'CIFAR100': [f'cifar-100-python/{name}' for name in ('train', 'test', 'meta')],
 }
 IMAGENET_CLASSES = 1000
 
 
 @dataclass
-class Found:
-    """What was found of one dataset: `faults` is empty if it is complete, `content` says what it holds."""
+class DatasetCheck:
+    """What the check says of one dataset of a dataloader.
+
+    Attributes:
+        loader (str): 'train', 'val' or 'test'.
+        content (str): What the dataset holds.
+        faults (list[str]): What is missing; empty if it is complete.
+        advice (str): How to get it.
+    """
 
     loader: str
     content: str
     faults: list[str]
     advice: str
 
-
-def missing_data(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> list[str]:
-    """Sentences that name what a config's datasets lack and how to get it; empty if they are complete."""
-    sentences = [f'{fault}: {found.advice}' for found in inspect_data(cfg, loaders) for fault in found.faults]
-    return list(dict.fromkeys(sentences))
+    @property
+    def sentences(self) -> list[str]:
+        """A sentence for every fault."""
+        return [f'{fault}: {self.advice}' for fault in self.faults]
 
 
 def check_data(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> None:
-    """Refuses a config whose data are not complete."""
-    sentences = missing_data(cfg, loaders)
-    if sentences:
-        more = (
-            f' (and {len(sentences) - 1} more: see `python tools/check_data.py {cfg.filename}`)'
-            if sentences[1:]
-            else ''
-        )
-        raise UserError(sentences[0] + more)
+    """Refuses a config whose data are not complete, before anything is trained in vain.
+
+    Args:
+        cfg (Config): A whole config.
+        loaders (tuple[str, ...]): The dataloaders that will be used.
+
+    Raises:
+        UserError: Names what is missing first and how to get it, and the command that lists the rest.
+    """
+    checks = inspect_data(cfg, loaders)
+    sentences = list(dict.fromkeys(sentence for check in checks for sentence in check.sentences))
+    if not sentences:
+        return
+    more = ''
+    if sentences[1:]:
+        listing = f': see `python tools/check_data.py {cfg.filename}`' if cfg.filename else ''
+        more = f' (and {len(sentences) - 1} more{listing})'
+    raise UserError(sentences[0] + more)
 
 
-def inspect_data(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> list[Found]:
+def inspect_data(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> list[DatasetCheck]:
     """Looks at every dataset of a config's dataloaders, those within RepeatDataset, ConcatDataset and others too."""
-    result = []
-    for loader in loaders:
-        for dataset in _leaves((cfg.get(loader) or {}).get('dataset')):
-            content, faults = _inspect(dataset)
-            if faults and _is_whole_digit_scenes(dataset):
-                content, faults = f'DigitScenes as it was written, in {dataset["data_root"]}', []
-            result.append(Found(loader.removesuffix('_dataloader'), content, faults, how_to_get(dataset)))
-    return result
+    return [
+        DatasetCheck(loader.removesuffix('_dataloader'), *_inspect(dataset), how_to_get(dataset))
+        for loader in loaders
+        for dataset in _innermost((cfg.get(loader) or {}).get('dataset'))
+    ]
 
 
-def _leaves(dataset: dict | list | None) -> Iterator[dict]:
+def _innermost(dataset: dict | list | None) -> Iterator[dict]:
     """The datasets that read files, without what repeats, joins or mixes them."""
     if isinstance(dataset, (list, tuple)):
         for item in dataset:
-            yield from _leaves(item)
+            yield from _innermost(item)
     elif dataset:
         inner = dataset.get('dataset') or dataset.get('datasets')
         if inner:
-            yield from _leaves(inner)
+            yield from _innermost(inner)
         else:
             yield dataset
 
 
 def _inspect(dataset: dict) -> tuple[str, list[str]]:
     """What one dataset holds, and what it lacks."""
-    kind = str(dataset['type']).rpartition('.')[2]
+    kind = type_name(dataset)
     if kind == 'ImageNet' and dataset.get('split'):
         dataset = _of_split(dataset)
     root = dataset.get('data_root') or ''
@@ -100,9 +105,9 @@ def _inspect(dataset: dict) -> tuple[str, list[str]]:
         return f'{root}, which is not on this machine', []
     if root and not Path(root).is_dir():
         return '', [f'the folder {root.rstrip("/")} is missing']
-    if kind in CIFAR:
-        folder, files = CIFAR[kind]
-        return _listed([Path(root, folder, file) for file in files], f'{root}/{folder}')
+    if kind in CIFAR_FILES:
+        files = [Path(root, file) for file in CIFAR_FILES[kind]]
+        return _listed(files, str(files[0].parent))
     ann_file = Path(root, dataset['ann_file']) if dataset.get('ann_file') else None
     if ann_file is not None and not ann_file.exists():
         return '', [f'the annotation file {ann_file} is missing']
@@ -121,6 +126,10 @@ def _inspect(dataset: dict) -> tuple[str, list[str]]:
         return _masks(ann_file, images, folders['seg_map_path'], dataset)
     if ann_file is not None and ann_file.is_file():
         return _listed([images / line.split()[0] for line in _lines(ann_file)], str(ann_file))
+    if home := digit_scenes_home(dataset):
+        scenes = home / 'coco' / 'annotations' / f'instances_{images.name}.json'
+        if scenes.is_file():
+            return _digit_crops(scenes, images)
     return _class_folders(images, kind, dataset)
 
 
@@ -132,18 +141,6 @@ def _of_split(dataset: dict) -> dict:
     if Path(dataset.get('data_root') or '', listing).is_file():
         given['ann_file'] = str(listing)
     return given | {key: value for key, value in dataset.items() if value != ''}
-
-
-def _is_whole_digit_scenes(dataset: dict) -> bool:
-    """Whether it is of a DigitScenes with every file as written: a tiny one has no digit of some classes."""
-    home = digit_scenes_home(dataset)
-    if home is None or not (home / 'settings.json').is_file():
-        return False
-    from attn_plugins.datasets.digit_scenes import (
-        is_complete,  # scikit-learn and OpenCV, which nothing else here needs
-    )
-
-    return is_complete(home)
 
 
 def _listed(files: list[Path], listing: str) -> tuple[str, list[str]]:
@@ -202,6 +199,22 @@ def _masks(ann_file: Path | None, images: Path, masks: Path, dataset: dict) -> t
     if faults and cityscapes and any(masks.rglob('*_polygons.json')):
         faults = [f'{faults[0]}, though the polygons they are converted from are there']
     return f'{len(names)} images with masks in {images}', faults
+
+
+def _digit_crops(scenes: Path, folder: Path) -> tuple[str, list[str]]:
+    """A crop for every digit in the scenes of a DigitScenes; of few scenes, some digits have none."""
+    try:
+        coco = json.loads(scenes.read_text())
+    except ValueError:
+        return '', [f'the annotation file {scenes} is cut short']
+    names = {image['id']: Path(image['file_name']).stem for image in coco['images']}
+    seen = Counter()
+    files = []
+    for digit in coco['annotations']:
+        scene = digit['image_id']
+        files.append(folder / str(digit['category_id'] - 1) / f'{names[scene]}_{seen[scene]}.png')
+        seen[scene] += 1
+    return _listed(files, f'the digits of {scenes}')
 
 
 def _class_folders(folder: Path, kind: str, dataset: dict) -> tuple[str, list[str]]:

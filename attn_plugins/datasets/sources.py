@@ -29,13 +29,19 @@ def how_to_get(dataset: dict) -> str:
     if home is not None:
         option = '' if home == Path('data', DIGIT_SCENES) else f' --root {home}'
         return f'run `python tools/make_digit_scenes.py{option}`, which writes the whole set'
-    words = f'{root} {str(dataset.get("type")).rpartition(".")[2]}'.lower()
+    words = f'{root} {type_name(dataset)}'.lower()
     if 'Aug' in str(dataset.get('ann_file')) + str(dataset.get('data_prefix')):
         words = 'vocaug'
     for word, text in SOURCES.items():
         if word in words:
             return text.format(root=root, parent=root.parent)
-    return f'put it there, or set data_root of {dataset.get("type")} in the config to where it is'
+    return f'put it there, or set data_root of {type_name(dataset)} in the config to where it is'
+
+
+def type_name(dataset: dict) -> str:
+    """The name of a dataset's class without its scope; new-style configs hold the class itself."""
+    kind = dataset.get('type')
+    return kind.__name__ if isinstance(kind, type) else str(kind).rpartition('.')[2]
 
 
 def digit_scenes_home(dataset: dict) -> Path | None:

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from attn_plugins.registry import nearest
 PRESETS = Path('_base_', 'attention')
 # A config that suites vary has '{{$ATTENTION:none}}' in the path of its preset.
 VARIABLE = 'ATTENTION'
+SUFFIXES = ('.py', '.yml', '.yaml', '.json')
 
 
 class ConfigOptions(DictAction):
@@ -41,19 +43,26 @@ def load_config(path: str | Path, attention: str | None = None, cfg_options: dic
         Config: The whole config.
 
     Raises:
-        UserError: The file or the preset does not exist, the file cannot be read, it fixes another preset, or an
-            option comes too late.
+        UserError: The file or the preset does not exist, the file cannot be read, it imports what cannot be found, it
+            fixes another preset, or an option comes too late.
     """
     path = Path(path)
     if not path.is_file():
         raise UserError(f'there is no config {path}{_nearest_config(path)}')
+    if path.suffix not in SUFFIXES:
+        raise UserError(f'{path} is no config: give the path of a .py file')
     with _environment(attention):
         try:
             cfg = Config.fromfile(path)
         except FileNotFoundError as error:
             raise UserError(_missing_base(path, error)) from error
-        except (SyntaxError, KeyError) as error:
-            raise UserError(f'{path} cannot be read: {error.args[0]}') from error
+        except ImportError as error:
+            raise UserError(_missing_import(path, error)) from error
+        except Exception as error:  # a config is a program: whatever it raises is a fault in it
+            reason = error.args[0] if error.args and isinstance(error.args[0], str) else error
+            raise UserError(
+                f'{path} cannot be read ({type(error).__name__}: {reason}): put it right, --debug shows where'
+            ) from error
     if attention is not None:
         _check_fixed(cfg, path, attention)
     if cfg_options:
@@ -132,11 +141,25 @@ def _short(layer: dict | None) -> str:
 
 def _missing_base(path: Path, error: FileNotFoundError) -> str:
     """Says which of the files that a config is built on is missing: a preset or another base file."""
-    words = [word.strip('"\'') for word in str(error).split()]
-    missing = next((Path(word) for word in words if word.endswith('.py')), path)
+    # mmengine's check_file_exist: 'file "configs/x.py" does not exist'.
+    named = re.fullmatch(r'file "(.+)" does not exist', str(error))
+    missing = Path(named[1] if named else error.filename or path)
     if missing.parent.parts[-2:] == PRESETS.parts and missing.parent.is_dir():
         return _unknown_preset(missing.stem, missing.parent)
     return f'{path} is built on {missing}, which does not exist: put its _base_ right'
+
+
+def _missing_import(path: Path, error: ImportError) -> str:
+    """Names the module that a config imports, itself or with custom_imports, and that is not found."""
+    # The first of a chain: mmengine puts another around it that lists sys.path.
+    while isinstance(cause := error.__cause__ or error.__context__, ImportError):
+        error = cause
+    if not isinstance(error, ModuleNotFoundError) or error.name is None:
+        return f'{path} imports what cannot be imported ({error}): put that right'
+    return (
+        f'{path} imports {error.name}, which is not found: put PYTHONPATH=FOLDER, the folder that holds it, before '
+        'the command, or install it'
+    )
 
 
 def _unknown_preset(name: str, folder: Path) -> str:

@@ -7,10 +7,10 @@ from mmengine.config import Config
 from mmengine.registry import MODELS
 from torch import nn
 
+from attn_plugins.datasets.check import LOADERS
 from attn_plugins.errors import UserError
 
 LIBRARIES = ('mmdet', 'mmseg', 'mmpretrain')
-LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
 def library_of(cfg: Config) -> str:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -51,6 +52,18 @@ def test_torchs_own_writer_on_a_full_disk(capsys):
     with pytest.raises(SystemExit), friendly_errors():
         torch.save(torch.zeros(1 << 20), '/dev/full')
     assert capsys.readouterr().err == 'error: the disk is full: free space\n'
+
+
+def test_a_file_or_folder_that_cannot_be_used(capsys):
+    """What only a user with fewer rights meets; the rest is called as a user would in tests/tools/test_bad_input.py."""
+    denied = PermissionError(errno.EACCES, 'Permission denied', 'runs/a.log')
+    assert leave(denied, capsys) == (
+        1,
+        'error: runs/a.log cannot be used (Permission denied): choose a place that can be read and written\n',
+    )
+    with pytest.raises(SystemExit), friendly_errors():
+        Path(os.curdir).read_text()
+    assert capsys.readouterr().err == 'error: . is a folder: give the path of a file\n'
 
 
 def test_types_and_options_of_the_libraries(capsys):

@@ -1,11 +1,15 @@
-"""missing_data: every layout of data that the configs read, whole, absent and half there."""
+"""check_data: every layout of data that the configs read, whole, absent and half there."""
 
 import json
+from pathlib import Path
 
 import pytest
 from mmengine.config import Config
+from mmengine.registry import DATASETS
 
-from attn_plugins.datasets.check import inspect_data, missing_data
+from attn_plugins.datasets.check import check_data, inspect_data
+from attn_plugins.engine.library import register
+from attn_plugins.errors import UserError
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +26,9 @@ def put(folder, *names: str, text: str = 'x'):
 
 
 def check(dataset: dict) -> list[str]:
-    return missing_data(Config(dict(train_dataloader=dict(dataset=dataset))))
+    """The sentences of one dataset's faults."""
+    cfg = Config(dict(train_dataloader=dict(dataset=dataset)))
+    return [sentence for found in inspect_data(cfg) for sentence in found.sentences]
 
 
 COCO = dict(
@@ -31,6 +37,21 @@ COCO = dict(
     ann_file='annotations/train.json',
     data_prefix=dict(img='train/'),
 )
+
+
+VOC_BOXES = dict(
+    type='mmdet.VOCDataset',
+    data_root='data/VOCdevkit/',
+    ann_file='VOC2007/ImageSets/Main/trainval.txt',
+    data_prefix=dict(sub_data_root='VOC2007/'),
+)
+VOC_MASKS = dict(
+    type='mmseg.PascalVOCDataset',
+    data_root='data/VOCdevkit/VOC2012',
+    ann_file='ImageSets/Segmentation/aug.txt',
+    data_prefix=dict(img_path='JPEGImages', seg_map_path='SegmentationClassAug'),
+)
+VOC_MASKS_2012 = dict(img_path='JPEGImages', seg_map_path='SegmentationClass')
 
 
 def test_coco(folder):
@@ -61,48 +82,102 @@ def test_within_other_datasets_and_once_for_every_loader(folder):
         times=5,
         dataset=dict(type='ConcatDataset', datasets=[COCO, dict(COCO, data_root='x/')]),
     )
-    cfg = Config(
-        dict(train_dataloader=dict(dataset=nested), val_dataloader=dict(dataset=COCO), test_dataloader=None)
+    (folder / 'run.py').write_text(
+        f'train_dataloader = dict(dataset={nested})\nval_dataloader = dict(dataset={COCO})\ntest_dataloader = None\n'
     )
-    sentences = missing_data(cfg)
-    assert len(sentences) == 2 and sentences[1].startswith('the folder x is missing: ')
+    cfg = Config.fromfile('run.py')
     assert [found.loader for found in inspect_data(cfg)] == ['train', 'train', 'val']
-    assert missing_data(cfg, ('test_dataloader',)) == []
+    with pytest.raises(UserError) as error:
+        check_data(cfg)
+    first = check(COCO)[0]
+    assert str(error.value) == f'{first} (and 1 more: see `python tools/check_data.py run.py`)'
+    with pytest.raises(UserError) as error:
+        check_data(cfg, ('val_dataloader',))
+    assert str(error.value) == first
+    check_data(cfg, ('test_dataloader',))
+
+
+def test_a_new_style_config_with_classes_for_types(folder):
+    from mmpretrain.datasets import ImageNet
+
+    put(folder, 'data/imagenet/val/n01/1.JPEG')
+    imagenet = dict(type=ImageNet, data_root='data/imagenet', split='val')
+    assert check(imagenet)[0].startswith('data/imagenet/val has 1 class folders, not 1000: get ILSVRC2012 ')
+
+
+@pytest.mark.parametrize(
+    'dataset, length',
+    [
+        (
+            dict(
+                type='mmdet.CocoDataset',
+                data_root='data/coco/',
+                ann_file='annotations/instances_train2017.json',
+                data_prefix=dict(img='train2017/'),
+            ),
+            4,
+        ),
+        (
+            dict(
+                type='mmseg.CityscapesDataset',
+                data_root='data/cityscapes/',
+                data_prefix=dict(img_path='leftImg8bit/val', seg_map_path='gtFine/val'),
+            ),
+            2,
+        ),
+        (dict(type='mmpretrain.ImageNet', data_root='data/imagenet', split='val'), 1000),
+        (VOC_BOXES, 4),
+        (
+            dict(
+                VOC_BOXES,
+                ann_file='VOC2012/ImageSets/Main/trainval.txt',
+                data_prefix=dict(sub_data_root='VOC2012/'),
+            ),
+            4,
+        ),
+        (VOC_MASKS, 2),
+        (dict(VOC_MASKS, ann_file='ImageSets/Segmentation/val.txt', data_prefix=VOC_MASKS_2012), 2),
+        (
+            dict(type='mmpretrain.CustomDataset', data_root='data/digit_scenes/classes', data_prefix='val'),
+            None,
+        ),
+    ],
+    ids=lambda value: value['type'] if isinstance(value, dict) else '',
+)
+def test_what_is_whole_is_what_the_libraries_read(dataset, length, data_trees, monkeypatch):
+    """The dataset class finds every sample, and every file of it, in a tree that the check calls whole."""
+    monkeypatch.chdir(data_trees.parent)
+    assert check(dataset) == []
+    register(dataset['type'].partition('.')[0])
+    built = DATASETS.build(dict(dataset, pipeline=[]))
+    samples = [built.get_data_info(i) for i in range(len(built))]
+    assert len(samples) == (length or sum(1 for _ in Path('data/digit_scenes/classes/val').glob('*/*.png')))
+    for sample in samples:
+        assert Path(sample['img_path']).is_file() and Path(sample.get('seg_map_path') or '.').exists()
+        assert sample.get('instances') != []
 
 
 def test_voc_boxes(folder):
-    voc = dict(
-        type='VOCDataset',
-        data_root='data/VOCdevkit/',
-        ann_file='VOC2007/ImageSets/Main/train.txt',
-        data_prefix=dict(sub_data_root='VOC2007/'),
-    )
-    assert 'unpack them so that data/VOCdevkit holds VOC2007 and VOC2012' in check(voc)[0]
-    put(folder, 'data/VOCdevkit/VOC2007/ImageSets/Main/train.txt', text='1\n2\n')
+    assert 'unpack them so that data/VOCdevkit holds VOC2007 and VOC2012' in check(VOC_BOXES)[0]
+    put(folder, 'data/VOCdevkit/VOC2007/ImageSets/Main/trainval.txt', text='1\n2\n')
     base = 'data/VOCdevkit/VOC2007/'
     put(folder, base + 'JPEGImages/1.jpg', base + 'JPEGImages/2.jpg', base + 'Annotations/1.xml')
-    assert check(voc)[0].startswith(
-        '1 of the 4 files of data/VOCdevkit/VOC2007/ImageSets/Main/train.txt are missing (first: '
+    assert check(VOC_BOXES)[0].startswith(
+        '1 of the 4 files of data/VOCdevkit/VOC2007/ImageSets/Main/trainval.txt are missing (first: '
         'data/VOCdevkit/VOC2007/Annotations/2.xml)'
     )
     put(folder, base + 'Annotations/2.xml')
-    assert check(voc) == []
+    assert check(VOC_BOXES) == []
 
 
 def test_voc_masks_with_the_added_annotations(folder):
-    voc = dict(
-        type='PascalVOCDataset',
-        data_root='data/VOCdevkit/VOC2012',
-        ann_file='ImageSets/Segmentation/aug.txt',
-        data_prefix=dict(img_path='JPEGImages', seg_map_path='SegmentationClassAug'),
-    )
-    assert 'voc_aug.py data/VOCdevkit data/VOCdevkit/VOCaug`' in check(voc)[0]
+    assert 'voc_aug.py data/VOCdevkit data/VOCdevkit/VOCaug`' in check(VOC_MASKS)[0]
     base = 'data/VOCdevkit/VOC2012/'
     put(folder, base + 'ImageSets/Segmentation/aug.txt', text='1\n')
     put(folder, base + 'JPEGImages/1.jpg')
-    assert check(voc)[0].startswith(f'the folder {base}SegmentationClassAug is missing')
+    assert check(VOC_MASKS)[0].startswith(f'the folder {base}SegmentationClassAug is missing')
     put(folder, base + 'SegmentationClassAug/1.png')
-    assert check(voc) == []
+    assert check(VOC_MASKS) == []
 
 
 def test_cityscapes_and_its_converter(folder):
@@ -184,7 +259,13 @@ def test_digit_scenes_of_any_size_are_whole_as_they_were_written(folder):
         'elsewhere/digit_scenes', train=1, val=1, size=64, progress=False
     )  # most digits do not occur
     assert check(dataset) == []
-    (folder / 'elsewhere/digit_scenes/settings.json').unlink()
+    crop = min((folder / 'elsewhere/digit_scenes/classes/train').glob('*/*.png')).relative_to(folder)
+    crop.unlink()
+    scenes = 'elsewhere/digit_scenes/coco/annotations/instances_train.json'
+    assert f' files of the digits of {scenes} are missing (first: {crop}): run ' in check(dataset)[0]
+    put(folder, scenes, text='{"images": [')
+    assert check(dataset)[0].startswith(f'the annotation file {scenes} is cut short: ')
+    (folder / scenes).unlink()
     assert 'class folders of elsewhere/digit_scenes/classes/train are empty' in check(dataset)[0]
 
 

@@ -1,6 +1,7 @@
 """load_config: presets are put in place, and what does not fit is refused with the nearest choice."""
 
 import os
+import shutil
 
 import pytest
 
@@ -60,7 +61,18 @@ def test_what_does_not_exist(project):
     (project / 'broken.py').write_text("_base_ = './absent.py'\n")
     assert f'is built on {project}/absent.py, which does not exist' in refusal(project / 'broken.py')
     (project / 'syntax.py').write_text('a = dict(\n')
-    assert refusal(project / 'syntax.py').startswith(f'{project}/syntax.py cannot be read: ')
+    assert refusal(project / 'syntax.py').startswith(f'{project}/syntax.py cannot be read (SyntaxError: ')
+
+
+def test_what_does_not_exist_in_a_folder_with_a_space_in_its_name(project):
+    folder = project / 'my project'
+    shutil.copytree(project / '_base_', folder / '_base_')
+    shutil.copy(project / 'vary.py', folder)
+    assert refusal(folder / 'vary.py', 'mina').startswith(
+        "there is no attention preset 'mina', did you mean mine"
+    )
+    (folder / 'broken.py').write_text("_base_ = './not there.py'\n")
+    assert f'is built on {folder}/not there.py, which does not exist' in refusal(folder / 'broken.py')
 
 
 def test_the_shipped_presets_and_configs():
