@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from mmengine.registry import MODELS
 
 import attn_plugins
 import attn_plugins.layers
+from attn_plugins.benchmark.plan import plan_suite
+from attn_plugins.benchmark.suite import read_suite
 from attn_plugins.engine.config import load_config, preset_names
 from attn_plugins.engine.library import build_model
 from attn_plugins.layers.place import place_of, plugins_of
@@ -93,3 +96,14 @@ def test_in_a_resnet_the_layers_stand_where_they_were_published(name):
     ]
     ours, theirs = (set(attn_plugins.inserted_layers(model)) for model in models)
     assert ours == theirs and ours
+
+
+def test_all_presets_stand_in_one_suite(tmp_path):
+    """On a ResNet and on a MobileNetV2; the model of each run is another one."""
+    leaves = ('resnet/resnet18_digitscenes', 'mobilenetv2/mobilenetv2_digitscenes')
+    configs = {leaf.split('/')[0]: dict(config=str(ROOT / 'configs' / f'{leaf}.py')) for leaf in leaves}
+    path = tmp_path / 'all.yml'
+    path.write_text(yaml.safe_dump(dict(name='all', seeds=[0], presets=PRESETS, configs=configs)))
+    plans = plan_suite(read_suite(path, tmp_path / 'runs'))
+    backbones = {run.name: str(plan.cfg.model.backbone) for run, plan in plans.items()}
+    assert len(backbones) == len(set(backbones.values())) == 2 * len(PRESETS)
