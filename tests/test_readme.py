@@ -10,6 +10,10 @@ import mmdet
 import mmseg
 import pytest
 
+from attn_plugins import inserted_layers
+from attn_plugins.engine.config import load_config, preset_names
+from attn_plugins.engine.library import build_model
+
 ROOT = Path(__file__).parents[1]
 BLOCKS = dict(re.findall(r'```python\n# file: (\S+)\n(.*?)```', (ROOT / 'README.md').read_text(), re.DOTALL))
 
@@ -66,8 +70,26 @@ def test_live_models_are_plugged(tmp_path):
     assert done.returncode == 0 and done.stdout == '15\n', done.stdout + done.stderr
 
 
+ANY = 'faster-rcnn_r50-any_fpn_1x_coco.py'
+
+
+@pytest.mark.parametrize('preset, layers', [('none', 0), ('dia', 3), ('bam', 3), ('se4.py', 13)])
+def test_a_users_config_takes_presets_by_name_and_by_path(project, preset, layers):
+    config = next(project.rglob(ANY))
+    path = str(config.parent / preset) if preset.endswith('.py') else preset
+    model = build_model(load_config(config, path, {'model.backbone.frozen_stages': -1}))
+    assert len(inserted_layers(model)) == layers
+
+
+def test_every_preset_is_named():
+    section = (ROOT / 'README.md').read_text().partition('## Presets')[2].partition('\n## ')[0]
+    table = ' '.join(line for line in section.splitlines() if line.startswith('|'))
+    named = [name for names in re.findall('`([a-z_ ]+)`', table) for name in names.split()]
+    assert sorted(named) == preset_names(ROOT / 'configs/_base_/attention')
+
+
 def test_every_block_is_run():
-    assert set(BLOCKS) == {*EXPECTED, 'my_layers.py', 'plug_any_model.py'}
+    assert set(BLOCKS) == {*EXPECTED, ANY, 'se4.py', 'my_layers.py', 'plug_any_model.py'}
 
 
 def test_tables_are_the_generated_ones():

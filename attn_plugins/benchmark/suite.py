@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from attn_plugins.engine.config import preset_name
 from attn_plugins.errors import UserError
 from attn_plugins.mim import CONFIGS
 from attn_plugins.registry import nearest
@@ -66,7 +67,7 @@ class Run:
     @property
     def preset_name(self) -> str:
         """The preset's name, also where it is a file."""
-        return Path(self.preset).stem
+        return preset_name(self.preset)
 
     @property
     def name(self) -> str:
@@ -125,7 +126,7 @@ def read_suite(path: str | Path, work_dir: str | Path | None = None) -> Suite:
         entry = entries[key]
         for seed in entry['seeds']:
             for preset in entry['presets']:
-                name = Path(preset).stem
+                name = preset_name(preset)
                 if (key, name, seed) in runs:
                     raise UserError(
                         f"suite {path}, config '{key}': two presets are called {name}: rename one"

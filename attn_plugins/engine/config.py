@@ -17,6 +17,9 @@ PRESETS = Path('_base_', 'attention')
 # A config that suites vary has '{{$ATTENTION:none}}' in the path of its preset.
 VARIABLE = 'ATTENTION'
 SUFFIXES = ('.py', '.yml', '.yaml', '.json')
+# mmengine puts the variable behind the path of a folder that stands anywhere: this leads to the root from every one, since
+# the parent of the root is the root, whatever is a link on the way.
+ROOT = '../' * 40
 
 
 class ConfigOptions(DictAction):
@@ -35,8 +38,9 @@ def load_config(path: str | Path, attention: str | None = None, cfg_options: dic
 
     Args:
         path (str or Path): The config file.
-        attention (str, optional): Name of a preset. None leaves it to the environment variable ATTENTION and to the
-            config's own default.
+        attention (str, optional): Name of a preset in the folder that the config takes its presets from, or the path of
+            a preset's file, which ends with `.py`. None leaves it to the environment variable ATTENTION, which may be
+            either too, and to the config's own default.
         cfg_options (dict, optional): `{'train_cfg.max_epochs': 1}`, as OpenMMLab's `--cfg-options`.
 
     Returns:
@@ -51,14 +55,17 @@ def load_config(path: str | Path, attention: str | None = None, cfg_options: dic
         raise UserError(f'there is no config {path}{_nearest_config(path)}')
     if path.suffix not in SUFFIXES:
         raise UserError(f'{path} is no config: give the path of a .py file')
-    with _environment(attention):
+    chosen = os.environ.get(VARIABLE) if attention is None else attention
+    with _environment(chosen):
         try:
             cfg = Config.fromfile(path)
         except FileNotFoundError as error:
-            raise UserError(_missing_base(path, error)) from error
+            raise UserError(_missing_base(path, error, chosen)) from error
         except ImportError as error:
             raise UserError(_missing_import(path, error)) from error
         except Exception as error:  # a config is a program: whatever it raises is a fault in it
+            if isinstance(error, KeyError) and error.args[0] == 'attention':
+                raise UserError(_no_attention(path, chosen)) from error
             reason = error.args[0] if error.args and isinstance(error.args[0], str) else error
             raise UserError(
                 f'{path} cannot be read ({type(error).__name__}: {reason}): put it right, --debug shows where'
@@ -75,10 +82,17 @@ def _check_options(cfg_options: dict) -> None:
     """Refuses what would change nothing: the preset has been put in its place before options are merged."""
     late = next((key for key in cfg_options if key.split('.')[0] == 'attention'), None)
     if late is not None:
-        place = late.replace('attention', 'model.backbone.plugins.0.cfg', 1)
+        # Of the list of entries, or of the lists for several hosts, unless an option of the only layer is meant.
+        where = re.match(r'attention(\.([A-Z]\w*\.|others\.)?\d+\b.*|$)', late)
+        place = late.replace('attention', 'model.backbone.plugins' + ('' if where else '.0.cfg'), 1)
         raise UserError(
             f'--cfg-options {late} comes too late, the layer is in its place by then: change {place}'
         )
+
+
+def preset_name(attention: str) -> str:
+    """What a preset is called in tables and folders: its name, also where a path was given."""
+    return Path(attention).name.removesuffix('.py')
 
 
 def preset_names(folder: Path | None = None) -> list[str]:
@@ -93,8 +107,9 @@ def leaf_configs() -> list[Path]:
 
 
 def preset_of(cfg: Config) -> str | None:
-    """The preset that was chosen when the config was loaded, None if it was left to the config."""
-    return cfg.env_variables.get(VARIABLE)
+    """The name of the preset that was chosen when the config was loaded, None if it was left to the config."""
+    chosen = cfg.env_variables.get(VARIABLE)
+    return None if chosen is None else preset_name(chosen)
 
 
 @contextmanager
@@ -104,13 +119,37 @@ def _environment(attention: str | None) -> Iterator[None]:
         yield
         return
     before = os.environ.get(VARIABLE)
-    os.environ[VARIABLE] = attention
+    os.environ[VARIABLE] = _from_any_folder(attention) if _is_path(attention) else attention
     try:
         yield
     finally:
         os.environ.pop(VARIABLE)
         if before is not None:
             os.environ[VARIABLE] = before
+
+
+def _is_path(attention: str) -> bool:
+    return attention.endswith('.py')
+
+
+def _from_any_folder(attention: str) -> str:
+    """The path of a preset's file, without suffix, as a config can have it behind any folder."""
+    path = Path(attention).expanduser()
+    if not path.is_file():
+        others = sorted(map(str, path.parent.glob('*.py')))
+        raise UserError(
+            f'there is no attention preset {attention}: '
+            + (
+                nearest(str(path), others)
+                if others
+                else 'give the path of a .py file that has attention = [...]'
+            )
+        )
+    if set(str(path.absolute())) & set('\'"\\{}'):
+        raise UserError(
+            f'{attention} has quotes, braces or backslashes in its path: rename the file or its folder'
+        )
+    return ROOT + os.path.abspath(path).lstrip('/').removesuffix('.py')
 
 
 def _check_fixed(cfg: Config, path: Path, attention: str) -> None:
@@ -126,26 +165,32 @@ def _check_fixed(cfg: Config, path: Path, attention: str) -> None:
         (parent / PRESETS for parent in path.resolve().parents if (parent / PRESETS).is_dir()),
         CONFIGS / PRESETS,
     )
-    if attention not in preset_names(folder):
+    file = Path(attention).expanduser() if _is_path(attention) else folder / f'{attention}.py'
+    if not file.is_file():
         raise UserError(_unknown_preset(attention, folder))
-    if Config.fromfile(folder / f'{attention}.py').attention != cfg.attention:
+    if Config.fromfile(file).get('attention') != cfg.attention:
         raise UserError(
-            f'{path} is fixed to attention = {_short(cfg.attention)}: leave --attention {attention} out, or '
-            'choose a config that takes any preset'
+            f'{path} is fixed to {_layers(cfg.attention)}: leave --attention {attention} out, or choose a config that '
+            'takes any preset'
         )
 
 
-def _short(layer: dict | None) -> str:
-    return 'None' if layer is None else f'{layer["type"]}(...)'
+def _layers(attention: list | dict | None) -> str:
+    """The layers of a preset, for messages."""
+    lists = attention.values() if isinstance(attention, dict) else [attention or []]
+    types = dict.fromkeys(str(entry['cfg']['type']) for entries in lists for entry in entries)
+    return ' and '.join(types) or 'no attention'
 
 
-def _missing_base(path: Path, error: FileNotFoundError) -> str:
+def _missing_base(path: Path, error: FileNotFoundError, attention: str | None) -> str:
     """Says which of the files that a config is built on is missing: a preset or another base file."""
     # mmengine's check_file_exist: 'file "configs/x.py" does not exist'.
-    named = re.fullmatch(r'file "(.+)" does not exist', str(error))
-    missing = Path(named[1] if named else error.filename or path)
-    if missing.parent.parts[-2:] == PRESETS.parts and missing.parent.is_dir():
-        return _unknown_preset(missing.stem, missing.parent)
+    said = re.fullmatch(r'file "(.+)" does not exist', str(error))
+    missing = Path(os.path.normpath(said[1] if said else error.filename or path))
+    chosen = attention is not None and missing.stem == Path(attention).name
+    if chosen or missing.parent.parts[-2:] == PRESETS.parts:
+        folder = next(parent for parent in missing.parents if parent.is_dir())
+        return _unknown_preset(attention or missing.stem, folder)
     return f'{path} is built on {missing}, which does not exist: put its _base_ right'
 
 
@@ -162,11 +207,21 @@ def _missing_import(path: Path, error: ImportError) -> str:
     )
 
 
+def _no_attention(path: Path, attention: str | None) -> str:
+    return (
+        f'{path} takes attention from a preset, and {attention or "its own"} has none: write attention = '
+        "[dict(cfg=dict(type='attn_plugins.SE'))] there"
+    )
+
+
 def _unknown_preset(name: str, folder: Path) -> str:
     names = preset_names(folder)
     close = difflib.get_close_matches(name, names, n=1)
     meant = f', did you mean {close[0]}' if close else ''
-    return f'there is no attention preset {name!r}{meant}: choose from {", ".join(names)}'
+    known = f'choose from {", ".join(names)}, or' if names else f'there are none in {folder},'
+    return (
+        f"there is no attention preset {name!r}{meant}: {known} give the path of your own preset's .py file"
+    )
 
 
 def _nearest_config(path: Path) -> str:

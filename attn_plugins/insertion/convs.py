@@ -14,12 +14,8 @@ def sizes_of(target: Target, cfg: dict, name: str) -> tuple[dict, dict]:
     """The config with the host's groups and bias unless it has its own, and the sizes that the host's convolution fixes.
 
     Raises:
-        InsertionError: What is replaced is no plain convolution, or nothing is replaced.
+        InsertionError: What is replaced is no plain convolution.
     """
-    if target.side != 'replace':
-        raise InsertionError(
-            f"{name} is a convolution: say which of the host's it replaces, as replace='layer3.*.conv2'"
-        )
     conv = target.node.module
     if not isinstance(conv, nn.Conv2d):
         raise InsertionError(

@@ -1,4 +1,4 @@
-"""One entry of `plugins=`: what goes in, and where, checked before anything is put in."""
+"""The entries of `plugins=`: what goes into a host, and where, checked before anything is put in."""
 
 import re
 from collections.abc import Sequence
@@ -12,8 +12,12 @@ from attn_plugins.layers.conv.base import ConvLike
 from attn_plugins.layers.norm.base import NormLayer
 from attn_plugins.registry import MODELS, find_type, nearest
 
-PLACES = ('position', 'after', 'before', 'replace')
-WORDS = ('cfg', 'stages', 'share', 'start', 'norm', *PLACES)
+GLOBS = ('after', 'before', 'replace')
+# What says where. A norm layer takes `norm`, every other layer one of the rest.
+WHERE = ('position', *GLOBS, 'norm')
+WORDS = ('cfg', 'stages', 'share', 'start', *WHERE)
+DEFAULTS = ('position', *GLOBS, 'stages')
+OTHERS = 'others'
 
 
 @dataclass
@@ -48,23 +52,70 @@ class Entry:
         return _is_a(self.cfg, kind)
 
 
-def read_entries(plugins: Sequence[dict] | None) -> list[Entry]:
-    """The entries of `plugins=` that put something in.
+def read_entries(
+    plugins: Sequence[dict] | dict[str, Sequence[dict]] | None, place: dict | None = None, host: Any = None
+) -> list[Entry]:
+    """The entries of `plugins=` that put something into a host.
+
+    Args:
+        plugins (Sequence[dict] or dict): The entries, or a list of them for each class of host.
+        place (dict, optional): Where the entries go that do not say it.
+        host (nn.Module, optional): Chooses among lists for several classes.
 
     Raises:
-        InsertionError: One is malformed.
+        InsertionError: An entry or the place is malformed, or no list is for this host.
     """
+    place = _read_place(place)
+    plugins = _of_host(plugins, host) if isinstance(plugins, dict) else plugins
     if plugins is None:
         return []
     if not _is_list(plugins):
         raise InsertionError(
             f'plugins= is a list of entries, not a {type(plugins).__name__}: write plugins=[dict(...)]'
         )
-    entries = [_read(entry) for entry in plugins]
+    entries = [_read(entry, place) for entry in plugins]
     return [entry for entry in entries if entry is not None]
 
 
-def _read(entry: dict) -> Entry | None:
+def _of_host(plugins: dict, host: nn.Module) -> Any:
+    """The list for a host: by its own class, else by that of a block in it, else the one for all others."""
+    if not plugins or set(plugins) & {'type', *WORDS}:
+        raise InsertionError(
+            'plugins= is a list of entries, not a dict: write plugins=[dict(...)], or a list for each class of host, as '
+            'plugins=dict(ResNet=[dict(...)])'
+        )
+    classes = [*type(host).__mro__, *(type(module) for module in host.modules())]
+    for name in (*(cls.__name__ for cls in classes), OTHERS):
+        if name in plugins:
+            return plugins[name]
+    name = type(host).__name__
+    raise InsertionError(
+        f'plugins= has entries for {", ".join(map(str, plugins))} and none for {name}: add {name}=[dict(...)], or '
+        f'{OTHERS}=[dict(...)] for all other hosts'
+    )
+
+
+def _read_place(place: dict | None) -> dict:
+    """The place of the entries that name none: one word that says where, and the stages."""
+    if place is None:
+        return {}
+    if not isinstance(place, dict):
+        raise InsertionError(f"place= is a dict, as place=dict(position='after_conv3'), not {place!r}")
+    for word in place:
+        if word not in DEFAULTS:
+            raise InsertionError(f'place= has no {word!r}: {nearest(word, DEFAULTS)}')
+    place = {word: value for word, value in place.items() if value is not None}
+    words = _given(place)
+    if len(words) != 1:
+        raise InsertionError(
+            f'place= needs exactly one of position=, after=, before= and replace=, but has '
+            f'{", ".join(words) or "none"}'
+        )
+    _check_where(words[0], place[words[0]], _switches(place.get('stages')))
+    return place
+
+
+def _read(entry: dict, place: dict) -> Entry | None:
     if not isinstance(entry, dict):
         raise InsertionError(
             f"an entry of plugins is a dict(cfg=dict(type='attn_plugins.SE'), ...), not {entry!r}"
@@ -81,26 +132,48 @@ def _read(entry: dict) -> Entry | None:
     if entry['cfg'] is None:
         return None
     cfg, postfix = _read_cfg(entry['cfg'])
-    given = [word for word in PLACES if entry.get(word) is not None]
-    name = _name(cfg)
+    word, where = _where(entry, cfg, place)
+    stages = entry.get('stages')
+    if stages is None and not _given(entry):
+        stages = place.get('stages')
+    stages, share, start = _switches(stages), entry.get('share'), entry.get('start')
+    _check_where(word, where, stages)
+    _check_use(cfg, word, share, start)
+    return Entry(cfg, postfix, word, where, stages, share, start == 'identity')
+
+
+def _given(entry: dict) -> list[str]:
+    """The words of an entry, or of `place=`, that say where."""
+    return [word for word in WHERE if entry.get(word) is not None]
+
+
+def _where(entry: dict, cfg: dict, place: dict) -> tuple[str, Any]:
+    """The word that says where, and its value: the entry's own, else that of `place=`."""
+    given, name = _given(entry), _name(cfg)
+    if 'norm' in given and len(given) > 1:
+        raise InsertionError(
+            f'{name} has norm= beside {given[0]}=: write norm= alone for a norm layer, {given[0]}= alone for any other '
+            f'layer, and place=dict({given[0]}=...) beside plugins= for entries that say neither'
+        )
     if _is_a(cfg, NormLayer):
-        if entry.get('norm') is None:
+        if given != ['norm']:
             raise InsertionError(f"{name} is a norm layer: say which norms it replaces, as norm='main'")
-        word = 'norm'
-        # Beside a position, which serves another preset, the stages are the position's.
-        stages = None if given else _switches(entry.get('stages'))
-    else:
-        if len(given) != 1:
-            raise InsertionError(
-                f'{name} needs exactly one of position=, after=, before= and replace=, but has '
-                f'{", ".join(given) or "none"}'
-            )
-        word = given[0]
-        stages = _switches(entry.get('stages'))
-    _check(entry, cfg, word, stages, name)
-    return Entry(
-        cfg, postfix, word, entry[word], stages, entry.get('share'), entry.get('start') == 'identity'
-    )
+    elif given == ['norm']:
+        raise InsertionError(
+            f"{name} is no norm layer, as norm= needs: write its place, as position='block_output'"
+        )
+    elif given != ['replace'] and _is_a(cfg, ConvLike):
+        raise InsertionError(
+            f"{name} is a convolution: say which of the host's it replaces, as replace='layer3.*.conv2'"
+        )
+    elif not given and place:
+        return next((word, where) for word, where in place.items() if word != 'stages')
+    elif len(given) != 1:
+        raise InsertionError(
+            f'{name} needs exactly one of position=, after=, before= and replace=, but has '
+            f'{", ".join(given) or "none"}'
+        )
+    return given[0], entry[given[0]]
 
 
 def _read_cfg(cfg: Any) -> tuple[dict, str]:
@@ -125,20 +198,21 @@ def _read_cfg(cfg: Any) -> tuple[dict, str]:
     return cfg, postfix
 
 
-def _check(entry: dict, cfg: dict, word: str, stages: Sequence | None, name: str) -> None:
-    """Refuses what would be ignored."""
-    where, share, start = entry[word], entry.get('share'), entry.get('start')
+def _check_where(word: str, where: Any, stages: Sequence | None) -> None:
+    """Refuses what names no place, and stages that would be ignored."""
     globs = [where] if isinstance(where, str) else where
     if not isinstance(globs, (list, tuple)) or not globs or not all(isinstance(glob, str) for glob in globs):
         raise InsertionError(f'{word}={where!r} must be a name or a glob in quotes')
     if word in ('position', 'norm') and not isinstance(where, str):
         raise InsertionError(f'{word}={where!r} must be one name: give every other an entry of its own')
-    if stages is not None and (
-        word in ('after', 'before', 'replace') or word == 'norm' and where not in ('main', 'all')
-    ):
+    if stages is not None and (word in GLOBS or word == 'norm' and where not in ('main', 'all')):
         raise InsertionError(
             f'stages= with the glob {word}={where!r}: the glob names the stages itself, leave stages out'
         )
+
+
+def _check_use(cfg: dict, word: str, share: Any, start: Any) -> None:
+    """Refuses what would be ignored at this place or with this layer."""
     if share is not None and (share != 'stage' or word != 'position' or _is_a(cfg, ConvLike)):
         raise InsertionError(
             f"share={share!r} with {word}=: only share='stage' with position= gives blocks one layer"
@@ -149,7 +223,7 @@ def _check(entry: dict, cfg: dict, word: str, stages: Sequence | None, name: str
         )
     if start and (_is_a(cfg, ConvLike) or word == 'replace'):
         raise InsertionError(
-            f"start='identity' with replace=: {name} takes the place of a module, so nothing is left to start from"
+            f"start='identity' with replace=: {_name(cfg)} takes the place of a module, so nothing is left to start from"
         )
 
 

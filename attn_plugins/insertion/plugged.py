@@ -16,8 +16,12 @@ from attn_plugins.insertion.insert import Insertion
 from attn_plugins.insertion.weights import watch
 from attn_plugins.registry import MODELS, nearest
 
+Entries = Sequence[dict] | dict[str, Sequence[dict]]
 
-def plug(model: nn.Module, plugins: Sequence[dict], strict_plugins: bool = False) -> nn.Module:
+
+def plug(
+    model: nn.Module, plugins: Entries | None, strict_plugins: bool = False, place: dict | None = None
+) -> nn.Module:
     """Puts layers into a live model, of OpenMMLab, torchvision, timm or your own, and returns it.
 
     Each entry of `plugins` has `cfg`, the layer's config (`None` leaves the entry out; `postfix` in it names a second
@@ -30,23 +34,25 @@ def plug(model: nn.Module, plugins: Sequence[dict], strict_plugins: bool = False
     * `norm='main'` (all batch norms but those of projection shortcuts), `'all'` or a glob: for norm layers; `stages`
       leaves those inside the stages that are switched on.
 
-    An entry may have `norm` beside one of the others: an attention layer goes to the place, a norm layer replaces the
-    norms, so that one config serves every preset; `stages` then belongs to the place. `share='stage'` gives one layer
-    to all blocks of a stage, and its state goes from block to block if it has one (DIA). `start='identity'` lets a
-    layer compute y = x + a (layer(x) - x) with a learnable a = 0. Entries are applied in order; several layers at one
-    place run in the order of the entries.
+    An entry of an attention layer that says none of these goes to `place`. `share='stage'` gives one layer to all
+    blocks of a stage, and its state goes from block to block if it has one (DIA). `start='identity'` lets a layer
+    compute y = x + a (layer(x) - x) with a learnable a = 0. Entries are applied in order; several layers at one place
+    run in the order of the entries.
 
     Args:
         model (nn.Module): The host. It is changed in place.
-        plugins (Sequence[dict]): The entries.
+        plugins (Sequence[dict] or dict): The entries; or a list of them for each class of host, as
+            `dict(ResNet=[...], others=[...])`, where a class of one of its blocks will do (`BasicBlock`).
         strict_plugins (bool): Makes it an error if a checkpoint lacks weights of a layer or has others; else a warning.
+        place (dict, optional): `position`, `after`, `before` or `replace`, and `stages`, as in an entry: for entries
+            that say none of the four. Those with `stages` of their own keep them.
 
     Returns:
         nn.Module: The model, with its own state-dict keys and the layers' beside them.
 
     Raises:
-        InsertionError: A word is unknown, nothing matches, a block of a stage has no such place, or channels do not
-            fit; the nearest choices are named. The model is then as it was.
+        InsertionError: A word is unknown, nothing is for this host, nothing matches, a block of a stage has no such
+            place, or channels do not fit; the nearest choices are named. The model is then as it was.
     """
     if not isinstance(model, nn.Module):
         raise InsertionError(
@@ -54,14 +60,14 @@ def plug(model: nn.Module, plugins: Sequence[dict], strict_plugins: bool = False
         )
     # Layers made in inference mode could never be trained.
     with torch.inference_mode(False):
-        _plug(model, plugins, strict_plugins)
+        _plug(model, plugins, strict_plugins, place)
     return model
 
 
-def _plug(model: nn.Module, plugins: Sequence[dict], strict_plugins: bool) -> None:
+def _plug(model: nn.Module, plugins: Entries | None, strict_plugins: bool, place: dict | None) -> None:
     insertion = Insertion(model)
     try:
-        for entry in read_entries(plugins):
+        for entry in read_entries(plugins, place, model):
             insertion.put_in(entry)
     except BaseException:
         insertion.take_back()
@@ -75,14 +81,19 @@ def _plug(model: nn.Module, plugins: Sequence[dict], strict_plugins: bool) -> No
 
 @MODELS.register_module()
 def Plugged(
-    host: str | type | None = None, plugins: Sequence[dict] = (), strict_plugins: bool = False, **host_options
+    host: str | type | None = None,
+    plugins: Entries | None = (),
+    strict_plugins: bool = False,
+    place: dict | None = None,
+    **host_options,
 ) -> nn.Module:
     """Builds a backbone, neck, head or whole model in the current scope, and plugs layers into it.
 
     Args:
         host (str or type): Type of the host, with or without a scope: 'ResNet', 'mmpretrain.MobileNetV2', or the class.
-        plugins (Sequence[dict]): The entries, as `plug` takes them.
+        plugins (Sequence[dict] or dict): The entries, as `plug` takes them.
         strict_plugins (bool): As in `plug`.
+        place (dict, optional): As in `plug`.
         host_options: The host's own arguments.
 
     Returns:
@@ -97,7 +108,7 @@ def Plugged(
         raise InsertionError(
             f"host={host!r} must be a type, with its options beside it: host='ResNet', depth=50"
         )
-    return plug(_build_host(host, host_options), plugins, strict_plugins)
+    return plug(_build_host(host, host_options), plugins, strict_plugins, place)
 
 
 def _build_host(host: str | type, options: dict) -> nn.Module:
@@ -115,7 +126,7 @@ def _build_host(host: str | type, options: dict) -> nn.Module:
             if unknown is None or unknown[1] not in options:
                 raise
             known = {name for base in cls.__mro__ for name in inspect.signature(base.__init__).parameters}
-            known |= {'plugins', 'strict_plugins'}
+            known |= {'plugins', 'place', 'strict_plugins'}
             raise InsertionError(
                 f'{cls.__name__} has no option {unknown[1]!r}: {nearest(unknown[1], known)}'
             ) from error

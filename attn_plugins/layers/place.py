@@ -1,4 +1,4 @@
-"""Where the authors put a layer: the class attribute `place`, from which the layer's page and the suites' presets are made."""
+"""Where the authors put a layer: the class attribute `place`, of which the layer's page is made and to which its preset is held."""
 
 from dataclasses import dataclass, field
 

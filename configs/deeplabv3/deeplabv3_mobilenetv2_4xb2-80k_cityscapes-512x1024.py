@@ -7,7 +7,7 @@ _base_ = [
 ]
 model = dict(
     backbone=dict(
-        plugins=[dict(cfg={{_base_.attention}}, position='after_depthwise', norm='main', stages=(False, ) + (True, ) * 6)]))
+        plugins={{_base_.attention}}, place=dict(position='after_depthwise', stages=(False, ) + (True, ) * 6)))
 default_hooks = dict(
     logger=dict(log_metric_by_epoch=False), checkpoint=dict(by_epoch=False, interval=8000, max_keep_ckpts=2))
 log_processor = dict(by_epoch=False)

@@ -6,6 +6,4 @@ _base_ = [
 ]
 model = dict(
     backbone=dict(
-        plugins=[
-            dict(cfg={{_base_.attention}}, position='after_depthwise', norm='main', stages=(False, ) + (True, ) * 6)
-        ]))
+        plugins={{_base_.attention}}, place=dict(position='after_depthwise', stages=(False, ) + (True, ) * 6)))

@@ -4,4 +4,4 @@ _base_ = [
     '../_base_/datasets/digitscenes_segmentation.py', '../_base_/schedules/digitscenes_adamw_5e.py',
     '../_base_/runtime_mmseg.py'
 ]
-model = dict(backbone=dict(plugins=[dict(cfg={{_base_.attention}}, position='after_conv2', norm='main')]))
+model = dict(backbone=dict(plugins={{_base_.attention}}, place=dict(position='after_conv2')))

@@ -5,4 +5,4 @@ _base_ = [
     '../_base_/attention/se.py', '../_base_/models/resnet50.py',
     '../_base_/datasets/imagenet_224.py', '../_base_/schedules/imagenet_100e.py', '../_base_/runtime_mmpretrain.py'
 ]
-model = dict(backbone=dict(plugins=[dict(cfg={{_base_.attention}}, position='after_conv3', norm='main')]))
+model = dict(backbone=dict(plugins={{_base_.attention}}, place=dict(position='after_conv3')))

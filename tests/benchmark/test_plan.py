@@ -48,7 +48,7 @@ def test_the_inputs_of_a_run(project):
         runpy.run_path(str(plans[f'{key}/ca/seed5'].run.folder / 'config.py')) for key in suite.config_keys
     )
     assert source['randomness'] == dict(seed=5)
-    assert 'CoordAttention' in str(source['attention'])
+    assert source['attention'][0]['cfg']['type'] == 'attn_plugins.CoordAttention'
     assert 'init_cfg' not in source['model']['backbone']
     assert target['model']['backbone']['init_cfg'] == dict(
         type='Pretrained', checkpoint='work_dirs/toys/source/ca/seed5/epoch_3.pth', prefix='backbone.'

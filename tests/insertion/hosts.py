@@ -10,6 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 CA = dict(type='attn_plugins.CoordAttention')
 SE = dict(type='attn_plugins.SE', reduction=4)
 IEBN = dict(type='attn_plugins.IEBN')
+NORMS = ('attn_plugins.IEBN', 'attn_plugins.NoisyBN')
 # Of a RetinaNet on five levels.
 ANCHORS = dict(
     type='mmdet.AnchorGenerator',
@@ -60,7 +61,12 @@ def plugged(
 ) -> torch.nn.Module:
     """The host with a layer at its position, or with every norm of the main path replaced."""
     host, defaults, usual, _ = HOSTS[name]
-    entry = dict(cfg=cfg, position=position or usual, norm='main', share=share)
+    place = (
+        dict(norm='main')
+        if (cfg or {}).get('type') in NORMS
+        else dict(position=position or usual, share=share)
+    )
+    entry = dict(cfg=cfg, **place)
     return MODELS.build(
         dict(type='attn_plugins.Plugged', host=host, plugins=[entry], **{**defaults, **options})
     )

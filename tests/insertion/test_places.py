@@ -153,15 +153,6 @@ def test_iebn_keeps_the_norm_of_the_host():
         )
 
 
-def test_one_entry_serves_every_preset():
-    entry = dict(position='after_depthwise', norm='main', stages=(False,) + (True,) * 6)
-    assert len(inserted_layers(put(MBV2, dict(cfg=CA, **entry)))) == 16
-    assert len(inserted_layers(put(MBV2, dict(cfg=IEBN, **entry)))) == 52
-    model = put(MBV2, dict(cfg=None, **entry))
-    assert not inserted_layers(model)
-    assert set(model.state_dict()) == set(plain(MBV2).state_dict())
-
-
 @pytest.mark.parametrize(
     'place', [dict(position='after_conv3'), dict(position='after_conv2'), dict(after='**.conv2')]
 )

@@ -1,2 +1,2 @@
 # Coordinate Attention's X row: one descriptor per image row, pooled along the width (Hou et al., CVPR 2021).
-attention = dict(type='attn_plugins.CoordAttention', axes='h', reduction=24)
+attention = [dict(cfg=dict(type='attn_plugins.CoordAttention', axes='h', reduction=24))]

@@ -1,2 +1,2 @@
 # Convolutional Block Attention Module, reduction 16, 7x7 (Woo et al., ECCV 2018).
-attention = dict(type='attn_plugins.CBAM', reduction=16)
+attention = [dict(cfg=dict(type='attn_plugins.CBAM', reduction=16))]

@@ -1,2 +1,2 @@
 # No attention: the plain model, the baseline of every comparison.
-attention = None
+attention = []

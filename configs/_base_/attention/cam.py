@@ -1,0 +1,5 @@
+# Channel attention of DANet (Fu et al., CVPR 2019). Published in a segmentation head only: replace='cam' of mmseg's DAHead.
+# In backbones here after the last stage, whose map that head takes.
+attention = dict(
+    ResNet=[dict(cfg=dict(type='attn_plugins.CAM'), position='stage_output', stages=(False, False, False, True))],
+    MobileNetV2=[dict(cfg=dict(type='attn_plugins.CAM'), position='stage_output', stages=(False, ) * 6 + (True, ))])

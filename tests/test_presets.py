@@ -1,0 +1,109 @@
+"""Every preset in every kind of leaf: it builds, runs and trains, and stands where the layer was published."""
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from mmengine.registry import MODELS
+
+import attn_plugins
+import attn_plugins.layers
+from attn_plugins.benchmark.plan import plan_suite
+from attn_plugins.benchmark.suite import read_suite
+from attn_plugins.engine.config import load_config, preset_names
+from attn_plugins.engine.library import build_model
+from attn_plugins.layers.place import place_of, plugins_of
+
+ROOT = Path(__file__).resolve().parent.parent
+PRESETS = preset_names(ROOT / 'configs' / '_base_' / 'attention')
+R50 = 'configs/resnet/resnet50_8xb32_in1k.py'
+# One leaf for each host, with options that make a step quick: depth and places stay.
+LEAVES = {
+    R50: {
+        'model.backbone.base_channels': 16,
+        'model.backbone.stem_channels': 16,
+        'model.head.in_channels': 512,
+    },
+    'configs/resnet/resnet18_digitscenes.py': {},
+    'configs/mobilenetv2/mobilenetv2_digitscenes.py': {},
+    'configs/deeplabv3/deeplabv3_r18_digitscenes.py': {},
+    'configs/deeplabv3/deeplabv3_mobilenetv2_4xb2-80k_cityscapes-512x1024.py': {},
+    'configs/ssdlite/ssdlite_mobilenetv2_8xb32-200k_coco.py': {},
+}
+
+
+def layer_types(value) -> set[str]:
+    """Every `type` of this package in a preset."""
+    if isinstance(value, dict):
+        own = {value['type']} if str(value.get('type', '')).startswith('attn_plugins.') else set()
+        return own.union(*(layer_types(child) for child in value.values()))
+    return set().union(*map(layer_types, value)) if isinstance(value, (list, tuple)) else set()
+
+
+@cache
+def preset(name: str):
+    return load_config(ROOT / R50, attention=name).attention
+
+
+def tensors(value) -> list[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        return [value]
+    return [tensor for child in value for tensor in tensors(child)]
+
+
+def test_every_layer_has_a_preset():
+    names = {name for name in PRESETS if layer_types(preset(name))}
+    assert set(PRESETS) - names == {'none'}
+    assert set().union(*(layer_types(preset(name)) for name in names)) == {
+        f'attn_plugins.{name}' for name in attn_plugins.layers.__all__
+    }
+
+
+@pytest.mark.parametrize('name', PRESETS)
+def test_a_preset_is_short_and_says_what_it_is(name):
+    lines = (ROOT / 'configs/_base_/attention' / f'{name}.py').read_text().splitlines()
+    assert lines[0].startswith('# ') and len(lines) <= 15 and max(map(len, lines)) <= 125
+
+
+@pytest.mark.parametrize('name', PRESETS)
+@pytest.mark.parametrize('leaf', LEAVES)
+def test_every_preset_runs_and_trains_in_every_host(leaf, name):
+    model = build_model(load_config(ROOT / leaf, name, LEAVES[leaf])).train()
+    layers = attn_plugins.inserted_layers(model)
+    assert {f'attn_plugins.{type(layer).__name__}' for layer in layers.values()} == layer_types(preset(name))
+    maps = tensors(model(torch.randn(2, 3, 48, 32), mode='tensor'))
+    sum(x.square().mean() for x in maps).backward()
+    for key, layer in layers.items():
+        assert all(p.grad is not None and p.grad.isfinite().all() for p in layer.parameters()), key
+
+
+AS_PUBLISHED = {
+    name: layer
+    for name in PRESETS
+    for layer in (getattr(attn_plugins.layers, kind.split('.')[-1]) for kind in layer_types(preset(name)))
+    if place_of(layer).host['type'] in ('ResNet', 'ResNeXt')
+}
+
+
+@pytest.mark.parametrize('name', AS_PUBLISHED)
+def test_in_a_resnet_the_layers_stand_where_they_were_published(name):
+    backbone = load_config(ROOT / R50, attention=name).model.backbone
+    published = dict(type='attn_plugins.Plugged', host='mmpretrain.ResNet', depth=50)
+    models = [
+        MODELS.build(cfg) for cfg in (backbone, dict(published, plugins=plugins_of(AS_PUBLISHED[name])))
+    ]
+    ours, theirs = (set(attn_plugins.inserted_layers(model)) for model in models)
+    assert ours == theirs and ours
+
+
+def test_all_presets_stand_in_one_suite(tmp_path):
+    """On a ResNet and on a MobileNetV2; the model of each run is another one."""
+    leaves = ('resnet/resnet18_digitscenes', 'mobilenetv2/mobilenetv2_digitscenes')
+    configs = {leaf.split('/')[0]: dict(config=str(ROOT / 'configs' / f'{leaf}.py')) for leaf in leaves}
+    path = tmp_path / 'all.yml'
+    path.write_text(yaml.safe_dump(dict(name='all', seeds=[0], presets=PRESETS, configs=configs)))
+    plans = plan_suite(read_suite(path, tmp_path / 'runs'))
+    backbones = {run.name: str(plan.cfg.model.backbone) for run, plan in plans.items()}
+    assert len(backbones) == len(set(backbones.values())) == 2 * len(PRESETS)
