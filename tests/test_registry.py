@@ -70,6 +70,7 @@ FLOORS = [
     'errors',
     'compat',
     'registry',
+    'explain',
     'mim',
     'ops',
     'layers',

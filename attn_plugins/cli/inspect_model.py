@@ -6,7 +6,7 @@ import sys
 from contextlib import redirect_stdout
 
 from attn_plugins.cli.errors import friendly_errors
-from attn_plugins.engine.config import ConfigOptions
+from attn_plugins.cli.options import ConfigOptions
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 from attn_plugins.errors import UserError
 from attn_plugins.mim import CONFIGS
@@ -20,17 +20,6 @@ SUFFIXES = ('.py', '.yml', '.yaml', '.json')
 # mmengine puts the variable behind the path of a folder that stands anywhere: this leads to the root from every one, since
 # the parent of the root is the root, whatever is a link on the way.
 ROOT = '../' * 40
-
-
-class ConfigOptions(DictAction):
-    """argparse's action for `--cfg-options KEY=VALUE ...`, with a sentence for what is no such pair."""
-
-    def __call__(self, parser, namespace, values, option_string=None):
-        """Reads the pairs into a dict."""
-        for value in values:
-            if '=' not in value:
-                parser.error(f'{option_string} takes KEY=VALUE, not {value!r}')
-        super().__call__(parser, namespace, values, option_string)
 
 
 def load_config(path: str | Path, attention: str | None = None, cfg_options: dict | None = None) -> Config:

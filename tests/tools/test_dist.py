@@ -102,3 +102,15 @@ def test_slurm_gets_its_resources_and_the_tool_its_arguments(workspace):
     assert lines[-6:] == ['a b.py', '--work-dir', 'work', '--launcher', 'slurm', '--amp']
     result = workspace.run('slurm_test.sh', 'gpu', 'job', 'a b.py', 'c.pth', PATH=path)
     assert result.stdout.splitlines()[-4:] == ['a b.py', 'c.pth', '--launcher', 'slurm']
+
+
+def test_slurm_without_a_gres(workspace):
+    """A cluster, or a partition, that has no resource called gpu."""
+    srun = workspace.folder / 'srun'
+    srun.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    srun.chmod(0o755)
+    path = f'{workspace.folder}:/usr/bin:/bin'
+    result = workspace.run('slurm_train.sh', 'cpu', 'job', 'a.py', 'work', PATH=path, GRES='')
+    assert '--gres' not in result.stdout and '--ntasks=8' in result.stdout
+    result = workspace.run('slurm_train.sh', 'v100', 'job', 'a.py', 'work', PATH=path, GRES='gpu:v100:4')
+    assert '--gres=gpu:v100:4' in result.stdout.splitlines()
