@@ -73,9 +73,7 @@ def test_live_models_are_plugged(tmp_path):
 ANY = 'faster-rcnn_r50-any_fpn_1x_coco.py'
 
 
-@pytest.mark.parametrize(
-    'preset, layers', [('none', 0), ('dia', 3), ('bam', 3), ('se4.py', 13)]
-)
+@pytest.mark.parametrize('preset, layers', [('none', 0), ('dia', 3), ('bam', 3), ('se4.py', 13)])
 def test_a_users_config_takes_presets_by_name_and_by_path(project, preset, layers):
     config = next(project.rglob(ANY))
     path = str(config.parent / preset) if preset.endswith('.py') else preset
