@@ -78,14 +78,15 @@ def read_entries(
 
 
 def _of_host(plugins: dict, host: nn.Module) -> Any:
-    """The list for a host: by its own class, else by that of a block in it, else the one for all others."""
+    """The list for a host: by its own class or a base of it, else by those of a module in it, else the one for all others."""
     if not plugins or set(plugins) & {'type', *WORDS}:
         raise InsertionError(
             'plugins= is a list of entries, not a dict: write plugins=[dict(...)], or a list for each class of host, as '
             'plugins=dict(ResNet=[dict(...)])'
         )
-    classes = [*type(host).__mro__, *(type(module) for module in host.modules())]
-    for name in (*(cls.__name__ for cls in classes), OTHERS):
+    # The host is the first of its modules.
+    names = dict.fromkeys(cls.__name__ for module in host.modules() for cls in type(module).__mro__)
+    for name in (*names, OTHERS):
         if name in plugins:
             return plugins[name]
     name = type(host).__name__

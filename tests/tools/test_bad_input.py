@@ -37,10 +37,12 @@ def test_a_config_or_preset_that_does_not_exist(workspace, refused):
     line = error_line(workspace.run('train.py', wrong))  # as a process: no traceback after the line either
     assert line == f'error: there is no config {wrong}: did you mean {CLASSIFICATION}?'
     line = refused('train', CLASSIFICATION, '--attention', 'cax')
-    assert line == (
-        "error: there is no attention preset 'cax', did you mean ca_x: choose from ca, ca_x, ca_y, cbam, eca, "
-        'iebn, none, se'
+    assert line.startswith(
+        "error: there is no attention preset 'cax', did you mean ca_x: choose from aa_conv, bam, ca, ca_x, ca_y, cam, "
     )
+    assert line.endswith(", or give the path of your own preset's .py file")
+    line = refused('train', CLASSIFICATION, '--attention', 'my/se4.py')
+    assert line.startswith('error: there is no attention preset my/se4.py: give the path of a .py file')
 
 
 @pytest.mark.parametrize(
