@@ -3,6 +3,7 @@
 import difflib
 import inspect
 from collections.abc import Iterable
+from copy import deepcopy
 
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import MODELS as MMENGINE_MODELS
@@ -70,7 +71,8 @@ def build_part(cfg: dict | str, registry: Registry, **given) -> nn.Module:
         ValueError: The type or an option does not exist, an option is of another kind than the signature says, or
             contradicts what is given; the message names the nearest valid choices.
     """
-    options = {'type': cfg} if isinstance(cfg, str) else dict(cfg)
+    # A copy down to the bottom: two layers of one config share nothing that either may change.
+    options = {'type': cfg} if isinstance(cfg, str) else deepcopy(dict(cfg))
     name = options.pop('type', None)
     if name is None:
         raise ValueError(f'a {registry.name} needs a type, as dict(type=...), not {cfg!r}')

@@ -2,18 +2,43 @@
 
 from collections.abc import Iterator
 from contextlib import nullcontext
-from time import perf_counter
+from copy import deepcopy
 
 import numpy as np
 import torch
+from mmengine.config import Config
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_flatten
+from torch.overrides import TorchFunctionMode
+from torch.utils.benchmark import Timer
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
-# The CPU's fused attention kernel, which torch's table of counted operations lacks; torch 2.1 has no such kernel.
-CPU_ATTENTION = getattr(torch.ops.aten, '_scaled_dot_product_flash_attention_for_cpu', None)
+from attn_plugins.analysis.forward_pass import ForwardPass, make_input
+from attn_plugins.compat import CPU_ATTENTION, TorchDispatchMode
+from attn_plugins.engine.library import build_model
+from attn_plugins.errors import UserError
+
+
+def count_cost(cfg: Config, size: tuple[int, int] | None = None) -> dict:
+    """What can be counted of a config's model, for one image, in evaluation; the same on every machine.
+
+    Args:
+        cfg: The config. It is not changed.
+        size: Height and width of the image; by default that of the config's test images.
+
+    Returns:
+        dict: `parameters`, `madds` and the `input_shape` [1, C, H, W] that they were counted at.
+
+    Raises:
+        UserError: The model cannot be counted; the sentence says why.
+    """
+    model = build_model(cfg).eval()
+    inputs = make_input(cfg, model, size)
+    return dict(
+        parameters=count_parameters(model),
+        madds=count_madds(model, inputs)[''],
+        input_shape=list(inputs.shape),
+    )
 
 
 def count_parameters(model: nn.Module) -> int:
@@ -21,11 +46,15 @@ def count_parameters(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters())
 
 
-def predict(model: nn.Module, inputs: Tensor):
-    """One forward pass without post-processing: OpenMMLab models by `mode='tensor'`, others by a plain call."""
-    if hasattr(model, 'data_preprocessor'):
-        return model(inputs, mode='tensor')
-    return model(inputs)
+class EveryOperation(TorchFunctionMode):
+    """Shows an operation counter what torch would fuse.
+
+    In evaluation `nn.MultiheadAttention` and `nn.TransformerEncoderLayer` (batch first) run as one operation that no
+    counter knows, so they would cost nothing. They do not where a function mode is active, even one that does nothing.
+    """
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        return func(*args, **(kwargs or {}))
 
 
 def count_madds(model: nn.Module, inputs: Tensor) -> dict[str, int]:
@@ -34,23 +63,29 @@ def count_madds(model: nn.Module, inputs: Tensor) -> dict[str, int]:
     Half of what `torch.utils.flop_counter` counts: convolutions, matrix products and attention products, from the
     shapes that really pass through. Biases, norms, activations, pooling, resizing and other element-wise work are
     not counted. So a layer without convolution or matrix product (IEBN, SimAM) adds 0, though it does take time.
+    What runs, and that post-processing does not, says :class:`ForwardPass`.
 
     Args:
-        model: The model, called in its present mode (train or eval).
+        model: The model, in its present mode (train or eval). A copy is counted; it stays as it is.
         inputs: A batch (N, C, H, W); the count is of the whole batch.
 
     Returns:
         Module name -> multiply-adds; '' is the whole model. Names are paths in the tree of modules, in which a plug
         and the module inside it are two (`layer1.0.bn3`, `layer1.0.bn3.wrapped`). Modules without any are absent,
         except ''.
+
+    Raises:
+        UserError: The model cannot run on this input.
     """
-    # Before torch 2.4 modules were counted only when they were handed over; since then that gives a warning.
-    mods = None if torch.__version__ >= (2, 4) else model
-    counter = FlopCounterMode(mods, display=False, custom_mapping={CPU_ATTENTION: _attention_flops})
-    with torch.no_grad(), counter:
-        predict(model, inputs)
-    names = set(_paths(model))
-    root = type(model).__name__ + '.'
+    try:
+        # The meta device computes shapes only: a second where the CPU needs a minute, and the same count.
+        counter = _count(model, inputs.to('meta'))
+    except (
+        UserError
+    ):  # an operation without a kernel for it, or a real fault, which is then told of the real device
+        counter = _count(model, inputs)
+    names = set(_module_paths(model))
+    root = f'{ForwardPass.__name__}.model.'
     counts = {'': counter.get_total_flops() // 2}
     for name, by_op in counter.get_flop_counts().items():
         if name.startswith(root) and name.removeprefix(root) in names and by_op:
@@ -58,10 +93,26 @@ def count_madds(model: nn.Module, inputs: Tensor) -> dict[str, int]:
     return counts
 
 
-def _paths(module: nn.Module, prefix: str = '') -> Iterator[str]:
+def _count(model: nn.Module, inputs: Tensor) -> FlopCounterMode:
+    """Torch's counter after one forward pass of a copy of the model on the input's device.
+
+    Nothing in the copy asks for a gradient: the parts of a split parameter (Deformable DETR's queries) would still ask for
+    one under `no_grad`, without a history, and the counter stumbles over that.
+    """
+    run = ForwardPass(deepcopy(model).to(inputs.device).requires_grad_(False), inputs)
+    # Before torch 2.4 modules were counted only when they were handed over; since then that gives a warning.
+    mods = None if torch.__version__ >= (2, 4) else run
+    counter = FlopCounterMode(mods, display=False, custom_mapping={CPU_ATTENTION: _attention_flops})
+    with torch.no_grad(), EveryOperation(), counter:
+        run()
+    return counter
+
+
+def _module_paths(module: nn.Module, prefix: str = '') -> Iterator[str]:
+    """Every module's path as the counter names it; `named_modules` leaves the levels of plugs out."""
     for name, child in module.named_children():
         yield prefix + name
-        yield from _paths(child, f'{prefix}{name}.')
+        yield from _module_paths(child, f'{prefix}{name}.')
 
 
 def _attention_flops(query: tuple, key: tuple, value: tuple, *_, **__) -> int:
@@ -69,36 +120,62 @@ def _attention_flops(query: tuple, key: tuple, value: tuple, *_, **__) -> int:
     return sdpa_flop_count(query, key, value)
 
 
-def measure_latency(model: nn.Module, inputs: Tensor, warmup: int = 10, repeats: int = 40) -> dict:
-    """Wall time of one forward pass without gradients, in the model's present mode.
+def measure_latency(model: nn.Module, inputs: Tensor, repeats: int = 20) -> dict:
+    """Wall time of one forward pass without gradients, in the model's present mode, by `torch.utils.benchmark`.
 
-    Every repeat is timed alone, from an idle device to an idle device.
+    Every pass is timed alone, from an idle device to an idle device, after two passes that are not timed.
+
+    Args:
+        model: The model.
+        inputs: A batch (N, C, H, W).
+        repeats: Number of timed passes.
 
     Returns:
         dict: `median_ms`, `p20_ms`, `p80_ms` and what they hold for: `repeats`, `batch`, `threads`, `dtype`, `device`.
+
+    Raises:
+        UserError: The model cannot run on this input.
     """
-    on_gpu = inputs.device.type == 'cuda'
-    times = []
-    with torch.inference_mode():
-        for _ in range(warmup + repeats):
-            if on_gpu:
-                torch.cuda.synchronize(inputs.device)
-            start = perf_counter()
-            predict(model, inputs)
-            if on_gpu:
-                torch.cuda.synchronize(inputs.device)
-            times.append(1e3 * (perf_counter() - start))
-    p20, median, p80 = np.percentile(times[warmup:], [20, 50, 80]).tolist()
+    threads = torch.get_num_threads()
+    # Timer sets the number of threads, to one where it is not told, and synchronises the current device only.
+    timer = Timer('run()', globals=dict(run=ForwardPass(model, inputs)), num_threads=threads)
+    device = torch.cuda.device(inputs.device) if inputs.device.type == 'cuda' else nullcontext()
+    with torch.inference_mode(), device:
+        times = [1e3 * timer.timeit(1).median for _ in range(repeats)]
+    p20, median, p80 = np.percentile(times, [20, 50, 80]).tolist()
     return dict(
         median_ms=median,
         p20_ms=p20,
         p80_ms=p80,
         repeats=repeats,
         batch=len(inputs),
-        threads=torch.get_num_threads(),
+        threads=threads,
         dtype=str(inputs.dtype).removeprefix('torch.'),
         device=str(inputs.device),
     )
+
+
+def peak_memory(model: nn.Module, inputs: Tensor) -> int:
+    """Most bytes held at one time during one forward pass without gradients: weights, buffers, input, activations.
+
+    What the pass adds is on a GPU the caching allocator's own record (`torch.cuda.max_memory_allocated`). On a CPU it is
+    the sum of all live tensors, followed operation by operation; scratch space inside an operation is not seen there.
+    The resident size of the process is not used: it also holds what the allocator has not given back.
+
+    Raises:
+        UserError: The model cannot run on this input.
+    """
+    run = ForwardPass(model, inputs)
+    given = {s.data_ptr(): s.nbytes() for s in map(_storage, (*model.parameters(), *model.buffers(), inputs))}
+    on_gpu, device = inputs.device.type == 'cuda', inputs.device
+    if on_gpu:
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+    tensors = nullcontext() if on_gpu else LiveTensors(set(given))
+    with torch.no_grad(), tensors:
+        run()
+    added = torch.cuda.max_memory_allocated(device) - before if on_gpu else tensors.peak
+    return sum(given.values()) + added
 
 
 class LiveTensors(TorchDispatchMode):
@@ -106,10 +183,12 @@ class LiveTensors(TorchDispatchMode):
 
     Memory belongs to storages: views and in-place results are not counted again, and a storage leaves the sum when
     the last tensor on it is gone.
+
+    Args:
+        already: Addresses of the storages made before, which the caller counts (weights, input).
     """
 
     def __init__(self, already: set[int]):
-        """Args: already: `_cdata` of the storages made before, which the caller counts (weights, input)."""
         super().__init__()
         self.already = already
         self.live: dict[int, tuple[StorageWeakRef, int]] = {}
@@ -118,41 +197,21 @@ class LiveTensors(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
         self.live = {key: entry for key, entry in self.live.items() if not entry[0].expired()}
-        for tensor in tree_flatten(result)[0]:
-            if isinstance(tensor, Tensor) and tensor.untyped_storage()._cdata not in self.already:
-                storage = tensor.untyped_storage()
-                self.live[storage._cdata] = StorageWeakRef(storage), storage.nbytes()
+        for storage in map(_storage, _tensors(result)):
+            if storage.data_ptr() not in self.already:
+                self.live[storage.data_ptr()] = StorageWeakRef(storage), storage.nbytes()
         self.peak = max(self.peak, sum(nbytes for _, nbytes in self.live.values()))
         return result
 
 
-def peak_memory(model: nn.Module, inputs: Tensor) -> int:
-    """Most bytes held at one time during one forward pass without gradients: weights, buffers, input, activations.
-
-    On a GPU this is the caching allocator's own record (`torch.cuda.max_memory_allocated`). On a CPU it is the sum
-    of all live tensors, followed operation by operation; scratch space inside an operation is not seen there. The
-    resident size of the process is not used: it also holds what the allocator has not given back.
-    """
-    on_gpu = inputs.device.type == 'cuda'
-    given = {
-        t.untyped_storage()._cdata: t.untyped_storage().nbytes()
-        for t in (*model.parameters(), *model.buffers(), inputs)
-    }
-    if on_gpu:
-        torch.cuda.reset_peak_memory_stats(inputs.device)
-    tensors = nullcontext() if on_gpu else LiveTensors(set(given))
-    with torch.no_grad(), tensors:
-        predict(model, inputs)
-    return torch.cuda.max_memory_allocated(inputs.device) if on_gpu else sum(given.values()) + tensors.peak
+def _tensors(result) -> Iterator[Tensor]:
+    """The tensors that an operation returns: one, several, or lists of them."""
+    if isinstance(result, Tensor):
+        yield result
+    elif isinstance(result, (tuple, list)):
+        for item in result:
+            yield from _tensors(item)
 
 
-def count_cost(cfg):
-    """Temporary: replaced by the analysis branch."""
-    from attn_plugins.analysis.subject import make_input, model_under_test
-
-    model, inputs = model_under_test(cfg), make_input(cfg)
-    return dict(
-        parameters=count_parameters(model),
-        madds=count_madds(model, inputs)[''],
-        input_shape=list(inputs.shape),
-    )
+def _storage(tensor: Tensor) -> torch.UntypedStorage:
+    return tensor.untyped_storage()

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from mmengine.config import Config
 from rich.text import Text
 from rich.tree import Tree
 from torch import nn
 
+from attn_plugins.analysis.cost import count_parameters
 from attn_plugins.insertion.plugged import Plugged
 from attn_plugins.insertion.plugs import Kept, Plug, SharingPlug
 from attn_plugins.insertion.start import IdentityStart
@@ -16,35 +17,49 @@ from attn_plugins.insertion.tree import is_layer, own_keys
 
 
 @dataclass
-class Part:
-    """One module: `name` is its place in its parent, `channels` is that of an inserted layer, None of the host's parts."""
+class ModuleInfo:
+    """What is shown of one module.
+
+    Attributes:
+        name: Its place in its parent.
+        type: Its class.
+        parameters: Learnable scalars in it and below; of an inserted layer those that it adds.
+        madds: Multiply-adds in it and below.
+        channels: Those of an inserted layer; None for a module of the host.
+        children: The modules below it, inserted layers beside what they follow.
+    """
 
     name: str
     type: str
     parameters: int
     madds: int
     channels: int | None = None
-    children: list['Part'] = field(default_factory=list)
+    children: list['ModuleInfo'] = field(default_factory=list)
 
-    def layers(self, prefix: str = '') -> Iterator['Part']:
-        """The inserted layers below, by their names from here."""
+    def layers(self, prefix: str = '') -> Iterator['ModuleInfo']:
+        """The inserted layers below, named by their paths from here."""
         for child in self.children:
             if child.channels is not None:
-                yield Part(prefix + child.name, child.type, child.parameters, child.madds, child.channels)
+                yield ModuleInfo(
+                    prefix + child.name, child.type, child.parameters, child.madds, child.channels
+                )
             else:
                 yield from child.layers(prefix + child.name + '.')
 
 
-def describe(model: nn.Module, madds: dict[str, int], name: str = '', path: str = '') -> Part:
-    """Describes a model and all its parts, names as in the state dict. A layer that blocks share stands at the first.
+def describe(model: nn.Module, madds: dict[str, int], name: str = '', path: str = '') -> ModuleInfo:
+    """Describes a model and all its modules, named as in the state dict. A layer that blocks share stands at the first.
 
     Args:
         model (nn.Module): A model with or without inserted layers.
         madds (dict[str, int]): Multiply-adds as `count_madds` names them, '' is the whole model.
-        name (str): The part's place in its parent.
-        path (str): The part's path in the tree of modules.
+        name (str): The module's place in its parent.
+        path (str): The module's path in the tree of modules.
+
+    Returns:
+        ModuleInfo: The whole model, its modules below it.
     """
-    part = Part(name, type(model).__name__, _own_parameters(model), madds.get(path, 0))
+    info = ModuleInfo(name, type(model).__name__, count_parameters(model), madds.get(path, 0))
     for key, child in model.named_children():
         below = f'{path}.{key}'.lstrip('.')
         plugs = []
@@ -59,41 +74,38 @@ def describe(model: nn.Module, madds: dict[str, int], name: str = '', path: str 
             below, child = f'{below}.{child.attn_wrapped}', child.wrapped
         if is_layer(child):
             channels = getattr(child, 'num_features', None) or getattr(child, 'in_channels', 0)
-            part.children.append(_describe_layer(key, child, channels, madds, below))
+            info.children.append(_describe_layer(key, child, channels, madds, below))
         else:
-            part.children.append(describe(child, madds, key, below))
-        part.children += reversed(plugs)  # the innermost runs first
-    # Lists of modules, and modules whose forward is called by name, are not counted themselves.
-    part.madds = max(part.madds, sum(child.madds for child in part.children))
-    return part
+            info.children.append(describe(child, madds, key, below))
+        info.children += reversed(plugs)  # the innermost runs first
+    # Lists of modules, and modules whose forward is called by name, are not counted themselves. Those that are know more
+    # than the sum: a module that several blocks share is counted under one name, for all of them.
+    if path not in madds:
+        info.madds = sum(child.madds for child in info.children)
+    return info
 
 
-def draw(part: Part, depth: int) -> Tree:
-    """Draws the parts down to a depth; deeper layers hang from their ancestor there, like ones in one line.
+def draw(info: ModuleInfo, depth: int) -> Tree:
+    """Draws the modules down to a depth; deeper layers hang from their ancestor there, like ones in one line.
 
     Args:
-        part (Part): The whole model.
-        depth (int): Levels below the model that are drawn; parts without parameters and multiply-adds are left out.
+        info (ModuleInfo): The whole model.
+        depth (int): Levels below the model that are drawn; modules without parameters and multiply-adds are left out.
     """
-    tree = Tree(_label(part))
+    tree = Tree(_label(info))
     if depth == 0:
         groups = {}
-        for layer in part.layers():
+        for layer in info.layers():
             groups.setdefault((layer.type, layer.channels, layer.parameters, layer.madds), []).append(layer)
         for layers in groups.values():
             tree.add(_layer_label(layers))
         return tree
-    for child in part.children:
+    for child in info.children:
         if child.channels is not None:
             tree.add(_layer_label([child]))
         elif child.parameters or child.madds:
             tree.children.append(draw(child, depth - 1))
     return tree
-
-
-def to_dict(part: Part) -> dict:
-    """The tree for JSON."""
-    return asdict(part)
 
 
 def without_layers(cfg: Config) -> Config:
@@ -116,29 +128,27 @@ def _strip(value) -> None:
             _strip(item)
 
 
-def _own_parameters(module: nn.Module) -> int:
-    return sum(p.numel() for p in module.parameters())
-
-
-def _describe_layer(name: str, layer: nn.Module, channels: int, madds: dict[str, int], path: str) -> Part:
+def _describe_layer(
+    name: str, layer: nn.Module, channels: int, madds: dict[str, int], path: str
+) -> ModuleInfo:
     """A layer with what it adds: not the norm of the host that it holds."""
     state = layer.state_dict(keep_vars=True)
     added = sum(state[key].numel() for key in own_keys(layer) if isinstance(state[key], nn.Parameter))
     kind = type(layer.wrapped if isinstance(layer, IdentityStart) else layer).__name__
-    return Part(name, kind, added, madds.get(path, 0), channels)
+    return ModuleInfo(name, kind, added, madds.get(path, 0), channels)
 
 
-def _label(part: Part) -> Text:
-    count = sum(1 for _ in part.layers())
+def _label(info: ModuleInfo) -> Text:
+    count = sum(1 for _ in info.layers())
     return Text.assemble(
-        (f'{part.name} ' if part.name else '', 'bold'),
-        part.type,
-        (_cost(part), 'dim'),
+        (f'{info.name} ' if info.name else '', 'bold'),
+        info.type,
+        (_cost(info), 'dim'),
         (f', {count} inserted' if count else '', 'green'),
     )
 
 
-def _layer_label(layers: list[Part]) -> Text:
+def _layer_label(layers: list[ModuleInfo]) -> Text:
     first, more = layers[0], len(layers) - 1
     name = first.name + (f' and {more} alike' if more else '')
     each = ' each' if more else ''
@@ -149,5 +159,5 @@ def _layer_label(layers: list[Part]) -> Text:
     )
 
 
-def _cost(part: Part) -> str:
-    return f'  {part.parameters:,} parameters, {part.madds / 1e6:,.2f} M-Adds'
+def _cost(info: ModuleInfo) -> str:
+    return f'  {info.parameters:,} parameters, {info.madds / 1e6:,.2f} M-Adds'

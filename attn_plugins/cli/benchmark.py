@@ -13,6 +13,7 @@ from attn_plugins.benchmark.report import print_report, print_status, write_repo
 from attn_plugins.benchmark.results import read_results
 from attn_plugins.benchmark.schedule import run_suite
 from attn_plugins.benchmark.suite import read_suite
+from attn_plugins.cli.arguments import positive
 from attn_plugins.cli.errors import friendly_errors
 
 
@@ -52,14 +53,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='train anew the runs whose config has changed since, deleting their old results',
     )
     return parser.parse_args(argv)
-
-
-def positive(text: str) -> int:
-    """An integer from 1 up."""
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
 
 
 def main(argv: list[str] | None = None) -> int:

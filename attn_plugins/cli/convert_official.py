@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
+from attn_plugins.cli.arguments import ConfigOptions
 from attn_plugins.cli.errors import friendly_errors
-from attn_plugins.cli.options import ConfigOptions
 from attn_plugins.errors import UserError
 
 

@@ -5,25 +5,27 @@ import json
 import sys
 from contextlib import redirect_stdout
 
+import torch
 from rich.console import Console
 from rich.table import Table
 
 from attn_plugins.analysis.cost import count_madds, count_parameters, measure_latency, peak_memory
-from attn_plugins.analysis.subject import make_input, model_under_test
+from attn_plugins.analysis.forward_pass import LEFT_OUT, describe_input, input_size, make_input, proposals_of
+from attn_plugins.cli.arguments import add_model_options, positive
 from attn_plugins.cli.errors import friendly_errors
 from attn_plugins.engine.config import load_config
+from attn_plugins.engine.library import build_model
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog='Counted numbers (parameters, multiply-adds of convolutions and matrix products) are the same on every '
-        'machine;\nmeasured ones (latency, peak memory) hold for this one. Latency is of the network alone, '
-        'without pre- and\npost-processing, and on a busy machine it is of no use.',
+        'machine; measured ones (latency, peak memory) hold for this one, and latency is of no use on a busy one. '
+        f'Both are of the network {LEFT_OUT}.',
     )
-    parser.add_argument('config', help='config file')
+    add_model_options(parser)
     parser.add_argument(
         '--attention',
         nargs='+',
@@ -32,36 +34,50 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='presets of configs/_base_/attention; several are compared with the first',
     )
     parser.add_argument(
-        '--shape',
-        nargs=3,
-        type=int,
-        metavar=('C', 'H', 'W'),
-        help="size of the input (default: that of the config's test images)",
+        '--batch', type=positive, default=1, help='images of a batch (default: 1); all numbers are per batch'
     )
     parser.add_argument(
-        '--batch', type=int, default=1, help='images of a batch (default: 1); all numbers are per batch'
+        '--repeats',
+        type=positive,
+        default=20,
+        help='timed passes (default: 20), each after two that are not timed',
     )
     parser.add_argument(
-        '--repeats', type=int, default=40, help='timed passes, after 10 that are not (default: 40)'
+        '--device', type=usable_device, default='cpu', help='cpu (default), cuda, cuda:1, ...'
     )
-    parser.add_argument('--device', default='cpu', help='cpu (default), cuda, cuda:1, ...')
-    parser.add_argument('--json', action='store_true', help='print JSON: bytes, counts and milliseconds')
-    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     return parser.parse_args(argv)
+
+
+def usable_device(name: str) -> str:
+    """argparse's type for a device: one that this machine has."""
+    try:
+        torch.empty(1, device=name)
+    except (
+        RuntimeError,
+        AssertionError,
+    ) as error:  # a word torch does not know; an accelerator that is not there
+        reason = str(error).splitlines()[0]
+        raise argparse.ArgumentTypeError(
+            f'{name} cannot be used on this machine ({reason}): leave --device out to use the cpu'
+        ) from error
+    return name
 
 
 def cost(args: argparse.Namespace, attention: str | None) -> dict:
     """All numbers of the config's model with one preset."""
-    cfg = load_config(args.config, attention=attention)
-    model = model_under_test(cfg, args.device)
-    inputs = make_input(cfg, args.shape, args.batch, args.device)
+    cfg = load_config(args.config, attention, args.cfg_options)
+    size = args.shape or input_size(cfg)
+    model = build_model(cfg).eval().to(args.device)
+    inputs = make_input(cfg, model, size, args.batch)
     return dict(
         config=args.config,
         attention=attention,
-        shape=list(inputs.shape),
+        image=list(size),
+        input_shape=list(inputs.shape),
+        proposals=proposals_of(model),
         counted=dict(parameters=count_parameters(model), madds=count_madds(model, inputs)['']),
         measured=dict(
-            latency=measure_latency(model, inputs, repeats=args.repeats),
+            latency=measure_latency(model, inputs, args.repeats),
             peak_memory_bytes=peak_memory(model, inputs),
         ),
     )
@@ -69,19 +85,20 @@ def cost(args: argparse.Namespace, attention: str | None) -> dict:
 
 def table_of(costs: list[dict]) -> Table:
     """One row per preset; the differences are to the first."""
-    latency = costs[0]['measured']['latency']
+    first = costs[0]
+    latency = first['measured']['latency']
+    given = describe_input(first['input_shape'], first['image'], first['proposals'])
+    threads = f'{latency["threads"]} thread' + ('s' if latency['threads'] > 1 else '')
     table = Table(
-        title=f'{costs[0]["config"]}, input {" × ".join(map(str, costs[0]["shape"]))}',
+        title=f'{first["config"]}, input {given}',
         title_justify='left',
-        caption=f'counted: parameters, multiply-adds; measured: latency (median, 20th to 80th percentile of '
-        f'{latency["repeats"]}), peak memory; {latency["device"]}, {latency["threads"]} threads, '
-        f'{latency["dtype"]}',
+        caption='counted: parameters, multiply-adds; measured: latency (median, 20th to 80th percentile of '
+        f'{latency["repeats"]}), peak memory; {latency["device"]}, {threads}, {latency["dtype"]}; the network {LEFT_OUT}',
         caption_justify='left',
     )
     table.add_column('attention', no_wrap=True)
     for name in ('parameters', 'multiply-adds', 'latency', 'peak memory'):
         table.add_column(name, justify='right')
-    first = costs[0]
     for entry in costs:
         counted, measured = entry['counted'], entry['measured']
         times = measured['latency']

@@ -4,81 +4,91 @@ import argparse
 import json
 import sys
 from contextlib import redirect_stdout
+from dataclasses import asdict
 
+from mmengine.config import Config
+from rich.console import Console
+
+from attn_plugins.analysis.cost import count_madds, count_parameters
+from attn_plugins.analysis.forward_pass import LEFT_OUT, describe_input, input_size, make_input, proposals_of
+from attn_plugins.analysis.inspection import ModuleInfo, describe, draw, without_layers
+from attn_plugins.cli.arguments import add_model_options
 from attn_plugins.cli.errors import friendly_errors
-from attn_plugins.cli.options import ConfigOptions
+from attn_plugins.engine.config import load_config
+from attn_plugins.engine.library import build_model
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file')
+    parser = argparse.ArgumentParser(description=__doc__, epilog=f'Counted is the network {LEFT_OUT}.')
+    add_model_options(parser)
     parser.add_argument(
         '--attention', metavar='PRESET', help='a preset of configs/_base_/attention: se, ca, iebn, ...'
     )
     parser.add_argument(
-        '--shape',
-        nargs=2,
-        type=int,
-        metavar=('HEIGHT', 'WIDTH'),
-        help="size of the image; by default the config's test size",
+        '--depth', type=int, default=2, help='levels of the tree below the model (default: 2)'
     )
-    parser.add_argument(
-        '--depth', type=int, default=2, help='levels of the tree below the model, 2 by default'
-    )
-    parser.add_argument('--json', action='store_true', help='print everything as JSON')
-    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, metavar='KEY=VALUE')
-    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.depth < 0:
+        parser.error('--depth takes 0 or more levels')
+    return args
 
 
-def inspect(cfg, shape):
-    """Builds the model and its plain host, and counts both."""
-    from attn_plugins.analysis.cost import count_madds, count_parameters
-    from attn_plugins.analysis.inspection import describe, without_layers
-    from attn_plugins.analysis.subject import make_input
-    from attn_plugins.engine.library import build_model
+def inspect(cfg: Config, size: tuple[int, int] | None) -> tuple[ModuleInfo, dict]:
+    """Builds the model and its plain host, and counts both.
 
-    inputs = make_input(cfg, (3, *shape) if shape else None)
+    Args:
+        cfg: The config.
+        size: Height and width of the image; None for that of the config's test images.
+
+    Returns:
+        tuple: The model's modules, and the totals: `image`, `input_shape`, `proposals`, `parameters`, `madds`, `layers`,
+        `added_parameters`, `added_madds`.
+    """
+    size = size or input_size(cfg)
     model, plain = build_model(cfg).eval(), build_model(without_layers(cfg)).eval()
+    inputs = make_input(cfg, model, size)
     madds = count_madds(model, inputs)
     whole = describe(model, madds)
-    parameters = count_parameters(model)
     totals = dict(
-        input=list(inputs.shape),
-        parameters=parameters,
+        image=list(size),
+        input_shape=list(inputs.shape),
+        proposals=proposals_of(model),
+        parameters=whole.parameters,
         madds=madds[''],
         layers=sum(1 for _ in whole.layers()),
-        added_parameters=parameters - count_parameters(plain),
+        added_parameters=whole.parameters - count_parameters(plain),
         added_madds=madds[''] - count_madds(plain, inputs)[''],
     )
     return whole, totals
+
+
+def summary_of(totals: dict) -> str:
+    """The totals in one line, and what they were counted at in a second."""
+    parameters, madds = totals['parameters'], totals['madds']
+    added, added_madds = totals['added_parameters'], totals['added_madds']
+    if totals['layers']:
+        line = (
+            f'{totals["layers"]} inserted layers add {added:,} parameters to the plain {parameters - added:,}, and '
+            f'{added_madds / 1e6:,.2f} to {(madds - added_madds) / 1e6:,.2f} million multiply-adds'
+        )
+    else:
+        line = f'no inserted layers; {parameters:,} parameters, {madds / 1e6:,.2f} million multiply-adds'
+    return f'{line}\ninput {describe_input(totals["input_shape"], totals["image"], totals["proposals"])}; the network {LEFT_OUT}'
 
 
 def main(argv: list[str] | None = None) -> None:
     """The command line."""
     args = parse_args(argv)
     with friendly_errors(args.debug):
-        with redirect_stdout(
-            sys.stderr
-        ):  # what the libraries print while they load is not part of the answer
-            from rich.console import Console
-
-            from attn_plugins.analysis.inspection import draw, to_dict
-            from attn_plugins.engine.config import load_config
-
+        with redirect_stdout(sys.stderr):  # what the libraries have to say is no part of the answer
             whole, totals = inspect(load_config(args.config, args.attention, args.cfg_options), args.shape)
         if args.json:
-            print(json.dumps(dict(totals, tree=to_dict(whole)), indent=1))
+            print(json.dumps(dict(totals, tree=asdict(whole)), indent=1))
             return
         console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
         console.print(draw(whole, args.depth))
-        console.print(
-            f'{totals["layers"]} inserted layers add {totals["added_parameters"]:,} parameters to the plain '
-            f'{totals["parameters"] - totals["added_parameters"]:,}, and {totals["added_madds"] / 1e6:,.2f} to '
-            f'{(totals["madds"] - totals["added_madds"]) / 1e6:,.2f} million multiply-adds (one image of '
-            f'{totals["input"][2]}x{totals["input"][3]})'
-        )
+        console.print(summary_of(totals))
 
 
 if __name__ == '__main__':

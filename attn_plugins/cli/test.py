@@ -5,8 +5,8 @@ import json
 import os
 from pathlib import Path
 
+from attn_plugins.cli.arguments import ConfigOptions
 from attn_plugins.cli.errors import friendly_errors
-from attn_plugins.cli.options import ConfigOptions
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

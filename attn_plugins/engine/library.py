@@ -1,5 +1,6 @@
 """Which of the three libraries a config belongs to, and what that library's own tools do to it before a run."""
 
+from copy import deepcopy
 from importlib import import_module
 
 import torch
@@ -46,10 +47,17 @@ def register(library: str) -> None:
 
 
 def build_model(cfg: Config) -> nn.Module:
-    """The config's model, outside a Runner, with random weights."""
+    """The config's model as a Runner builds it, with random weights.
+
+    It is built from a copy: models write into the config that they are built from (`pretrained` moves into the
+    backbone's) and keep parts of it, so a second build would get another config, and share those with the first.
+    """
     library = library_of(cfg)
     register(library)
-    return MODELS.build(dict(cfg.model, _scope_=library))
+    model = dict(deepcopy(cfg.model), _scope_=library)
+    if cfg.get('data_preprocessor') is not None:
+        model.setdefault('data_preprocessor', deepcopy(cfg.data_preprocessor))
+    return MODELS.build(model)
 
 
 def prepare(cfg: Config) -> None:

@@ -5,6 +5,7 @@ from mmengine.config import Config
 from rich.console import Console
 from torch import nn
 
+from attn_plugins.analysis.cost import count_madds
 from attn_plugins.analysis.inspection import describe, draw, without_layers
 from attn_plugins.insertion import Plug
 from attn_plugins.registry import MODELS
@@ -27,8 +28,8 @@ def text_of(tree) -> str:
 
 def test_layers_stand_beside_what_they_follow_under_their_state_dict_names():
     net = model()
-    part = describe(net, {'': 10, '1.0.0.wrapped': 7, '1.0.0.attn_se': 3})
-    layers = list(part.layers())
+    info = describe(net, {'': 10, '1.0.0.wrapped': 7, '1.0.0.attn_se': 3})
+    layers = list(info.layers())
     assert [layer.name for layer in layers] == ['1.0.0.attn_se', '1.1.0.attn_se', '1.2.0.attn_se']
     for layer in layers:
         assert layer.channels == 8
@@ -37,12 +38,19 @@ def test_layers_stand_beside_what_they_follow_under_their_state_dict_names():
         )
     assert (
         layers[0].madds == 3
-        and part.madds == 10
-        and part.parameters == sum(p.numel() for p in net.parameters())
+        and info.madds == 10
+        and info.parameters == sum(p.numel() for p in net.parameters())
     )
-    block = part.children[1].children[0]
+    block = info.children[1].children[0]
     assert [(child.name, child.madds) for child in block.children] == [('0', 7), ('0.attn_se', 3), ('1', 0)]
     assert block.madds == 10  # its own forward was not counted
+
+
+def test_a_module_that_blocks_share_counts_once():
+    conv = nn.Conv2d(3, 3, 1, bias=False)
+    shared = nn.Sequential(nn.Sequential(conv), nn.Sequential(conv))
+    info = describe(shared, count_madds(shared, torch.zeros(1, 3, 4, 4)))
+    assert info.madds == sum(child.madds for child in info.children) == 2 * 16 * 9
 
 
 def test_like_layers_share_a_line_and_what_has_no_parameters_has_none():
@@ -72,7 +80,7 @@ def test_the_plain_host_of_a_config():
 
 def test_norm_layers_count_without_the_norm_they_hold():
     layer = MODELS.build(dict(type='IEBN', num_features=8))
-    part = describe(nn.Sequential(layer, nn.Conv2d(8, 1, 1)), {})
-    assert part.children[0].channels == 8
-    assert part.children[0].parameters == sum(p.numel() for k, p in layer.named_parameters() if 'gate_' in k)
-    assert torch.tensor(part.parameters) == 16 + part.children[0].parameters + 9
+    info = describe(nn.Sequential(layer, nn.Conv2d(8, 1, 1)), {})
+    assert info.children[0].channels == 8
+    assert info.children[0].parameters == sum(p.numel() for k, p in layer.named_parameters() if 'gate_' in k)
+    assert torch.tensor(info.parameters) == 16 + info.children[0].parameters + 9

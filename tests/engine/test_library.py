@@ -1,10 +1,12 @@
 """library_of and prepare: the library of a config, and the defaults of that library's own tools."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 from mmengine.config import Config
 
-from attn_plugins.engine.library import library_of, prepare
+from attn_plugins.engine.library import build_model, library_of, prepare
 from attn_plugins.errors import UserError
 
 
@@ -43,3 +45,35 @@ def test_the_others_dataloaders_are_left_alone():
         cfg = Config(dict(default_scope=library, train_dataloader=dict(num_workers=2)))
         prepare(cfg)
         assert cfg.train_dataloader == dict(num_workers=2)
+
+
+def test_two_builds_of_a_config_share_nothing_and_leave_it_as_it_is():
+    plugin = dict(cfg=dict(type='attn_plugins.SE', reduction=4), position='block_output')
+    backbone = dict(type='attn_plugins.Plugged', host='ResNetV1c', depth=18, plugins=[plugin])
+    head = dict(
+        type='FCNHead', in_channels=512, in_index=3, channels=8, num_classes=2, norm_cfg=dict(type='BN')
+    )
+    model = dict(
+        type='EncoderDecoder', pretrained='open-mmlab://resnet18_v1c', backbone=backbone, decode_head=head
+    )
+    cfg = Config(dict(default_scope='mmseg', model=dict(model, test_cfg=dict(mode='whole'))))
+    before = deepcopy(cfg.to_dict())
+    first, second = build_model(cfg), build_model(cfg)
+    assert cfg.to_dict() == before
+    assert not {*map(id, first.parameters())} & {*map(id, second.parameters())}
+    first.decode_head.norm_cfg['type'] = 'GN'
+    first.test_cfg['mode'] = 'slide'
+    assert second.decode_head.norm_cfg == dict(type='BN') and second.test_cfg == dict(mode='whole')
+    assert cfg.to_dict() == before
+
+
+def test_a_preprocessor_beside_the_model_is_built_into_it():
+    backbone = dict(type='ResNet', depth=18)
+    cfg = Config(
+        dict(
+            default_scope='mmpretrain',
+            model=dict(type='ImageClassifier', backbone=backbone),
+            data_preprocessor=dict(mean=[10.0], std=[2.0]),
+        )
+    )
+    assert build_model(cfg).data_preprocessor.mean.flatten().tolist() == [10.0]

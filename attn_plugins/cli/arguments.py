@@ -1,0 +1,63 @@
+"""What several command lines take: options of a config, the size of an image, numbers."""
+
+import argparse
+
+from mmengine.config import DictAction
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """The config, the size of its images, and how the answer is given."""
+    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        '--shape',
+        nargs='+',
+        type=positive,
+        action=ImageSize,
+        metavar=('H', 'W'),
+        help="height and width of the images, or one number for both, as in OpenMMLab's get_flops.py "
+        "(default: those of the config's test images)",
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=ConfigOptions,
+        metavar='KEY=VALUE',
+        help='single values of the config: model.backbone.depth=18',
+    )
+    parser.add_argument('--json', action='store_true', help='print JSON: all numbers, none of them rounded')
+    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
+
+
+def positive(text: str) -> int:
+    """argparse's type for a number of things: 1, 2, ..."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f'{text} is too small, the smallest is 1')
+    return number
+
+
+positive.__name__ = 'whole number'  # argparse says 'invalid whole number value'
+
+
+class ImageSize(argparse.Action):
+    """argparse's action for `--shape H W`; one number is a square."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        """Reads one or two numbers into (height, width)."""
+        if len(values) > 2:
+            given = ' '.join(map(str, values))
+            parser.error(
+                f'{option_string} takes H W, or one number for both, not {given}: leave the channels out'
+            )
+        setattr(namespace, self.dest, (values[0], values[-1]))
+
+
+class ConfigOptions(DictAction):
+    """argparse's action for `--cfg-options KEY=VALUE ...`, with a sentence for what is no such pair."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        """Reads the pairs into a dict."""
+        for value in values:
+            if '=' not in value:
+                parser.error(f'{option_string} takes KEY=VALUE, not {value!r}')
+        super().__call__(parser, namespace, values, option_string)
