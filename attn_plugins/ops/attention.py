@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from attn_plugins.ops.pool import widen
+from attn_plugins.ops.pool import at_least_float32
 
 
 def split_heads(x: Tensor, heads: int = 1) -> Tensor:
@@ -40,7 +40,7 @@ def attend(
     """
     width = value.shape[-1]
     if query.is_cpu and not torch.jit.is_tracing():
-        query, key, value = _of_one_width(query, key, value)
+        query, key, value = _pad_to_one_width(query, key, value)
     # torch 2.1 neither casts this operator under autocast on a CPU nor exports it with a scale.
     query, key = query.to(value.dtype), key.to(value.dtype)
     if torch.onnx.is_in_onnx_export():
@@ -49,7 +49,7 @@ def attend(
     return rows if rows.shape[-1] == width else rows[..., :width]
 
 
-def _of_one_width(*rows: Tensor) -> list[Tensor]:
+def _pad_to_one_width(*rows: Tensor) -> list[Tensor]:
     """Filled up with zeros, which change no product: the CPU's fused kernel wants d = e. Exports have no such kernel."""
     widest = max(part.shape[-1] for part in rows)
     return [part if part.shape[-1] == widest else F.pad(part, (0, widest - part.shape[-1])) for part in rows]
@@ -82,7 +82,7 @@ def attend_channels(x: Tensor, sign: float) -> Tensor:
     rows = x.flatten(2)
     # The meta device, on which costs are counted, knows no autocast.
     with nullcontext() if x.is_meta else torch.autocast(x.device.type, enabled=False):
-        exact = widen(rows)
+        exact = at_least_float32(rows)
         weights = torch.softmax(sign * (exact @ exact.transpose(1, 2)), 2)
         return (weights @ exact).unflatten(2, x.shape[2:]).to(x.dtype)
 

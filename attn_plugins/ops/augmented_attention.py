@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 
-def relative_rows(table: Tensor, length: int) -> Tensor:
+def relative_embeddings(table: Tensor, length: int) -> Tensor:
     """The embedding of every offset between two places of an axis: r[i, j] = table[clip(j - i) + centre].
 
     Offsets that the table does not reach get its outermost entry.
@@ -35,8 +35,8 @@ def relative_attention(query: Tensor, key: Tensor, value: Tensor, table_h: Tenso
         Tensor: (N, heads, e, H, W).
     """
     height, width = query.shape[3], query.shape[4]
-    vertical = torch.einsum('nhdyx,yzd->nhyxz', query, relative_rows(table_h, height).to(query.dtype))
-    horizontal = torch.einsum('nhdyx,xzd->nhyxz', query, relative_rows(table_w, width).to(query.dtype))
+    vertical = torch.einsum('nhdyx,yzd->nhyxz', query, relative_embeddings(table_h, height).to(query.dtype))
+    horizontal = torch.einsum('nhdyx,xzd->nhyxz', query, relative_embeddings(table_w, width).to(query.dtype))
     relative = (vertical[..., :, None] + horizontal[..., None, :]).flatten(4).flatten(2, 3)
     logits = query.flatten(3).transpose(2, 3) @ key.flatten(3) + relative
     weights = logits.softmax(-1).to(value.dtype)

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from attn_plugins.ops.pool import standardize, widen
+from attn_plugins.ops.pool import at_least_float32, standardize
 
 
 def group_similarity(groups: Tensor, eps: float, unbiased: bool) -> Tensor:
@@ -17,4 +17,4 @@ def group_similarity(groups: Tensor, eps: float, unbiased: bool) -> Tensor:
         Tensor: (N, G, H, W), at least float32.
     """
     similarity = (groups * groups.mean((3, 4), keepdim=True)).sum(2)
-    return standardize(widen(similarity), eps, unbiased)
+    return standardize(at_least_float32(similarity), eps, unbiased)

@@ -13,7 +13,7 @@ def instance_gate(x: Tensor, gate_weight: Tensor, gate_bias: Tensor) -> Tensor:
     return delta[:, :, None, None]
 
 
-def enhance(normalized: Tensor, delta: Tensor, bias: Tensor | None) -> Tensor:
+def apply_instance_gate(normalized: Tensor, delta: Tensor, bias: Tensor | None) -> Tensor:
     """Puts the gate on the scale of a finished batch norm: y = delta * (h - bias) + bias, h = weight * x_hat + bias.
 
     It is written as one scale and shift per (sample, channel), so any batch norm (SyncBN, frozen, evaluating)
@@ -33,7 +33,7 @@ def enhance(normalized: Tensor, delta: Tensor, bias: Tensor | None) -> Tensor:
     return torch.addcmul(shift.to(normalized.dtype), normalized, delta.to(normalized.dtype))
 
 
-def iebn_naive(
+def iebn_as_published(
     x: Tensor,
     weight: Tensor,
     bias: Tensor,

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 
-def perturb(normalized: Tensor, na: float, nb: float, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+def add_noise(normalized: Tensor, na: float, nb: float, weight: Tensor | None, bias: Tensor | None) -> Tensor:
     """weight * (na * x_hat + nb) + bias, computed from the finished h = weight * x_hat + bias.
 
     It is one scale and shift per channel, na * h + (weight * nb + bias * (1 - na)), so any batch norm (SyncBN, frozen,

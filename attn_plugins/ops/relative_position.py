@@ -99,7 +99,7 @@ def axis_weights(
     return torch.softmax(energy, -1)
 
 
-def window(length: int, stride: int, key_length: int, key_stride: int, reach: int, device) -> Tensor:
+def visible_keys(length: int, stride: int, key_length: int, key_stride: int, reach: int, device) -> Tensor:
     """Which keys of one axis are visible: floor((a - reach) / s) <= j <= floor((a + reach + 1) / s).
 
     a is the query's coordinate in pixels, s the keys' stride: the window is rounded outwards to the keys' grid, so it

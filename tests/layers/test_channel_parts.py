@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from mmengine.registry import MODELS
 
 from attn_plugins.layers.channel import dct
-from attn_plugins.ops.dct import dct_factors, fit, grouped_dct, grouped_dct_naive, pool_matrix
+from attn_plugins.ops.dct import dct_factors, fit_bases, grouped_dct, grouped_dct_as_published, pool_matrix
 from attn_plugins.registry import EXCITATIONS, GATES, SQUEEZES
 from tests.layers.build_channel import MAPS, build, random_map
 from tests.layers.check import scramble
@@ -83,7 +83,7 @@ def test_pool_matrix_is_adaptive_average_pooling(inputs, outputs):
 def test_folded_pooling_equals_pooling_the_map(height, width):
     rows, columns = dct_factors([0, 3, 6, 1], 7), dct_factors([0, 2, 4, 6], 14)
     x = random_map(2, 8, height, width).requires_grad_()
-    ours, theirs = grouped_dct(x, rows, columns), grouped_dct_naive(x, rows, columns)
+    ours, theirs = grouped_dct(x, rows, columns), grouped_dct_as_published(x, rows, columns)
     torch.testing.assert_close(ours, theirs)
     dz = random_map(2, 8)
     for first, second in zip(*(torch.autograd.grad(z, x, dz) for z in (ours, theirs)), strict=True):
@@ -92,7 +92,7 @@ def test_folded_pooling_equals_pooling_the_map(height, width):
 
 def test_bases_of_the_maps_size_are_taken_as_they_are():
     rows = dct_factors([0, 1], 7)
-    assert fit(rows, 7) is rows
+    assert fit_bases(rows, 7) is rows
 
 
 @pytest.mark.parametrize('height, width', MAPS)

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from attn_plugins.ops.instance_enhance import enhance, iebn_naive, instance_gate
+from attn_plugins.ops.instance_enhance import apply_instance_gate, iebn_as_published, instance_gate
 from attn_plugins.ops.pool import channel_max_mean, column_mean, global_max, global_mean, row_mean
 from attn_plugins.ops.recalibrate import recalibrate
 
@@ -41,9 +41,9 @@ def test_enhancing_a_finished_batch_norm_is_the_published_formula(training):
         mean, var = torch.zeros(3, **make), torch.ones(3, **make)
         if fast:
             normalized = F.batch_norm(x, mean, var, weight, bias, training, 0.1, 1e-5)
-            y = enhance(normalized, instance_gate(x, gate_weight, gate_bias), bias)
+            y = apply_instance_gate(normalized, instance_gate(x, gate_weight, gate_bias), bias)
         else:
-            y = iebn_naive(x, weight, bias, gate_weight, gate_bias, mean, var, training, 0.1, 1e-5)
+            y = iebn_as_published(x, weight, bias, gate_weight, gate_bias, mean, var, training, 0.1, 1e-5)
         (y * torch.arange(y.numel(), **make).view_as(y).sin()).sum().backward()
         results.append([y, mean, var, *(leaf.grad for leaf in leaves)])
     for fast, naive in zip(*results, strict=True):
