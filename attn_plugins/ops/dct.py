@@ -69,10 +69,7 @@ def grouped_dct(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
 
 
 def grouped_dct_as_published(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """As published: adaptive average pooling to the size of the bases, one product per channel.
-
-    The oracle of the tests.
-    """
+    """`grouped_dct`, with adaptive average pooling of the map to the size of the bases and one product per channel."""
     pooled = torch.nn.functional.adaptive_avg_pool2d(x, (rows.shape[1], columns.shape[1]))
     basis = torch.einsum('fh,fw->fhw', rows, columns).repeat_interleave(x.shape[1] // rows.shape[0], 0)
     return (pooled * basis.to(x.dtype)).sum((2, 3))

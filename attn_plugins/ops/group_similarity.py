@@ -8,6 +8,8 @@ from attn_plugins.ops.pool import at_least_float32, standardize
 def group_similarity(groups: Tensor, eps: float, unbiased: bool) -> Tensor:
     """t_i = <mean_j x_j, x_i> per group, standardised over space: (t - mean t) / (std t + eps).
 
+    It is computed as published.
+
     Args:
         groups (Tensor): The map with its channels in groups, (N, G, C/G, H, W).
         eps (float): Added to the standard deviation.

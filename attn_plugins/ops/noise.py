@@ -1,4 +1,4 @@
-"""Noise on normalised values, put into a finished batch norm."""
+"""Noise on normalised values, put into a finished batch norm: the attack of the IEBN paper (arXiv:1908.04008)."""
 
 from torch import Tensor
 
@@ -23,3 +23,11 @@ def add_noise(normalized: Tensor, na: float, nb: float, weight: Tensor | None, b
         return normalized * na + nb
     shift = weight * nb + bias * (1 - na)
     return normalized * na + shift[:, None, None].to(normalized.dtype)
+
+
+def add_noise_as_published(
+    x_hat: Tensor, na: float, nb: float, weight: Tensor | None, bias: Tensor | None
+) -> Tensor:
+    """weight * (na * x_hat + nb) + bias, on the values before weight and bias."""
+    noisy = na * x_hat + nb
+    return noisy if weight is None else weight[:, None, None] * noisy + bias[:, None, None]

@@ -1,4 +1,7 @@
-"""Pooling by plain reductions: deterministic, exportable and faster than adaptive pooling."""
+"""Pooling by plain reductions: deterministic, exportable and faster than adaptive pooling.
+
+Each is computed as its docstring says; the tests compare with torch's pooling and with the sums written out.
+"""
 
 import torch
 import torch.nn.functional as F

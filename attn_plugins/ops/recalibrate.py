@@ -1,4 +1,4 @@
-"""The last step of every gated layer: multiply the map by its gates."""
+"""The last step of every gated layer: multiply the map by its gates, as the formulas are written."""
 
 import functools
 

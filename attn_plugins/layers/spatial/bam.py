@@ -92,7 +92,7 @@ class BAM(Layer):
     Parameters: 3 C m + 18 m^2 + 13 m + C + 1 with m = C // reduction.
 
     Deviations: the authors' code multiplies the two branches (`variant='code'`, checked against it). `variant='paper'`
-    adds them, the form of the description at paperswithcode.com/method/bam, and changes nothing else; that description
+    adds them, the form of the description at vietanh.dev/glossary/bam (from Papers with Code), and changes nothing else; that description
     also ends each branch with a batch norm. The authors' pooling reads square maps only; here any H x W.
 
     In training the batch norm of the channel branch sees one value per sample, so it needs N > 1; evaluation does not.
