@@ -1,7 +1,4 @@
-"""Channel attention composed from a squeeze, an excitation and a gate; the named methods are such compositions.
-
-Squeezes are in squeeze.py and dct.py, excitations in excitation.py and lstm.py, gates below.
-"""
+"""Channel attention composed from a squeeze, an excitation and a gate; the named methods are such compositions."""
 
 from collections.abc import Sequence
 
@@ -20,7 +17,7 @@ from attn_plugins.registry import GATES, MODELS, SQUEEZES, build_part
 # A symbolic trace takes it as it is: it asks for the number of axes.
 torch.fx.wrap('multiply_gates')
 
-# Gates: from logits e to factors. Where torch has the function, it gets the name here that configs use.
+# Squeezes are in squeeze.py and dct.py, excitations in excitation.py and lstm.py. Gates, from logits e to factors: where torch has the function, it gets the name here that configs use.
 GATES.register_module('identity', module=nn.Identity)  # e, where the excitation's output is the factor
 GATES.register_module('sigmoid', module=nn.Sigmoid)  # 1 / (1 + exp(-e))
 GATES.register_module('hard_sigmoid', module=nn.Hardsigmoid)  # min(max(e + 3, 0), 6) / 6

@@ -1,4 +1,4 @@
-"""GE: formulas in float64 place by place, starts, the size it is bound to."""
+"""GE: formulas in float64 place by place, count, start, the size it is bound to, bad input."""
 
 import itertools
 import math
@@ -6,10 +6,10 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from mmengine.registry import MODELS
 
-from tests.layers.build_channel import MAPS, build, random_map
 from tests.layers.check import scramble
+from tests.layers.helpers import MAPS, count, exact, make, random_map
+from tests.layers.starts import assert_start, kaiming, normal, plain_norm
 from tests.stack import onnx_session
 
 
@@ -54,7 +54,7 @@ def gathered(layer, x, extent, mode):
 @pytest.mark.parametrize('mode', ['theta_minus', 'theta', 'theta_plus'])
 @pytest.mark.parametrize('extent', [2, 4, 8])
 def test_ge_is_its_formula(extent, mode, bias):
-    layer = build(type='GE', in_channels=4, extent=extent, mode=mode, reduction=2, bias=bias)
+    layer = exact('GE', in_channels=4, extent=extent, mode=mode, reduction=2, bias=bias)
     for height, width in MAPS:
         x = random_map(2, 4, height, width)
         y = layer(x)
@@ -67,9 +67,9 @@ def test_ge_is_its_formula(extent, mode, bias):
 
 def test_ge_without_parameters_is_a_composition():
     x = torch.randn(2, 8, 5, 7)
-    layer = MODELS.build(dict(type='attn_plugins.GE', in_channels=8))
+    layer = make('GE', in_channels=8)
     assert not list(layer.parameters())
-    composed = MODELS.build(dict(type='attn_plugins.ChannelAttention', in_channels=8, excitation='identity'))
+    composed = make('ChannelAttention', in_channels=8, excitation='identity')
     torch.testing.assert_close(layer(x), composed(x))
     torch.testing.assert_close(layer(x), x * torch.sigmoid(x.mean((2, 3), keepdim=True)))
 
@@ -77,7 +77,7 @@ def test_ge_without_parameters_is_a_composition():
 @pytest.mark.parametrize('bias', [False, True])
 @pytest.mark.parametrize('mode', ['theta', 'theta_plus'])
 def test_global_ge_is_its_formula_and_bound_to_one_size(mode, bias):
-    layer = build(type='GE', in_channels=4, mode=mode, reduction=2, spatial_size=(5, 7), bias=bias)
+    layer = exact('GE', in_channels=4, mode=mode, reduction=2, spatial_size=(5, 7), bias=bias)
     x = random_map(2, 4, 5, 7)
     conv, bn = layer.gather
     z = (x * conv.weight[:, 0]).sum((2, 3))
@@ -93,25 +93,57 @@ def test_global_ge_is_its_formula_and_bound_to_one_size(mode, bias):
         layer(x.transpose(2, 3))
 
 
-def test_ge_starts_as_released():
-    torch.manual_seed(0)
-    layer = MODELS.build(
-        dict(type='attn_plugins.GE', in_channels=256, mode='theta_plus', spatial_size=7, bias=True)
+@pytest.mark.parametrize(
+    'options, number',
+    [
+        (dict(in_channels=64), 0),
+        (dict(in_channels=64, extent=8, mode='theta'), 3 * 11 * 64),
+        (dict(in_channels=64, extent=8, mode='theta', bias=True), 3 * 12 * 64),
+        (dict(in_channels=64, mode='theta', spatial_size=7), 64 * 49 + 2 * 64),
+        (dict(in_channels=64, mode='theta', spatial_size=7, bias=True), 64 * 49 + 3 * 64),
+        (dict(in_channels=64, mode='theta_plus', spatial_size=7), 64 * 49 + 2 * 64 + 2 * 64 * 4 + 4 + 64),
+    ],
+)
+def test_parameter_counts_are_the_papers(options, number):
+    assert count('GE', **options) == number
+
+
+def test_start():
+    """hujie-frank/GENet: models/RN50-GEP.prototxt, RN50-GEPP.prototxt; the bias is of a port."""
+    assert_start(
+        'GE',
+        {
+            'gather.0.weight': kaiming(49),
+            'gather.0.bias': 0,
+            **plain_norm('gather.1'),
+            'excite.1.weight': normal(0.01),
+            'excite.1.bias': 0,
+            'excite.3.weight': normal(0.01),
+            'excite.3.bias': 0,
+        },
+        in_channels=64,
+        mode='theta_plus',
+        spatial_size=7,
+        reduction=4,
+        bias=True,
     )
-    scramble(layer)
-    layer.init_weights()
-    conv, bn = layer.gather
-    assert abs(conv.weight.std().item() / math.sqrt(2 / 49) - 1) < 0.05
-    assert not conv.bias.any() and not layer.excite[1].bias.any() and not layer.excite[3].bias.any()
-    for fc in (layer.excite[1], layer.excite[3]):
-        assert abs(fc.weight.std().item() / 0.01 - 1) < 0.05
-    assert (bn.weight == 1).all() and not bn.bias.any() and (bn.running_var == 1).all()
+    assert_start(
+        'GE',
+        {
+            'gather.0.weight': kaiming(9),
+            **plain_norm('gather.1'),
+            'gather.3.weight': kaiming(9),
+            **plain_norm('gather.4'),
+        },
+        in_channels=64,
+        mode='theta',
+        extent=4,
+    )
+    assert_start('GE', {}, in_channels=64)
 
 
 def test_global_ge_with_parameters_compiles_and_exports():
-    layer = MODELS.build(
-        dict(type='attn_plugins.GE', in_channels=8, mode='theta_plus', reduction=2, spatial_size=(5, 7))
-    )
+    layer = make('GE', in_channels=8, mode='theta_plus', reduction=2, spatial_size=(5, 7))
     scramble(layer.eval())
     x = torch.randn(2, 8, 5, 7).contiguous(memory_format=torch.channels_last)
     y = layer(x)
@@ -124,3 +156,18 @@ def test_global_ge_with_parameters_compiles_and_exports():
     torch.testing.assert_close(torch.from_numpy(session.run(None, {'x': three.numpy()})[0]), expected)
     with torch.autocast('cpu', torch.bfloat16):
         assert layer(x).dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (dict(extent=3), "extent=3 must be 2, 4, 8 or 'global'"),
+        (dict(mode='plus'), "mode='plus' must be one of theta_minus, theta, theta_plus"),
+        (dict(mode='theta'), "extent='global' with mode='theta' needs spatial_size"),
+        (dict(extent=2, spatial_size=7), 'spatial_size=7 has no use with extent=2'),
+        (dict(mode='theta', spatial_size=(7, 0)), r'spatial_size=\(7, 0\) must be'),
+    ],
+)
+def test_options_that_cannot_work_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        make('GE', **{'in_channels': 32, **options})

@@ -12,6 +12,8 @@ from mmengine.registry import MODELS
 from attn_plugins import Plugged
 from attn_plugins.layers.norm.noisy_bn import NoisyBN
 from tests.layers.check import scramble
+from tests.layers.helpers import count
+from tests.layers.starts import assert_start
 
 CFG = dict(type='attn_plugins.NoisyBN', na=0.7, nb=0.2)
 
@@ -65,6 +67,15 @@ def test_no_noise_is_batch_norm_and_a_plain_network_can_undo_it(norm):
     norm.bn.weight.data /= norm.na
     norm.bn.bias.data -= norm.bn.weight.data * norm.nb
     torch.testing.assert_close(norm.train()(x), expected)
+
+
+def test_it_adds_no_parameters():
+    assert count('NoisyBN', num_features=64) == 2 * 64
+
+
+def test_start():
+    """It adds no parameters to the batch norm's."""
+    assert_start('NoisyBN', {}, num_features=64)
 
 
 def test_without_affine():

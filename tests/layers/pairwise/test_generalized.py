@@ -11,6 +11,7 @@ from mmcv.cnn.bricks.generalized_attention import GeneralizedAttention as MMCV
 
 from attn_plugins.layers.pairwise import GeneralizedAttention
 from tests.layers.check import scramble
+from tests.layers.starts import assert_start, uniform
 
 TYPES = [f'{bits:04b}' for bits in range(1, 16)]
 WRONG_IN_MMCV = ['0100', '0110', '1100', '1110']
@@ -186,15 +187,28 @@ def test_positions_stay_accurate_far_from_the_origin(attention_type):
     assert (single - double).abs().max() <= 2e-5 * double.abs().max()
 
 
-def test_starts_as_the_identity_with_the_published_weights():
+def test_it_starts_as_the_identity():
     layer = build(256, num_heads=8)
     layer.init_weights()
     x = torch.randn(1, 256, 5, 6)
     assert torch.equal(layer(x), x)
-    assert layer.key_conv.weight.abs().max() <= math.sqrt(3 / 256)
-    assert layer.key_conv.weight.abs().max() > 0.9 * math.sqrt(3 / 256)
-    assert layer.appr_bias.abs().max() <= 1 / 8 < 1.2 * layer.appr_bias.abs().max()
-    assert not layer.proj_conv.bias.any()
+
+
+def test_start():
+    """open-mmlab/mmcv: cnn/bricks/generalized_attention.py: even with the variance 1 / fan_in, u and v up to 1 / sqrt(2 d)."""
+    start = {
+        'query_conv.weight': uniform((3 / 64) ** 0.5),
+        'key_conv.weight': uniform((3 / 64) ** 0.5),
+        'value_conv.weight': uniform((3 / 64) ** 0.5),
+        'appr_geom_fc_x.weight': uniform((3 / 32) ** 0.5),
+        'appr_geom_fc_y.weight': uniform((3 / 32) ** 0.5),
+        'appr_bias': uniform((2 * 8) ** -0.5),
+        'geom_bias': uniform((2 * 8) ** -0.5),
+        'proj_conv.weight': uniform((3 / 64) ** 0.5),
+        'proj_conv.bias': 0,
+        'gamma': 0,
+    }
+    assert_start('GeneralizedAttention', start, in_channels=64, num_heads=8)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from mmengine.optim import build_optim_wrapper
 
 from attn_plugins.layers import IEBN
 from tests.layers.check import scramble
+from tests.layers.helpers import count
+from tests.layers.starts import assert_start
 
 CFG = dict(type='attn_plugins.IEBN')
 
@@ -41,6 +43,15 @@ def test_it_gets_batch_norms_name_and_keys(norm):
     result = norm.load_state_dict(plain.state_dict(), strict=False)
     assert sorted(result.missing_keys) == ['gate_bias', 'gate_weight'] and not result.unexpected_keys
     assert torch.equal(norm.weight, plain.weight) and torch.equal(norm.running_var, plain.running_var)
+
+
+def test_parameter_count_is_the_papers():
+    assert count('IEBN', num_features=64) == 4 * 64
+
+
+def test_start():
+    """gbup-group/IEBN: the gate's bias is -1."""
+    assert_start('IEBN', {'gate_weight': 0, 'gate_bias': -1}, num_features=64)
 
 
 def test_the_gate_starts_at_the_published_value():
