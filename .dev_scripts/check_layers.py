@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT))
 from attn_plugins.analysis.machine import machine, versions  # noqa: E402
 from layer_docs import checks, measure  # noqa: E402
 from layer_docs.page import CASES  # noqa: E402
-from tests.layers import check, examples, test_conv, test_golden  # noqa: E402
+from tests.layers import check, examples, test_golden  # noqa: E402
 from tests.official import test_models  # noqa: E402
 
 FOLDER = ROOT / 'docs' / 'layers'
@@ -32,7 +32,7 @@ CHECKS = {
 
 def configs() -> dict[str, tuple[dict, int]]:
     """Every config of the contract tests with the channels that it is tested with."""
-    convs = {name: {**test_conv.SIZES, **cfg} for name, cfg in examples.CONVS.items()}
+    convs = {name: {**examples.CONV_SIZES, **cfg} for name, cfg in examples.CONVS.items()}
     return {
         **{name: (cfg, 16) for name, cfg in examples.LAYERS.items()},
         **{name: (cfg, 8) for name, cfg in convs.items()},
@@ -57,13 +57,13 @@ def relative_errors(case: str) -> dict[str, float]:
 
 def golden_case(case: str) -> dict:
     """The tensor of a case that is farthest from the authors', or what went wrong."""
-    errors, fault = attempt(lambda: relative_errors(case))
-    if fault is not None:
-        return dict(fault=fault)
+    errors, failure = attempt(lambda: relative_errors(case))
+    if failure is not None:
+        return dict(failure=failure)
     # A difference that is no number is the worst of all.
     worst = max(errors, key=lambda name: (errors[name] != errors[name], errors[name]))
     if not errors[worst] <= test_golden.TOLERANCE:
-        return dict(fault=f'{worst} differs by {errors[worst]:.1e}')
+        return dict(failure=f'{worst} differs by {errors[worst]:.1e}')
     return dict(tensor=worst, error=errors[worst], tensors=len(errors))
 
 
@@ -87,11 +87,11 @@ def main() -> int:
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / 'checks.json').write_text(json.dumps(record, indent=1) + '\n')
     (FOLDER / 'checks.md').write_text(checks.render(record))
-    faults = checks.faults(record)
-    print(f'docs/layers/checks.md: {len(layers)} layers, {len(faults)} failures')
-    for fault in faults:
-        print(fault)
-    return int(bool(faults))
+    failures = checks.failures(record)
+    print(f'docs/layers/checks.md: {len(layers)} layers, {len(failures)} failures')
+    for failure in failures:
+        print(failure)
+    return int(bool(failures))
 
 
 if __name__ == '__main__':

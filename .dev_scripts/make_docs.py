@@ -32,20 +32,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--check', action='store_true', help='write nothing; exit 1 if a page is out of date')
     args = parser.parse_args()
-    made = files()
-    there = {
+    pages = files()
+    existing = {
         str(path.relative_to(DOCS)): path for path in (DOCS / 'insertion.md', *(DOCS / 'layers').glob('*.md'))
     }
-    stale = sorted(name for name in made if name not in there or there[name].read_text() != made[name])
-    left = sorted(there.keys() - made.keys())
+    stale = sorted(
+        name for name in pages if name not in existing or existing[name].read_text() != pages[name]
+    )
+    obsolete = sorted(existing.keys() - pages.keys())
     if args.check:
-        if stale or left:
-            print(f'docs/ is out of date ({", ".join(stale + left)}): run python .dev_scripts/make_docs.py')
-        return int(bool(stale or left))
+        if stale or obsolete:
+            print(
+                f'docs/ is out of date ({", ".join(stale + obsolete)}): run python .dev_scripts/make_docs.py'
+            )
+        return int(bool(stale or obsolete))
     for name in stale:
-        (DOCS / name).write_text(made[name])
-    for name in left:
-        there[name].unlink()
+        (DOCS / name).write_text(pages[name])
+    for name in obsolete:
+        existing[name].unlink()
     return 0
 
 

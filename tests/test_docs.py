@@ -158,7 +158,7 @@ def test_a_failed_check_is_shown_as_one():
             Good=dict(golden={'g': dict(tensor='dx', error=2e-6, tensors=3)}, checks=passed),
             Bad=dict(
                 golden={
-                    'g': dict(fault='dx differs by 1.0e-02'),
+                    'g': dict(failure='dx differs by 1.0e-02'),
                     'h': dict(tensor='dx', error=0.0, tensors=3),
                 },
                 checks={**passed, 'onnx': {'a': None, 'b': 'TypeError: no'}},
@@ -168,7 +168,7 @@ def test_a_failed_check_is_shown_as_one():
     text = checks.render(record)
     assert '| [Good](Good.md) | 1 of 1 | 2.0e-06 | 1 of 1 |' in text
     assert '| [Bad](Bad.md) | 1 of 2 | failed | 1 of 1 | 1 of 2 |' in text
-    assert checks.faults(record) == [
+    assert checks.failures(record) == [
         'Bad, golden case g: dx differs by 1.0e-02',
         'Bad, ONNX of b: TypeError: no',
     ]

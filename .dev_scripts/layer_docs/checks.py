@@ -48,30 +48,30 @@ def render(record: dict) -> str:
         ]
         for name, layer in record['layers'].items()
     ]
-    failed = faults(record)
-    said = '\n'.join(f'* {fault}' for fault in failed) if failed else 'None.'
+    failed = failures(record)
+    said = '\n'.join(f'* {failure}' for failure in failed) if failed else 'None.'
     return f'{text}\n{table(header, rows)}\n\n## Failures\n\n{said}\n'
 
 
-def faults(record: dict) -> list[str]:
+def failures(record: dict) -> list[str]:
     """One line for each check that failed."""
     lines = []
     for name, layer in record['layers'].items():
-        results = {f'golden case {case}': result.get('fault') for case, result in layer['golden'].items()}
+        results = {f'golden case {case}': result.get('failure') for case, result in layer['golden'].items()}
         for key, passed in layer['checks'].items():
-            results |= {f'{COLUMNS[key]} of {config}': fault for config, fault in passed.items()}
-        lines += [f'{name}, {what}: {fault}' for what, fault in results.items() if fault is not None]
+            results |= {f'{COLUMNS[key]} of {config}': failure for config, failure in passed.items()}
+        lines += [f'{name}, {what}: {failure}' for what, failure in results.items() if failure is not None]
     return lines
 
 
 def _golden(cases: dict[str, dict]) -> tuple[str, str]:
     if not cases:
         return 'none: float64 formula', ''
-    errors = [result['error'] for result in cases.values() if 'fault' not in result]
+    errors = [result['error'] for result in cases.values() if 'failure' not in result]
     return f'{len(errors)} of {len(cases)}', f'{max(errors):.1e}'.replace('0.0e+00', '0') if len(
         errors
     ) == len(cases) else 'failed'
 
 
 def _passed(results: dict[str, str | None]) -> str:
-    return f'{sum(fault is None for fault in results.values())} of {len(results)}'
+    return f'{sum(failure is None for failure in results.values())} of {len(results)}'

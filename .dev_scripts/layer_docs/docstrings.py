@@ -1,10 +1,15 @@
-"""Reads a layer's docstrings as the parts of its page; the convention is in CONTRIBUTING.md, section 3, point 6."""
+"""Reads a layer's docstrings as the parts of its page; the convention is in CONTRIBUTING.md, section 3, point 6.
+
+docstring_parser reads Google's sections; the paragraphs before them, which are ours, are told apart by their labels.
+"""
 
 import inspect
 import re
 import sys
 from textwrap import dedent
 from typing import NamedTuple
+
+from docstring_parser import DocstringParam, DocstringStyle, parse
 
 
 class Option(NamedTuple):
@@ -47,18 +52,17 @@ def read(layer: type) -> Text:
     Raises:
         ValueError: A part is missing, out of order, or Args and signature differ; the message says which.
     """
-    paragraphs = inspect.cleandoc(layer.__dict__.get('__doc__') or '').split('\n\n')
-    starts = [
-        _find(layer, paragraphs, label) for label in ('Equation:\n', 'Parameters:', 'Deviations:', 'Args:\n')
-    ]
-    equation, parameters, deviations, options = starts
+    docstring = parse(layer.__dict__.get('__doc__') or '', DocstringStyle.GOOGLE)
+    paragraphs = (docstring.description or '').split('\n\n')
+    starts = [_find(layer, paragraphs, label) for label in ('Equation:\n', 'Parameters:', 'Deviations:')]
+    equation, parameters, deviations = starts
     if starts != sorted(starts) or equation != 1:
-        raise _fault(
-            layer, 'needs one sentence, then Equation:, Parameters:, Deviations: and Args: in this order'
+        raise _failure(
+            layer, 'needs one sentence, then Equation:, Parameters: and Deviations: in this order, then Args:'
         )
     shapes = inspect.getdoc(layer.forward).splitlines()[0]
     if not re.fullmatch(r"\(N, C, H, W\) -> \(N, C'?, H'?, W'?\)\.", shapes):
-        raise _fault(layer, 'needs its shapes in the first line of the docstring of forward')
+        raise _failure(layer, 'needs its shapes in the first line of the docstring of forward')
     return Text(
         source=_joined(inspect.cleandoc(sys.modules[layer.__module__].__doc__).split('\n\n')),
         summary=_joined(paragraphs[:1])[0],
@@ -66,8 +70,8 @@ def read(layer: type) -> Text:
         legend=_joined(paragraphs[equation + 1 : parameters]),
         parameters=_labelled(paragraphs[parameters]),
         deviations=_labelled(paragraphs[deviations]),
-        notes=_joined(paragraphs[deviations + 1 : options]),
-        options=_options(layer, paragraphs[options]),
+        notes=_joined(paragraphs[deviations + 1 :]),
+        options=_options(layer, docstring.params),
         shapes=shapes,
     )
 
@@ -75,7 +79,7 @@ def read(layer: type) -> Text:
 def _find(layer: type, paragraphs: list[str], label: str) -> int:
     found = [i for i, paragraph in enumerate(paragraphs) if paragraph.startswith(label)]
     if len(found) != 1:
-        raise _fault(
+        raise _failure(
             layer, f'needs exactly one paragraph that starts with {label.strip()!r}, not {len(found)}'
         )
     return found[0]
@@ -92,17 +96,18 @@ def _labelled(paragraph: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _options(layer: type, paragraph: str) -> list[Option]:
-    entries = re.split(r'\n(?=\S)', dedent(paragraph.partition('\n')[2]))
-    found = [re.fullmatch(r'(\w+) \((.+?)\): (.+)', _joined([entry])[0]) for entry in entries]
-    if not all(found):
-        raise _fault(layer, "needs Args written as 'name (type): text'")
-    options = [Option(*match.groups()) for match in found]
+def _options(layer: type, params: list[DocstringParam]) -> list[Option]:
+    options = []
+    for param in params:
+        if not param.type_name or not param.description:
+            raise _failure(layer, "needs Args written as 'name (type): text'")
+        kind = f'{param.type_name}, optional' if param.is_optional else param.type_name
+        options.append(Option(param.arg_name, kind, _joined([param.description])[0]))
     known = list(inspect.signature(layer).parameters)
     if [option.name for option in options] != known:
-        raise _fault(layer, f'needs Args for {", ".join(known)}, in this order')
+        raise _failure(layer, f'needs Args for {", ".join(known)}, in this order')
     return options
 
 
-def _fault(layer: type, message: str) -> ValueError:
+def _failure(layer: type, message: str) -> ValueError:
     return ValueError(f'the docstring of {layer.__name__} {message}: see CONTRIBUTING.md, section 3, point 6')

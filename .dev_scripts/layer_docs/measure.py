@@ -92,13 +92,13 @@ def start(name: str) -> Start | None:
     torch.manual_seed(0)
     layer = build(name, 64)
     x = torch.randn(2, 64, 14, 14)
-    beside = nn.BatchNorm2d(64) if isinstance(layer, Wrapper) else nn.Identity()
+    plain = nn.BatchNorm2d(64) if isinstance(layer, Wrapper) else nn.Identity()
     deviations = []
     for training in (True, False):
         with torch.no_grad():
             # Copies: training moves running statistics.
             y = deepcopy(layer).train(training)(x)
-            reference = deepcopy(beside).train(training)(x)
+            reference = deepcopy(plain).train(training)(x)
         deviations.append(((y - reference).abs().max() / reference.abs().max()).item())
     far = reference.abs() > reference.abs().max() / 100
     return Start((y[far] / reference[far]).mean().item(), *reversed(deviations))

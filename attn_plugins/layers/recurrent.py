@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class Recurrent(nn.Module):
-    """A part that may be called several times in one forward and then goes on from where it was left.
+    """A part that may be called several times in one forward and then goes on from the state that the call before stored.
 
     On its own every call starts anew. Where one layer is shared by the blocks of a stage, `Plugged` sets `shared`,
     calls `start` before the first block and `end` after the last: nothing is kept from one forward to the next.
@@ -53,8 +53,8 @@ class Recurrent(nn.Module):
             )
         return state
 
-    def leave(self, *state: Tensor) -> None:
-        """Leaves a state for this call's sequence in the next block, and turns to the next sequence."""
+    def store(self, *state: Tensor) -> None:
+        """Keeps the state of this call's sequence for the next block, and turns to the next sequence."""
         if self.shared:
             self.state = (*self.state[1:], state)
 

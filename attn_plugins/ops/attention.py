@@ -1,4 +1,9 @@
-"""Attention among the places or the channels of a map; the places of a map are read row by row."""
+"""Attention among the places or the channels of a map; the places of a map are read row by row.
+
+Used by non-local (arXiv:1711.07971), DANet (arXiv:1809.02983) and A^2-Nets (arXiv:1810.11579). Beside a function that
+computes its formula in another order stands the formula as published, which holds a weight for every pair; the tests
+compare the two.
+"""
 
 from contextlib import nullcontext
 
@@ -6,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from attn_plugins.ops.pool import widen
+from attn_plugins.ops.pool import at_least_float32
 
 
 def split_heads(x: Tensor, heads: int = 1) -> Tensor:
@@ -40,7 +45,7 @@ def attend(
     """
     width = value.shape[-1]
     if query.is_cpu and not torch.jit.is_tracing():
-        query, key, value = _of_one_width(query, key, value)
+        query, key, value = _pad_to_one_width(query, key, value)
     # torch 2.1 neither casts this operator under autocast on a CPU nor exports it with a scale.
     query, key = query.to(value.dtype), key.to(value.dtype)
     if torch.onnx.is_in_onnx_export():
@@ -49,7 +54,17 @@ def attend(
     return rows if rows.shape[-1] == width else rows[..., :width]
 
 
-def _of_one_width(*rows: Tensor) -> list[Tensor]:
+def attend_as_published(
+    query: Tensor, key: Tensor, value: Tensor, scale: float = 1.0, mask: Tensor | None = None
+) -> Tensor:
+    """`attend`, with the whole map of weights: (N, heads, L, M) numbers."""
+    products = scale * torch.einsum('nhid,nhjd->nhij', query, key)
+    if mask is not None:
+        products = products.masked_fill(~mask, float('-inf'))
+    return torch.einsum('nhij,nhje->nhie', products.softmax(-1), value)
+
+
+def _pad_to_one_width(*rows: Tensor) -> list[Tensor]:
     """Filled up with zeros, which change no product: the CPU's fused kernel wants d = e. Exports have no such kernel."""
     widest = max(part.shape[-1] for part in rows)
     return [part if part.shape[-1] == widest else F.pad(part, (0, widest - part.shape[-1])) for part in rows]
@@ -60,8 +75,16 @@ def attend_linearly(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     return query @ (key.transpose(-2, -1) / key.shape[-2] @ value)
 
 
+def attend_linearly_as_published(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """`attend_linearly`, with the whole map of weights (q_i . k_j) / M."""
+    weights = torch.einsum('nhid,nhjd->nhij', query, key) / key.shape[-2]
+    return torch.einsum('nhij,nhje->nhie', weights, value)
+
+
 def attend_by_sum(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """y_i = 1/M sum_j relu(q_i + k_j) v_j; one number per pair is held.
+
+    Published as relu(w . [theta_i, phi_j]): w's two halves are applied before the pairs are formed.
 
     Args:
         query (Tensor): One number per place, (N, heads, L, 1).
@@ -74,21 +97,45 @@ def attend_by_sum(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     return torch.relu(query + key.transpose(-2, -1)) @ (value / key.shape[-2])
 
 
+def attend_by_sum_as_published(theta: Tensor, phi: Tensor, value: Tensor, weight: Tensor) -> Tensor:
+    """y_i = 1/M sum_j relu(w . [theta_i, phi_j]) v_j; d numbers per pair are held.
+
+    Args:
+        theta (Tensor): (N, heads, L, d).
+        phi (Tensor): (N, heads, M, d).
+        value (Tensor): (N, heads, M, e).
+        weight (Tensor): w, (2 d,).
+
+    Returns:
+        Tensor: (N, heads, L, e).
+    """
+    pairs = torch.cat(torch.broadcast_tensors(theta[:, :, :, None], phi[:, :, None]), -1)
+    return torch.relu(pairs @ weight) @ value / phi.shape[2]
+
+
 def attend_channels(x: Tensor, sign: float) -> Tensor:
     """y_c = sum_d softmax_d(sign * x_c . x_d) x_d among the channels, (N, C, H, W) -> (N, C, H, W).
 
+    The authors' code takes softmax_d(max_d(x_c . x_d) - x_c . x_d), which is the sign -1 (`attend_channels_as_published`).
     The products are sums over all places, too large for half precision: they are taken in float32 at least.
     """
     rows = x.flatten(2)
     # The meta device, on which costs are counted, knows no autocast.
     with nullcontext() if x.is_meta else torch.autocast(x.device.type, enabled=False):
-        exact = widen(rows)
+        exact = at_least_float32(rows)
         weights = torch.softmax(sign * (exact @ exact.transpose(1, 2)), 2)
         return (weights @ exact).unflatten(2, x.shape[2:]).to(x.dtype)
 
 
+def attend_channels_as_published(x: Tensor) -> Tensor:
+    """The authors' code: y_c = sum_d softmax_d(max_d(x_c . x_d) - x_c . x_d) x_d, (N, C, H, W) -> (N, C, H, W)."""
+    energy = torch.einsum('nchw,ndhw->ncd', x, x)
+    weights = (energy.max(2, keepdim=True).values - energy).softmax(2)
+    return torch.einsum('ncd,ndhw->nchw', weights, x)
+
+
 def gather_and_distribute(feature: Tensor, gather: Tensor, distribute: Tensor) -> Tensor:
-    """y_i = sum_m G_m softmax_m(distribute_i), G_m = sum_j softmax_j(gather_m) feature_j.
+    """y_i = sum_m G_m softmax_m(distribute_i), G_m = sum_j softmax_j(gather_m) feature_j; computed as written.
 
     Args:
         feature (Tensor): (N, e, H, W).

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 
-def relative_rows(table: Tensor, length: int) -> Tensor:
+def relative_embeddings(table: Tensor, length: int) -> Tensor:
     """The embedding of every offset between two places of an axis: r[i, j] = table[clip(j - i) + centre].
 
     Offsets that the table does not reach get its outermost entry.
@@ -22,7 +22,9 @@ def relative_rows(table: Tensor, length: int) -> Tensor:
 
 
 def relative_attention(query: Tensor, key: Tensor, value: Tensor, table_h: Tensor, table_w: Tensor) -> Tensor:
-    """sum_j softmax_j(q_i k_j + q_i r_h[dy] + q_i r_w[dx]) v_j over all places j of the map.
+    """sum_j softmax_j(q_i . k_j + q_i . r_h[dy] + q_i . r_w[dx]) v_j over all places j of the map.
+
+    The terms of position are computed per axis and added by broadcasting.
 
     Args:
         query (Tensor): Already scaled, (N, heads, d, H, W).
@@ -35,12 +37,27 @@ def relative_attention(query: Tensor, key: Tensor, value: Tensor, table_h: Tenso
         Tensor: (N, heads, e, H, W).
     """
     height, width = query.shape[3], query.shape[4]
-    vertical = torch.einsum('nhdyx,yzd->nhyxz', query, relative_rows(table_h, height).to(query.dtype))
-    horizontal = torch.einsum('nhdyx,xzd->nhyxz', query, relative_rows(table_w, width).to(query.dtype))
+    vertical = torch.einsum('nhdyx,yzd->nhyxz', query, relative_embeddings(table_h, height).to(query.dtype))
+    horizontal = torch.einsum('nhdyx,xzd->nhyxz', query, relative_embeddings(table_w, width).to(query.dtype))
     relative = (vertical[..., :, None] + horizontal[..., None, :]).flatten(4).flatten(2, 3)
     logits = query.flatten(3).transpose(2, 3) @ key.flatten(3) + relative
     weights = logits.softmax(-1).to(value.dtype)
     return (value.flatten(3) @ weights.transpose(2, 3)).unflatten(3, (height, width))
+
+
+def relative_attention_as_published(
+    query: Tensor, key: Tensor, value: Tensor, table_h: Tensor, table_w: Tensor
+) -> Tensor:
+    """`relative_attention`, one query at a time, with the embeddings of both offsets for every pair."""
+    height, width = query.shape[3], query.shape[4]
+    rows, columns = relative_embeddings(table_h, height), relative_embeddings(table_w, width)
+    attended = []
+    for y in range(height):
+        for x in range(width):
+            embedded = key + (rows[y, :, None] + columns[x]).permute(2, 0, 1)
+            weights = (query[..., y, x, None, None] * embedded).sum(2).flatten(2).softmax(2)
+            attended.append((value.flatten(3) * weights[:, :, None]).sum(3))
+    return torch.stack(attended, 3).unflatten(3, (height, width))
 
 
 def append_channels(x: Tensor, more: Tensor) -> Tensor:

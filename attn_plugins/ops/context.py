@@ -6,6 +6,8 @@ from torch import Tensor
 def attention_pool(x: Tensor, logits: Tensor) -> Tensor:
     """z_nc = sum_hw softmax_hw(logits)_nhw x_nchw: a mean over space whose weights all channels share.
 
+    It is computed as published.
+
     Args:
         x (Tensor): The map, (N, C, H, W).
         logits (Tensor): One per place, (N, 1, H, W).

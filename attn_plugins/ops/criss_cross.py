@@ -7,6 +7,8 @@ from torch import Tensor
 def criss_cross(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """y_hw = sum over the H + W - 1 places of row h and column w of softmax(q_hw . k) v; the centre counts once.
 
+    Columns and rows are two batches of matrix products, with one softmax over both.
+
     Args:
         query (Tensor): (N, d, H, W).
         key (Tensor): (N, d, H, W).
@@ -25,6 +27,20 @@ def criss_cross(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     from_column = weights[..., :height].transpose(1, 2) @ _rows(value, 3, 2)
     from_row = weights[..., height:] @ _rows(value, 2, 3)
     return (from_column.transpose(1, 2) + from_row).permute(0, 3, 1, 2)
+
+
+def criss_cross_as_published(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """`criss_cross`, place by place over the H + W - 1 places that it sees."""
+    height, width = query.shape[2:]
+    result = torch.empty_like(value)
+    for y in range(height):
+        for x in range(width):
+            seen = [(row, x) for row in range(height) if row != y] + [(y, column) for column in range(width)]
+            keys = torch.stack([key[:, :, row, column] for row, column in seen], 2)
+            values = torch.stack([value[:, :, row, column] for row, column in seen], 2)
+            weights = (query[:, :, y, x, None] * keys).sum(1).softmax(1)
+            result[:, :, y, x] = (values * weights[:, None]).sum(2)
+    return result
 
 
 def _rows(x: Tensor, lines: int, along: int) -> Tensor:

@@ -41,7 +41,7 @@ def pool_matrix(outputs: int, inputs: int, like: Tensor) -> Tensor:
     return inside.to(like.dtype) / (end - start).to(like.dtype)
 
 
-def fit(factors: Tensor, length: int) -> Tensor:
+def fit_bases(factors: Tensor, length: int) -> Tensor:
     """Pulls the bases of one axis back through adaptive average pooling: (F, L) -> (F, length).
 
     Projecting the map on the result equals pooling the map to L places and projecting that on `factors`. It costs
@@ -63,16 +63,13 @@ def grouped_dct(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     Returns:
         Tensor: (N, C), the dtype of `x`.
     """
-    basis = fit(rows, x.shape[2])[:, :, None] * fit(columns, x.shape[3])[:, None, :]
+    basis = fit_bases(rows, x.shape[2])[:, :, None] * fit_bases(columns, x.shape[3])[:, None, :]
     groups = x.unflatten(1, (rows.shape[0], -1))
     return (groups * basis[:, None].to(x.dtype)).sum((3, 4)).flatten(1)
 
 
-def grouped_dct_naive(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """As published: adaptive average pooling to the size of the bases, one product per channel.
-
-    The oracle of the tests.
-    """
+def grouped_dct_as_published(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """`grouped_dct`, with adaptive average pooling of the map to the size of the bases and one product per channel."""
     pooled = torch.nn.functional.adaptive_avg_pool2d(x, (rows.shape[1], columns.shape[1]))
     basis = torch.einsum('fh,fw->fhw', rows, columns).repeat_interleave(x.shape[1] // rows.shape[0], 0)
     return (pooled * basis.to(x.dtype)).sum((2, 3))

@@ -1,4 +1,4 @@
-"""Depth-wise convolution whose kernel differs from place to place."""
+"""Depth-wise convolution whose kernel differs from place to place (dynamic convolution, arXiv:1901.10430)."""
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -32,3 +32,14 @@ def dynamic_depthwise(
         part = rows[..., left : left + (width - 1) * stride[1] + 1 : stride[1]] * weights[:, :, None, tap]
         result = part if result is None else result + part
     return result.flatten(1, 2)
+
+
+def dynamic_depthwise_as_published(
+    value: Tensor, weights: Tensor, kernel_size: int, stride: tuple[int, int], dilation: tuple[int, int]
+) -> Tensor:
+    """`dynamic_depthwise`, with the k^2 neighbours of every place side by side."""
+    padding = tuple(kernel_size // 2 * step for step in dilation)
+    neighbours = F.unfold(value, kernel_size, dilation, padding, stride)
+    neighbours = neighbours.unflatten(1, (value.shape[1], -1)).unflatten(3, weights.shape[3:])
+    per_channel = weights.repeat_interleave(value.shape[1] // weights.shape[1], 1)
+    return (neighbours * per_channel).sum(2)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from attn_plugins.ops.pool import widen
+from attn_plugins.ops.pool import at_least_float32
 
 
 def inverse_energy(x: Tensor, e_lambda: float) -> Tensor:
@@ -19,7 +19,14 @@ def inverse_energy(x: Tensor, e_lambda: float) -> Tensor:
     Returns:
         Tensor: Shape and dtype of `x`.
     """
-    exact = widen(x)
+    exact = at_least_float32(x)
     variance, mean = torch.var_mean(exact, (2, 3), correction=int(x.shape[2] * x.shape[3] > 1), keepdim=True)
     distance = (exact - mean) * torch.rsqrt(4 * (variance + e_lambda))
     return (distance * distance + 0.5).to(x.dtype)
+
+
+def inverse_energy_as_published(x: Tensor, e_lambda: float) -> Tensor:
+    """`inverse_energy` in the order of the formula, in the precision of `x`, for maps of more than one value."""
+    square = (x - x.mean((2, 3), keepdim=True)) ** 2
+    variance = square.sum((2, 3), keepdim=True) / (x.shape[2] * x.shape[3] - 1)
+    return square / (4 * (variance + e_lambda)) + 0.5

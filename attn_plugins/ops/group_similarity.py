@@ -2,11 +2,13 @@
 
 from torch import Tensor
 
-from attn_plugins.ops.pool import standardize, widen
+from attn_plugins.ops.pool import at_least_float32, standardize
 
 
 def group_similarity(groups: Tensor, eps: float, unbiased: bool) -> Tensor:
     """t_i = <mean_j x_j, x_i> per group, standardised over space: (t - mean t) / (std t + eps).
+
+    It is computed as published.
 
     Args:
         groups (Tensor): The map with its channels in groups, (N, G, C/G, H, W).
@@ -17,4 +19,4 @@ def group_similarity(groups: Tensor, eps: float, unbiased: bool) -> Tensor:
         Tensor: (N, G, H, W), at least float32.
     """
     similarity = (groups * groups.mean((3, 4), keepdim=True)).sum(2)
-    return standardize(widen(similarity), eps, unbiased)
+    return standardize(at_least_float32(similarity), eps, unbiased)

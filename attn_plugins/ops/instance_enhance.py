@@ -13,10 +13,10 @@ def instance_gate(x: Tensor, gate_weight: Tensor, gate_bias: Tensor) -> Tensor:
     return delta[:, :, None, None]
 
 
-def enhance(normalized: Tensor, delta: Tensor, bias: Tensor | None) -> Tensor:
+def apply_instance_gate(normalized: Tensor, delta: Tensor, bias: Tensor | None) -> Tensor:
     """Puts the gate on the scale of a finished batch norm: y = delta * (h - bias) + bias, h = weight * x_hat + bias.
 
-    It is written as one scale and shift per (sample, channel), so any batch norm (SyncBN, frozen, evaluating)
+    Published as weight * delta * x_hat + bias (`iebn_as_published`). Here it is one scale and shift per (sample, channel), so any batch norm (SyncBN, frozen, evaluating)
     can have computed `normalized`.
 
     Args:
@@ -33,7 +33,7 @@ def enhance(normalized: Tensor, delta: Tensor, bias: Tensor | None) -> Tensor:
     return torch.addcmul(shift.to(normalized.dtype), normalized, delta.to(normalized.dtype))
 
 
-def iebn_naive(
+def iebn_as_published(
     x: Tensor,
     weight: Tensor,
     bias: Tensor,
@@ -45,7 +45,7 @@ def iebn_naive(
     momentum: float,
     eps: float,
 ) -> Tensor:
-    """IEBN as published: y = weight * delta * (x - mu) / sqrt(var + eps) + bias. The oracle of the tests."""
+    """IEBN as published: y = weight * delta * (x - mu) / sqrt(var + eps) + bias."""
     normalized = F.batch_norm(x, running_mean, running_var, None, None, training, momentum, eps)
     delta = instance_gate(x, gate_weight, gate_bias)
     return weight[:, None, None] * delta * normalized + bias[:, None, None]

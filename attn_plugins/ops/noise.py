@@ -1,9 +1,9 @@
-"""Noise on normalised values, put into a finished batch norm."""
+"""Noise on normalised values, put into a finished batch norm: the attack of the IEBN paper (arXiv:1908.04008)."""
 
 from torch import Tensor
 
 
-def perturb(normalized: Tensor, na: float, nb: float, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+def add_noise(normalized: Tensor, na: float, nb: float, weight: Tensor | None, bias: Tensor | None) -> Tensor:
     """weight * (na * x_hat + nb) + bias, computed from the finished h = weight * x_hat + bias.
 
     It is one scale and shift per channel, na * h + (weight * nb + bias * (1 - na)), so any batch norm (SyncBN, frozen,
@@ -23,3 +23,11 @@ def perturb(normalized: Tensor, na: float, nb: float, weight: Tensor | None, bia
         return normalized * na + nb
     shift = weight * nb + bias * (1 - na)
     return normalized * na + shift[:, None, None].to(normalized.dtype)
+
+
+def add_noise_as_published(
+    x_hat: Tensor, na: float, nb: float, weight: Tensor | None, bias: Tensor | None
+) -> Tensor:
+    """weight * (na * x_hat + nb) + bias, on the values before weight and bias."""
+    noisy = na * x_hat + nb
+    return noisy if weight is None else weight[:, None, None] * noisy + bias[:, None, None]

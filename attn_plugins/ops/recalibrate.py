@@ -1,4 +1,4 @@
-"""The last step of every gated layer: multiply the map by its gates."""
+"""The last step of every gated layer: multiply the map by its gates, as the formulas are written."""
 
 import functools
 
@@ -24,7 +24,7 @@ def recalibrate(x: Tensor, *gates: Tensor) -> Tensor:
     return x
 
 
-def product(gates: Tensor) -> Tensor:
+def multiply_gates(gates: Tensor) -> Tensor:
     """Multiplies the gates of a channel before they meet the map: (N, C) as it is, (N, C, M) -> (N, C).
 
     Factor by factor: the backward of `torch.prod` asks the device whether a factor is zero.
@@ -43,6 +43,6 @@ def strip_gates(gates: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
     return rows[..., None], columns[:, :, None]
 
 
-def spread(gate: Tensor, x: Tensor) -> Tensor:
+def upsample(gate: Tensor, x: Tensor) -> Tensor:
     """Spreads a coarse gate over the map by nearest neighbour: (N, C, h, w) -> (N, C, H, W) of `x`."""
     return F.interpolate(gate, size=x.shape[2:], mode='nearest')

@@ -4,6 +4,7 @@ A position is embedded per axis as [sin(D / w_f), cos(D / w_f)] of the differenc
 w_f = 1000^(4 f / dim), f < dim / 4 (arXiv:1904.05873). Since sin(a - b) = sin a cos b - cos a sin b and
 cos(a - b) = cos a cos b + sin a sin b, a product of any query with the embedding of (a, b) is a product of features of
 (query, a) with features of b alone. So no map over all pairs of places is needed to add such terms to an attention.
+`relative_logits_as_published` is the term with that map; the tests compare.
 """
 
 import torch
@@ -77,6 +78,33 @@ def map_key_features(angles: tuple[Tensor, Tensor]) -> Tensor:
     return torch.cat(features, -1).flatten(0, 1)
 
 
+def relative_logits_as_published(
+    query: Tensor,
+    weights: tuple[Tensor, Tensor],
+    angles: tuple[Tensor, Tensor],
+    key_angles: tuple[Tensor, Tensor],
+) -> Tensor:
+    """q . (W_x p(dx) + W_y p(dy)) with the embedding p of every difference: `map_query_features` @ `map_key_features`^T.
+
+    Args:
+        query (Tensor): (N, heads, H, W, d).
+        weights (tuple): W_x and W_y, each (heads, d, dim / 2).
+        angles (tuple): Of the queries' W columns and H rows, (W, dim / 4) and (H, dim / 4).
+        key_angles (tuple): Of the keys' columns and rows.
+
+    Returns:
+        Tensor: (N, heads, queries, keys), both row by row.
+    """
+    projected = []
+    for weight, a, b in zip(weights, angles, key_angles, strict=True):
+        difference = a[:, None] - b
+        embedding = torch.cat([difference.sin(), difference.cos()], -1)
+        projected.append(torch.einsum('hdp,abp->habd', weight, embedding))
+    horizontal = torch.einsum('nhyxd,hxad->nhyxa', query, projected[0])
+    vertical = torch.einsum('nhyxd,hybd->nhyxb', query, projected[1])
+    return (vertical[..., None] + horizontal[..., None, :]).flatten(4).flatten(2, 3)
+
+
 def axis_weights(
     query: Tensor, weight: Tensor, angles: Tensor, key_angles: Tensor, visible: Tensor | None
 ) -> Tensor:
@@ -99,7 +127,7 @@ def axis_weights(
     return torch.softmax(energy, -1)
 
 
-def window(length: int, stride: int, key_length: int, key_stride: int, reach: int, device) -> Tensor:
+def visible_keys(length: int, stride: int, key_length: int, key_stride: int, reach: int, device) -> Tensor:
     """Which keys of one axis are visible: floor((a - reach) / s) <= j <= floor((a + reach + 1) / s).
 
     a is the query's coordinate in pixels, s the keys' stride: the window is rounded outwards to the keys' grid, so it

@@ -1,4 +1,4 @@
-"""The last step of every layer that adds to its map: a weighted branch on top of the input."""
+"""The last step of every layer that adds to its map: a weighted branch on top of the input, as the formulas are written."""
 
 from torch import Tensor
 

@@ -29,5 +29,7 @@ def _all(convolutions: bool) -> dict[str, dict]:
     return found
 
 
+# Of the convolutions where a test says nothing else.
+CONV_SIZES = dict(out_channels=12, kernel_size=3, padding=1)
 LAYERS = _all(convolutions=False)
 CONVS = _all(convolutions=True)

@@ -5,7 +5,7 @@ import torch
 
 from attn_plugins.layers.recurrent import recurrent_parts
 from attn_plugins.ops.lstm import lstm_step
-from tests.layers.build_channel import build, random_map
+from tests.layers.helpers import exact, random_map
 
 
 def run_stage(layer: torch.nn.Module, maps: list[torch.Tensor]) -> list[torch.Tensor]:
@@ -33,9 +33,7 @@ def gates_of_blocks(lstm: torch.nn.Module, descriptors: list[torch.Tensor]) -> l
 @pytest.mark.parametrize('squeezes', [['mean', 'max'], ['mean'], ['max', 'mean', 'std']])
 def test_every_squeeze_has_a_state_of_its_own(squeezes):
     """Each squeeze's sequence of descriptors over the blocks goes through the recurrence alone; the results are added."""
-    layer = build(
-        type='ChannelAttention', in_channels=8, squeeze=squeezes, excitation='lstm', gate='identity'
-    )
+    layer = exact('ChannelAttention', in_channels=8, squeeze=squeezes, excitation='lstm', gate='identity')
     maps = [random_map(2, 8, 5, 7) for _ in range(3)]
     sequences = [gates_of_blocks(layer.excitation, [squeeze(x) for x in maps]) for squeeze in layer.squeezes]
     for _ in range(2):  # nothing is left for the next forward
@@ -47,8 +45,8 @@ def test_every_squeeze_has_a_state_of_its_own(squeezes):
 def test_a_recurrent_part_of_a_switch_has_a_state_for_every_squeeze():
     """Blocks that squeeze the same twice give the part the same state twice, which one state would not."""
     options = dict(excitation=dict(type='switch', excitations=['lstm', 'conv1d']), gate='identity')
-    twice = build(type='ChannelAttention', in_channels=8, squeeze=['mean', 'mean'], **options)
-    once = build(type='ChannelAttention', in_channels=8, squeeze=['mean'], **options)
+    twice = exact('ChannelAttention', in_channels=8, squeeze=['mean', 'mean'], **options)
+    once = exact('ChannelAttention', in_channels=8, squeeze=['mean'], **options)
     once.load_state_dict(twice.state_dict())
     maps = [random_map(2, 8, 5, 7) for _ in range(3)]
     for one, two in zip(run_stage(once, maps), run_stage(twice, maps), strict=True):
@@ -58,7 +56,7 @@ def test_a_recurrent_part_of_a_switch_has_a_state_for_every_squeeze():
 
 
 def test_a_block_without_a_state_is_noticed():
-    layer = build(type='ChannelAttention', in_channels=8, squeeze=['mean', 'max'], excitation='lstm')
+    layer = exact('ChannelAttention', in_channels=8, squeeze=['mean', 'max'], excitation='lstm')
     layer.excitation.shared = True
     with pytest.raises(RuntimeError, match='goes from block to block and is not there'):
         layer(random_map(2, 8, 5, 7))

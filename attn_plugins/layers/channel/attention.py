@@ -2,19 +2,42 @@
 
 from collections.abc import Sequence
 
+import torch
 import torch.fx
 from torch import Tensor, nn
 
-from attn_plugins.layers.channel.features import build_excitation
+from attn_plugins.layers.channel.excitation import build_excitation
 from attn_plugins.layers.channel.squeeze import check_strips
 from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.place import Place
 from attn_plugins.layers.recurrent import recurrent_parts
-from attn_plugins.ops.recalibrate import product, recalibrate, strip_gates
+from attn_plugins.ops.recalibrate import multiply_gates, recalibrate, strip_gates
 from attn_plugins.registry import GATES, MODELS, SQUEEZES, build_part
 
 # A symbolic trace takes it as it is: it asks for the number of axes.
-torch.fx.wrap('product')
+torch.fx.wrap('multiply_gates')
+
+# Squeezes are in squeeze.py and dct.py, excitations in excitation.py and lstm.py. Gates, from logits e to factors: where torch has the function, it gets the name here that configs use.
+GATES.register_module('identity', module=nn.Identity)  # e, where the excitation's output is the factor
+GATES.register_module('sigmoid', module=nn.Sigmoid)  # 1 / (1 + exp(-e))
+GATES.register_module('hard_sigmoid', module=nn.Hardsigmoid)  # min(max(e + 3, 0), 6) / 6
+
+
+@GATES.register_module('one_plus_tanh')
+class OnePlusTanhGate(nn.Module):
+    """1 + tanh(e), between 0 and 2: the identity at logit 0 (GCT)."""
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """Any shape to the same."""
+        return 1 + torch.tanh(logits)
+
+
+@GATES.register_module('softmax')
+class SoftmaxGate(nn.Softmax):
+    """exp(e_c) / sum_c exp(e_c): the channels compete, their factors add up to one."""
+
+    def __init__(self):
+        super().__init__(dim=1)
 
 
 @MODELS.register_module()
@@ -98,7 +121,7 @@ class ChannelAttention(Layer):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
         logits = sum(self.excitation(squeeze(x)) for squeeze in self.squeezes)
-        gates = product(self.gate(logits))
+        gates = multiply_gates(self.gate(logits))
         return recalibrate(
             x, *(strip_gates(gates, x) if self.squeezes[0].strips else (gates[:, :, None, None],))
         )

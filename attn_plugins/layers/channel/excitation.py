@@ -4,6 +4,7 @@ An excitation gives one logit per channel, (N, C), or M of them, (N, C, M), whos
 K values have the option `features`, which `ChannelAttention` fills in. They work at the precision of their parameters.
 """
 
+import inspect
 import math
 from collections.abc import Sequence
 
@@ -12,15 +13,35 @@ import torch.fx
 from mmcv.cnn import build_activation_layer
 from torch import Tensor, nn
 
-from attn_plugins.layers.batch import check_batch
-from attn_plugins.layers.channel.features import build_excitation
-from attn_plugins.layers.hidden import hidden_channels
-from attn_plugins.layers.kernel import odd
-from attn_plugins.ops.pool import widen
-from attn_plugins.registry import EXCITATIONS
+from attn_plugins.layers.checks import check_batch_size, check_kernel_size, hidden_channels
+from attn_plugins.ops.pool import at_least_float32
+from attn_plugins.registry import EXCITATIONS, build_part
 
 # A symbolic trace takes it as it is: it asks for the dtype.
-torch.fx.wrap('widen')
+torch.fx.wrap('at_least_float32')
+
+
+def build_excitation(cfg: str | dict, in_channels: int, features: int) -> nn.Module:
+    """An excitation for descriptors (N, C), or (N, C, K) with K = `features` > 1.
+
+    Raises:
+        ValueError: The type or an option does not exist, or the excitation reads one value per channel only.
+    """
+    if features == 1:
+        return build_part(cfg, EXCITATIONS, in_channels=in_channels)
+    name = cfg if isinstance(cfg, str) else cfg.get('type')
+    cls = EXCITATIONS.get(name) if isinstance(name, str) else name
+    if cls is not None and not _reads_several(cls):
+        able = sorted(key for key, part in EXCITATIONS.module_dict.items() if _reads_several(part))
+        raise ValueError(
+            f'the squeeze gives {features} values per channel but the excitation {name!r} reads one: '
+            f'choose from {", ".join(able)}'
+        )
+    return build_part(cfg, EXCITATIONS, in_channels=in_channels, features=features)
+
+
+def _reads_several(excitation: type) -> bool:
+    return 'features' in inspect.signature(excitation).parameters
 
 
 @EXCITATIONS.register_module('fc')
@@ -77,7 +98,8 @@ class Conv1dExcitation(nn.Module):
         super().__init__()
         if kernel_size is None:
             kernel_size = int(abs((math.log2(in_channels) + 1) / 2)) // 2 * 2 + 1
-        self.conv = nn.Conv1d(features, 1, odd(kernel_size), padding=kernel_size // 2, bias=False)
+        check_kernel_size(kernel_size)
+        self.conv = nn.Conv1d(features, 1, kernel_size, padding=kernel_size // 2, bias=False)
 
     def init_weights(self) -> None:
         """Draws the kernel anew by torch's default for convolutions."""
@@ -159,7 +181,7 @@ class StyleExcitation(nn.Module):
         """(N, C) or (N, C, K) -> (N, C)."""
         if self.features == 1:
             descriptor = descriptor[:, :, None]
-        check_batch(descriptor, self.norm)
+        check_batch_size(descriptor, self.norm)
         return self.norm((descriptor * self.weight).sum(2))
 
 
@@ -195,7 +217,7 @@ class NormalizedScaleExcitation(nn.Module):
 
     def forward(self, descriptor: Tensor) -> Tensor:
         """(N, C) -> (N, C)."""
-        scaled = widen(self.alpha) * widen(descriptor)
+        scaled = at_least_float32(self.alpha) * at_least_float32(descriptor)
         if self.p == 2:
             norm = (scaled.square().mean(1, keepdim=True) + self.eps).sqrt()
         else:

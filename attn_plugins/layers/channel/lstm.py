@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from attn_plugins.layers.hidden import hidden_channels
+from attn_plugins.layers.checks import hidden_channels
 from attn_plugins.layers.recurrent import Recurrent
 from attn_plugins.ops.lstm import lstm_step
 from attn_plugins.registry import EXCITATIONS
@@ -10,7 +10,7 @@ from attn_plugins.registry import EXCITATIONS
 
 @EXCITATIONS.register_module('lstm')
 class LSTMExcitation(Recurrent):
-    """e = h', where (h', c') = LSTM(z; h, c) and h, c are what the block before left: 0 in the first.
+    """e = h', where (h', c') = LSTM(z; h, c) and h, c are the state that the block before stored: 0 in the first.
 
     The four logits of the cell are S(z) + S'(h), each a bottleneck S(v) = W2 relu(W1 v + b1) + b2 with C // reduction
     hidden channels, and h' = sigmoid(o) sigmoid(c') lies between 0 and 1, so the gate to it is 'identity'. It carries a state
@@ -43,7 +43,7 @@ class LSTMExcitation(Recurrent):
         z = descriptor.flatten(1).to(first.weight.dtype)
         hidden, cell = self.previous() or (z.new_zeros(1, first.in_features),) * 2
         hidden, cell = lstm_step(self.of_input(z) + self.of_state(hidden), cell)
-        self.leave(hidden, cell)
+        self.store(hidden, cell)
         return hidden
 
 

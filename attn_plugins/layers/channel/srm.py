@@ -4,8 +4,8 @@ Checked against hyunjaelee410/style-based-recalibration-module f6221c7.
 """
 
 from attn_plugins.layers.channel.attention import ChannelAttention
+from attn_plugins.layers.checks import follows_code
 from attn_plugins.layers.place import Place
-from attn_plugins.layers.variant import follows_code
 from attn_plugins.registry import MODELS
 
 
@@ -21,8 +21,9 @@ class SRM(ChannelAttention):
 
     Parameters: 4 C.
 
-    Deviations: the authors' code divides the variance by H W - 1, the paper's formula by H W: `variant`. A 1x1 map has
-    variance 0 (the authors' code gives nan). The paper's text was not at hand; its form is remembered.
+    Deviations: the authors' code divides the variance by H W - 1 (`variant='code'`, checked against it). `variant='paper'`
+    divides by H W, the plain variance of the map's values; the paper itself was not checked. A 1x1 map has variance 0
+    (the authors' code gives nan).
 
     In training the batch norm needs more than one sample: N > 1. The authors train weights and batch norm without weight
     decay.

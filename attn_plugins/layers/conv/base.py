@@ -3,7 +3,7 @@
 from torch import nn
 from torch.nn.modules.utils import _pair
 
-from attn_plugins.layers.kernel import odd
+from attn_plugins.layers.checks import check_kernel_size
 from attn_plugins.layers.layer import Layer
 
 Size = int | tuple[int, int]
@@ -48,7 +48,7 @@ class ConvLike(Layer):
         self.groups = groups
         if self.kernel_size[0] != self.kernel_size[1]:
             raise ValueError(f'kernel_size={self.kernel_size} must be square: try {self.kernel_size[0]}')
-        odd(self.kernel_size[0])
+        check_kernel_size(self.kernel_size[0])
         if groups < 1 or in_channels % groups or out_channels % groups:
             raise ValueError(
                 f'groups={groups} must divide in_channels={in_channels} and out_channels={out_channels}: '

@@ -5,7 +5,7 @@ from functools import reduce
 import torch
 from torch import Tensor, nn
 
-from attn_plugins.layers.batch import check_batch
+from attn_plugins.layers.checks import check_batch_size
 from attn_plugins.layers.conv.base import ConvLike, Size
 from attn_plugins.layers.place import Place
 from attn_plugins.ops.pool import global_mean
@@ -130,7 +130,7 @@ class SKConv(ConvLike):
         maps = [branch(x) for branch in self.branches]
         descriptor = global_mean(reduce(torch.add, maps))
         hidden = self.fc1(descriptor)
-        check_batch(hidden, self.norm)
+        check_batch_size(hidden, self.norm)
         logits = self.fc2(torch.relu(self.norm(hidden)))
         weights = logits.unflatten(1, (len(maps), self.out_channels)).softmax(1)
         weights = weights[:, :, :, None, None]

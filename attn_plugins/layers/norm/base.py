@@ -1,5 +1,6 @@
 """What every norm layer is: a batch norm that it holds, and what it makes of the normalised map."""
 
+import inspect
 from abc import abstractmethod
 
 from torch import Tensor, nn
@@ -25,8 +26,6 @@ class NormLayer(Wrapper):
 
     _abbr_ = 'bn'
     attn_wrapped = 'bn'
-    #: Options of the batch norm inside, which a host's own norm has already.
-    inner_options = ('eps', 'momentum', 'affine', 'track_running_stats', 'sync')
 
     def __init__(
         self,
@@ -42,6 +41,14 @@ class NormLayer(Wrapper):
         self.register_forward_pre_hook(check_map, with_kwargs=True)
         norm = nn.SyncBatchNorm if sync else nn.BatchNorm2d
         self.bn = norm(num_features, eps, momentum, affine, track_running_stats)
+        self.make_parameters()
+        self.init_weights()
+
+    #: Options of the batch norm inside, which a host's own norm has already.
+    inner_options = tuple(inspect.signature(__init__).parameters)[2:]
+
+    def make_parameters(self) -> None:
+        """The parameters that the layer adds to the batch norm's; none by default."""
 
     def init_weights(self) -> None:
         """The start of what the layer adds; weight and bias of the batch norm are the host's matter (zero-init residuals)."""

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from attn_plugins.layers.norm.base import NormLayer
 from attn_plugins.layers.place import Place
-from attn_plugins.ops.instance_enhance import enhance, instance_gate
+from attn_plugins.ops.instance_enhance import apply_instance_gate, instance_gate
 from attn_plugins.registry import MODELS
 
 
@@ -58,19 +58,10 @@ class IEBN(NormLayer):
         'num_batches_tracked': 'num_batches_tracked',
     }
 
-    def __init__(
-        self,
-        num_features: int,
-        eps: float = 1e-5,
-        momentum: float = 0.1,
-        affine: bool = True,
-        track_running_stats: bool = True,
-        sync: bool = False,
-    ):
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, sync)
-        self.gate_weight = nn.Parameter(torch.empty(num_features))
-        self.gate_bias = nn.Parameter(torch.empty(num_features))
-        self.init_weights()
+    def make_parameters(self) -> None:
+        """One weight and one bias of the gate per channel."""
+        self.gate_weight = nn.Parameter(torch.empty(self.num_features))
+        self.gate_bias = nn.Parameter(torch.empty(self.num_features))
 
     def init_weights(self) -> None:
         """The published start of the gate. The batch norm's weight is the host's matter (zero-init residuals)."""
@@ -79,4 +70,4 @@ class IEBN(NormLayer):
 
     def adapt(self, x: Tensor, y: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
-        return enhance(y, instance_gate(x, self.gate_weight, self.gate_bias), self.bn.bias)
+        return apply_instance_gate(y, instance_gate(x, self.gate_weight, self.gate_bias), self.bn.bias)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from attn_plugins.layers.norm.base import NormLayer
 from attn_plugins.layers.place import Place
-from attn_plugins.ops.noise import perturb
+from attn_plugins.ops.noise import add_noise
 from attn_plugins.registry import MODELS
 
 
@@ -81,4 +81,4 @@ class NoisyBN(NormLayer):
         """(N, C, H, W) -> (N, C, H, W)."""
         if not (self.training or self.at_test):
             return y
-        return perturb(y, self.na, self.nb, self.bn.weight, self.bn.bias)
+        return add_noise(y, self.na, self.nb, self.bn.weight, self.bn.bias)

@@ -4,9 +4,9 @@ import torch
 import torch.fx
 from torch import Tensor, nn
 
+from attn_plugins.layers.checks import follows_code
 from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.place import Place
-from attn_plugins.layers.variant import follows_code
 from attn_plugins.ops.attention import attend_channels
 from attn_plugins.ops.residual import add_branch
 from attn_plugins.registry import MODELS

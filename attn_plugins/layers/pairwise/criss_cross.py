@@ -6,7 +6,7 @@ Checked against speedinghzl/CCNet 1fae6c6.
 import torch.fx
 from torch import Tensor
 
-from attn_plugins.layers.pairwise.projected import ProjectedAttention
+from attn_plugins.layers.pairwise.pam import ProjectedAttention
 from attn_plugins.layers.place import Place
 from attn_plugins.ops.criss_cross import criss_cross
 from attn_plugins.registry import MODELS

@@ -1,6 +1,6 @@
 """Double attention (A^2-Nets; Chen et al., NeurIPS 2018, arXiv:1810.11579).
 
-No code of the authors is known: the layer is checked against an independent formula in float64 (test_pairwise.py).
+No code of the authors is known: the layer is checked against an independent formula in float64.
 """
 
 from torch import Tensor, nn

@@ -16,7 +16,7 @@ from attn_plugins.ops.relative_position import (
     map_key_features,
     map_query_features,
     position_angles,
-    window,
+    visible_keys,
 )
 from attn_plugins.ops.residual import add_branch
 from attn_plugins.registry import MODELS
@@ -26,7 +26,7 @@ torch.fx.wrap('attend')
 torch.fx.wrap('map_key_features')
 torch.fx.wrap('map_query_features')
 torch.fx.wrap('position_angles')
-torch.fx.wrap('window')
+torch.fx.wrap('visible_keys')
 
 
 @MODELS.register_module()
@@ -180,10 +180,10 @@ class GeneralizedAttention(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
-        queries, keys = _every(x, self.q_stride), _every(x, self.kv_stride)
+        queries, keys = _subsample(x, self.q_stride), _subsample(x, self.kv_stride)
         value = split_heads(self.value_conv(keys), self.num_heads)
-        everywhere = self.attention_type == '0010' and self.spatial_range < 0
-        if everywhere:
+        one_context = self.attention_type == '0010' and self.spatial_range < 0
+        if one_context:
             vector = self._vectors(self.appr_bias).expand(x.shape[0], -1, -1, -1)
             out = join_heads(attend(vector, split_heads(self.key_conv(keys), self.num_heads), value), 1, 1)
         elif self.attention_type == '0001':
@@ -191,7 +191,7 @@ class GeneralizedAttention(Layer):
         else:
             out = self._attend(queries, keys, value)
         y = self.proj_conv(out)
-        if self.q_stride > 1 and not everywhere:
+        if self.q_stride > 1 and not one_context:
             y = F.interpolate(y, size=x.shape[2:], mode='bilinear', align_corners=False)
         return add_branch(x, y, self.gamma)
 
@@ -204,34 +204,38 @@ class GeneralizedAttention(Layer):
         else:
             query = None
         if self.content or self.key_only:
-            of_query.append(self._asking(query if self.content else None, 'appr_bias'))
+            of_query.append(self._query_vector(query if self.content else None, 'appr_bias'))
             of_key.append(split_heads(self.key_conv(keys), self.num_heads))
         if self.has_position:
-            asking = self._asking(query if self.content_position else None, 'geom_bias')
+            vectors_of_query = self._query_vector(query if self.content_position else None, 'geom_bias')
             grid = (height, width) if self.content_position else (1, 1)
             angles, key_angles = self._angles(queries, self.q_stride), self._angles(keys, self.kv_stride)
-            of_query.append(map_query_features(asking.unflatten(2, grid), self._position_weights(), angles))
+            of_query.append(
+                map_query_features(vectors_of_query.unflatten(2, grid), self._position_weights(), angles)
+            )
             of_key.append(map_key_features(key_angles)[None, None])
         of_query, of_key = [
             [part.to(value.dtype).expand(n, self.num_heads, length, -1) for part in parts]
             for parts, length in ((of_query, height * width), (of_key, keys.shape[2] * keys.shape[3]))
         ]
-        rows = attend(_concatenated(of_query), _concatenated(of_key), value, mask=self._mask(queries, keys))
+        rows = attend(
+            _join_features(of_query), _join_features(of_key), value, mask=self._visible_pairs(queries, keys)
+        )
         return join_heads(rows, height, width)
 
     def _attend_along_axes(self, queries: Tensor, keys: Tensor, value: Tensor) -> Tensor:
         """'0001': the softmax of a sum over the two axes is the product of theirs, (N, O, H_q, W_q)."""
         vectors = self._vectors(self.geom_bias)[0, :, 0]
-        weights, windows = self._position_weights(), self._windows(queries, keys)
+        weights, visible = self._position_weights(), self._visible_axes(queries, keys)
         angles, key_angles = self._angles(queries, self.q_stride), self._angles(keys, self.kv_stride)
         of_x, of_y = [
-            axis_weights(vectors, weights[i], angles[i], key_angles[i], windows[i]).to(value.dtype)[:, None]
+            axis_weights(vectors, weights[i], angles[i], key_angles[i], visible[i]).to(value.dtype)[:, None]
             for i in (0, 1)
         ]
         value = value.transpose(2, 3).unflatten(3, (keys.shape[2], keys.shape[3]))
         return (of_y @ (value @ of_x.transpose(2, 3))).flatten(1, 2)
 
-    def _asking(self, query: Tensor | None, name: str) -> Tensor:
+    def _query_vector(self, query: Tensor | None, name: str) -> Tensor:
         """What a key is multiplied with: the query, the vectors u or v of that name, or the sum of those there."""
         if not hasattr(self, name):
             return query
@@ -253,12 +257,12 @@ class GeneralizedAttention(Layer):
         width, height = places.shape[3], places.shape[2]
         return tuple(position_angles(length, step, self.position_dim, places) for length in (width, height))
 
-    def _windows(self, queries: Tensor, keys: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    def _visible_axes(self, queries: Tensor, keys: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """Which columns and which rows of the keys every query sees; None for all."""
         if self.spatial_range < 0:
             return None, None
         return tuple(
-            window(
+            visible_keys(
                 queries.shape[axis],
                 self.q_stride,
                 keys.shape[axis],
@@ -269,9 +273,9 @@ class GeneralizedAttention(Layer):
             for axis in (3, 2)
         )
 
-    def _mask(self, queries: Tensor, keys: Tensor) -> Tensor | None:
+    def _visible_pairs(self, queries: Tensor, keys: Tensor) -> Tensor | None:
         """Which keys every query sees, (H_q * W_q, H_k * W_k); None for all."""
-        columns, rows = self._windows(queries, keys)
+        columns, rows = self._visible_axes(queries, keys)
         if columns is None:
             return None
         return (rows[:, None, :, None] & columns[None, :, None, :]).flatten(2, 3).flatten(0, 1)
@@ -282,7 +286,7 @@ class GeneralizedAttention(Layer):
         if self.spatial_range < 0 or length is None:
             return {}
         key_length = (length - 1) // self.kv_stride + 1
-        seen = window(length, 1, key_length, self.kv_stride, self.spatial_range, self.gamma.device)
+        seen = visible_keys(length, 1, key_length, self.kv_stride, self.spatial_range, self.gamma.device)
         return {'local_constraint_map': (~(seen[:, None, :, None] & seen[None, :, None, :])).byte()}
 
     def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs) -> None:
@@ -300,9 +304,9 @@ def _check_type(attention_type: str) -> None:
         raise ValueError("attention_type='0000' has no term: set at least one bit, such as '0010'")
 
 
-def _every(x: Tensor, stride: int) -> Tensor:
+def _subsample(x: Tensor, stride: int) -> Tensor:
     return x if stride == 1 else x[:, :, ::stride, ::stride]
 
 
-def _concatenated(parts: list[Tensor]) -> Tensor:
+def _join_features(parts: list[Tensor]) -> Tensor:
     return parts[0] if len(parts) == 1 else torch.cat(parts, -1)

@@ -8,17 +8,17 @@ import torch.nn.functional as F
 from mmcv.cnn import build_norm_layer
 from torch import Tensor, nn
 
-from attn_plugins.layers.hidden import hidden_channels
+from attn_plugins.layers.checks import hidden_channels
 from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.place import Place
 from attn_plugins.ops.attention import attend, attend_by_sum, attend_linearly, join_heads, split_heads
-from attn_plugins.ops.pool import half_max
+from attn_plugins.ops.pool import max_pool_2x2
 from attn_plugins.ops.residual import add_branch
 from attn_plugins.registry import MODELS, nearest
 
 # A symbolic trace takes these as they are: they ask for the device or the size.
 torch.fx.wrap('attend')
-torch.fx.wrap('half_max')
+torch.fx.wrap('max_pool_2x2')
 
 MODES = ('gaussian', 'embedded_gaussian', 'dot_product', 'concatenation')
 
@@ -148,4 +148,4 @@ class NonLocal(Layer):
 
     def _pooled(self, x: Tensor) -> Tensor:
         """Max-pooled 2x2 if asked for; an axis of length 1 stays."""
-        return half_max(x) if self.sub_sample else x
+        return max_pool_2x2(x) if self.sub_sample else x

@@ -7,11 +7,9 @@ undefined name in it (numbers).
 import torch
 from torch import Tensor, nn
 
-from attn_plugins.layers.batch import check_batch
-from attn_plugins.layers.hidden import hidden_channels
+from attn_plugins.layers.checks import check_batch_size, follows_code, hidden_channels
 from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.place import Place
-from attn_plugins.layers.variant import follows_code
 from attn_plugins.ops.pool import global_mean
 from attn_plugins.ops.recalibrate import recalibrate
 from attn_plugins.registry import MODELS
@@ -41,7 +39,7 @@ class ChannelBranch(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, 1, 1)."""
         hidden = self.fc1(global_mean(x))
-        check_batch(hidden, self.norm)
+        check_batch_size(hidden, self.norm)
         return self.fc2(torch.relu(self.norm(hidden)))[:, :, None, None]
 
 
@@ -93,9 +91,9 @@ class BAM(Layer):
 
     Parameters: 3 C m + 18 m^2 + 13 m + C + 1 with m = C // reduction.
 
-    Deviations: the paper adds the two branches, the authors' code, whose numbers are published, multiplies them;
-    `variant='paper'` adds them and changes nothing else. The authors' pooling reads square maps only; here any H x W.
-    The paper's text was not at hand; its form is remembered.
+    Deviations: the authors' code multiplies the two branches (`variant='code'`, checked against it). `variant='paper'`
+    adds them, the form of the description at vietanh.dev/glossary/bam (from Papers with Code), and changes nothing else; that description
+    also ends each branch with a batch norm. The authors' pooling reads square maps only; here any H x W.
 
     In training the batch norm of the channel branch sees one value per sample, so it needs N > 1; evaluation does not.
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from attn_plugins.layers.channel.attention import ChannelAttention
-from attn_plugins.layers.kernel import odd
+from attn_plugins.layers.checks import check_kernel_size
 from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.place import Place
 from attn_plugins.ops.pool import channel_max_mean
@@ -24,7 +24,8 @@ class SpatialGate(nn.Module):
 
     def __init__(self, kernel_size: int):
         super().__init__()
-        self.conv = nn.Conv2d(2, 1, odd(kernel_size), padding=kernel_size // 2, bias=False)
+        check_kernel_size(kernel_size)
+        self.conv = nn.Conv2d(2, 1, kernel_size, padding=kernel_size // 2, bias=False)
         self.norm = nn.BatchNorm2d(1, momentum=0.01)
 
     def init_weights(self) -> None:
@@ -49,9 +50,9 @@ class CBAM(Layer):
 
     Parameters: 2 C m + m + C + 2 k^2 + 2 with m = C // reduction.
 
-    Deviations: the authors' code has a batch norm after the spatial convolution which the paper's formula lacks; the
-    code is followed. The paper's text was not at hand; its form is remembered. Where several places share the maximum, the gradient is shared among them (the authors' max
-    pooling gives it to the first).
+    Deviations: the authors' code, which is followed, has a batch norm after the spatial convolution; the paper's formula,
+    as quoted at paperswithcode.com/method/spatial-attention-module, has none. Where several places share the
+    maximum, the gradient is shared among them (the authors' max pooling gives it to the first).
 
     Args:
         in_channels (int): C.

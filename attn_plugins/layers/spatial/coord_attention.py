@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from attn_plugins.layers.hidden import hidden_channels
+from attn_plugins.layers.checks import hidden_channels
 from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.place import Place
 from attn_plugins.ops.pool import column_mean, row_mean

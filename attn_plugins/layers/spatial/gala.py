@@ -3,11 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from attn_plugins.layers.hidden import hidden_channels
-from attn_plugins.layers.kernel import odd
+from attn_plugins.layers.checks import check_kernel_size, follows_code, hidden_channels
 from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.place import Place
-from attn_plugins.layers.variant import follows_code
 from attn_plugins.ops.pool import global_mean
 from attn_plugins.ops.recalibrate import recalibrate
 from attn_plugins.registry import MODELS
@@ -44,8 +42,8 @@ class GALA(Layer):
     Deviations: the loss against click maps and the optional batch norm of L are left out. Paper and code disagree in
     three things, see `variant` above; the code's last ReLU of G is its framework's default activation. 'code' is the
     default because the authors' run script trains it; that it gave the published numbers is not shown by anything read.
-    The paper's text was not at hand: its form is that of the description at paperswithcode.com/method/gala, with the
-    code's biases and start.
+    The form of `variant='paper'` was read in the description at paperswithcode.com/method/gala, with the code's biases and
+    start; it was not checked against the paper itself.
 
     The authors' code is TensorFlow 1 for TPUs and does not run here: the layer is checked against an independent
     formula of what that code computes, and there is no map of weight names (its kernels have another axis order).
@@ -101,7 +99,8 @@ class GALA(Layer):
         self.interaction = interaction
         self.local_reduce = nn.Conv2d(in_channels, hidden, 1)
         if self.code:
-            size = 5 if kernel_size is None else odd(kernel_size)
+            size = 5 if kernel_size is None else kernel_size
+            check_kernel_size(size)
             self.local_conv = nn.Conv2d(hidden, hidden, size, padding=size // 2)
         else:
             self.local_conv = None
@@ -133,10 +132,10 @@ class GALA(Layer):
         if self.code:
             features = torch.relu(self.local_conv(features))
             vector = torch.relu(vector)
-        logits = self._interact(self.local_out(features), vector[:, :, None, None])
+        logits = self._combine(self.local_out(features), vector[:, :, None, None])
         return recalibrate(x, torch.sigmoid(logits) if self.code else torch.tanh(logits))
 
-    def _interact(self, local: Tensor, vector: Tensor) -> Tensor:
+    def _combine(self, local: Tensor, vector: Tensor) -> Tensor:
         """(N, 1, H, W) and (N, C, 1, 1) -> (N, C, H, W)."""
         if self.interaction == 'additive':
             return local + vector

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from attn_plugins.layers.hidden import hidden_channels
+from attn_plugins.layers.checks import hidden_channels
 from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.place import Place
 from attn_plugins.ops.pool import global_mean, strided_mean
-from attn_plugins.ops.recalibrate import recalibrate, spread
+from attn_plugins.ops.recalibrate import recalibrate, upsample
 from attn_plugins.registry import MODELS
 
 EXTENTS = {2: 1, 4: 2, 8: 3}  # extent: convolutions of stride 2 that gather it
@@ -129,7 +129,7 @@ class GE(Layer):
         if self.excite is not None:
             gathered = self.excite(gathered)
         gate = torch.sigmoid(gathered)
-        return recalibrate(x, gate if self.extent == 'global' else spread(gate, x))
+        return recalibrate(x, gate if self.extent == 'global' else upsample(gate, x))
 
     def _check_size(self, x: Tensor) -> None:
         # torch.fx hands over a stand-in without a shape.

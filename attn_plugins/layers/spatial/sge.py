@@ -4,10 +4,9 @@ import torch
 import torch.fx
 from torch import Tensor, nn
 
-from attn_plugins.layers.divide import check_divides
+from attn_plugins.layers.checks import check_groups, follows_code
 from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.place import Place
-from attn_plugins.layers.variant import follows_code
 from attn_plugins.ops.group_similarity import group_similarity
 from attn_plugins.ops.recalibrate import recalibrate
 from attn_plugins.registry import MODELS
@@ -49,7 +48,7 @@ class SGE(Layer):
 
     def __init__(self, in_channels: int, groups: int = 64, variant: str = 'code'):
         super().__init__(in_channels)
-        check_divides('groups', groups, in_channels)
+        check_groups('groups', groups, in_channels)
         self.groups = groups
         self.unbiased = follows_code(variant)
         self.weight = nn.Parameter(torch.empty(groups))
