@@ -13,7 +13,7 @@ from attn_plugins.analysis.cost import count_madds, count_parameters, measure_la
 from attn_plugins.analysis.forward_pass import LEFT_OUT, describe_input, input_size, make_input, proposals_of
 from attn_plugins.cli.arguments import add_model_options, positive
 from attn_plugins.cli.errors import friendly_errors
-from attn_plugins.engine.config import load_config
+from attn_plugins.engine.config import load_config, preset_name
 from attn_plugins.engine.library import build_model
 
 
@@ -31,7 +31,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         nargs='+',
         metavar='PRESET',
         default=[None],
-        help='presets of configs/_base_/attention; several are compared with the first',
+        help='presets: se, ca, iebn, ..., or paths of your own; several are compared with the first',
     )
     parser.add_argument(
         '--batch', type=positive, default=1, help='images of a batch (default: 1); all numbers are per batch'
@@ -112,7 +112,7 @@ def table_of(costs: list[dict]) -> Table:
             f'{measured["peak_memory_bytes"] / 2**20:.1f} MiB'
             + change(measured['peak_memory_bytes'], first['measured']['peak_memory_bytes'], entry is first),
         ]
-        table.add_row(entry['attention'] or 'as given', *cells)
+        table.add_row(preset_name(entry['attention'] or 'as given'), *cells)
     return table
 
 

@@ -23,7 +23,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, epilog=f'Counted is the network {LEFT_OUT}.')
     add_model_options(parser)
     parser.add_argument(
-        '--attention', metavar='PRESET', help='a preset of configs/_base_/attention: se, ca, iebn, ...'
+        '--attention', metavar='PRESET', help='a preset: se, ca, iebn, ..., or the path of one of your own'
     )
     parser.add_argument(
         '--depth', type=int, default=2, help='levels of the tree below the model (default: 2)'

@@ -12,7 +12,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file')
     parser.add_argument(
-        '--attention', metavar='PRESET', help='a preset of configs/_base_/attention: se, ca, iebn, ...'
+        '--attention', metavar='PRESET', help='a preset: se, ca, iebn, ..., or the path of one of your own'
     )
     parser.add_argument(
         '--work-dir', help='where logs and checkpoints go; work_dirs/<config>[-<preset>] by default'
