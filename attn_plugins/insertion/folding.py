@@ -4,8 +4,8 @@ import functools
 import inspect
 
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
+from attn_plugins.compat import BatchNorm, children_of
 from attn_plugins.errors import InsertionError
 from attn_plugins.insertion.plugs import Kept, Plug
 from attn_plugins.layers.norm.base import NormLayer
@@ -26,9 +26,9 @@ def keep_from_fusion(host: nn.Module) -> None:
             continue
         conv = fits = False  # whether there is a convolution to fold into, and whether it is the norm's own
         for name, child in list(module.named_children()):
-            if isinstance(child, _BatchNorm):
+            if isinstance(child, BatchNorm):
                 if conv and not fits:
-                    module._modules[name] = Kept(child)
+                    children_of(module)[name] = Kept(child)
                 conv = conv and not fits
             elif isinstance(child, nn.Conv2d):
                 conv = fits = True

@@ -4,8 +4,8 @@ import logging
 
 from mmengine.logging import print_log
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
+from attn_plugins.compat import BatchNorm
 from attn_plugins.insertion.tree import inserted_layers
 from attn_plugins.layers.norm.base import NormLayer
 
@@ -42,7 +42,7 @@ def warn_of_untrained(host: nn.Module) -> None:
         name
         for name, layer in layers.items()
         if not isinstance(layer, NormLayer)
-        and any(isinstance(part, _BatchNorm) for part in layer.modules())
+        and any(isinstance(part, BatchNorm) for part in layer.modules())
         and any(layer is part for module in fixed for part in module.modules())
     ]
     if normed:

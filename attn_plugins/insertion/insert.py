@@ -6,6 +6,7 @@ from collections.abc import Callable
 from mmcv.cnn.bricks.plugin import infer_abbr
 from torch import nn
 
+from attn_plugins.compat import children_of
 from attn_plugins.errors import InsertionError
 from attn_plugins.insertion.channels import channels_at
 from attn_plugins.insertion.convs import check_all_shared, sizes_of
@@ -83,7 +84,7 @@ class Insertion:
             node, side = target.node, 'before' if target.side == 'before' else 'after'
             _check_name(node, name)
             slot = node.outer if target.side == 'after' else node.inner
-            module = nn.Identity() if target.side == 'replace' else slot[0]._modules[slot[1]]
+            module = nn.Identity() if target.side == 'replace' else children_of(slot[0])[slot[1]]
             plug = Plug(module, layer, name, side, channels) if owner is None else SharingPlug(module, owner)
             owner = owner or plug
             plug.attn_starts, plug.attn_ends = (
@@ -173,8 +174,9 @@ class Insertion:
     def _put(self, slot: tuple[nn.Module, str], container: nn.Module, training: bool) -> None:
         """Puts a container into its place in the tree."""
         parent, key = slot
-        self._undo.append(functools.partial(parent._modules.__setitem__, key, parent._modules[key]))
-        parent._modules[key] = container
+        children = children_of(parent)
+        self._undo.append(functools.partial(children.__setitem__, key, children[key]))
+        children[key] = container
         container.training = training
 
 

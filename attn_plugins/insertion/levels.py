@@ -7,6 +7,7 @@ import torch
 import torch.fx
 from torch import nn
 
+from attn_plugins.compat import children_of
 from attn_plugins.errors import InsertionError
 
 NAME = 'level_output'
@@ -24,7 +25,7 @@ def _forward_of(host: type):
     """The host's forward with a layer on each level; its one argument has a name, which torch.fx needs to trace it."""
 
     def hand_on(self, maps):
-        new = [level(x) for level, x in zip(self._modules[NAME].values(), maps, strict=True)]
+        new = [level(x) for level, x in zip(children_of(self)[NAME].values(), maps, strict=True)]
         return type(maps)(*new) if hasattr(maps, '_fields') else type(maps)(new)
 
     def forward_one(self, x):
@@ -40,10 +41,10 @@ class DictLevels(Levels):
     """For hosts that run their modules one by one, as timm's `features_only` models: the layers are not among them."""
 
     def __iter__(self):
-        return (name for name in self._modules if name != NAME)
+        return (name for name in children_of(self) if name != NAME)
 
     def __len__(self):
-        return len(self._modules) - 1
+        return len(children_of(self)) - 1
 
     def keys(self):
         """Without the layers."""
@@ -51,11 +52,11 @@ class DictLevels(Levels):
 
     def values(self):
         """Without the layers."""
-        return [self._modules[name] for name in self]
+        return [children_of(self)[name] for name in self]
 
     def items(self):
         """Without the layers."""
-        return [(name, self._modules[name]) for name in self]
+        return [(name, children_of(self)[name]) for name in self]
 
 
 @functools.cache
@@ -91,11 +92,11 @@ def add_levels(host: nn.Module, count: int) -> nn.ModuleDict:
             )
         host.__class__ = with_levels(type(host))
         host.add_module(NAME, nn.ModuleDict({str(index): nn.Identity() for index in range(count)}))
-        host._modules[NAME].train(host.training)
-    return host._modules[NAME]
+        children_of(host)[NAME].train(host.training)
+    return children_of(host)[NAME]
 
 
 def remove_levels(host: nn.Module) -> None:
     """Gives the host its own class back."""
     host.__class__ = host_class(host)
-    del host._modules[NAME]
+    del children_of(host)[NAME]

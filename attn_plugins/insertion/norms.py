@@ -1,8 +1,8 @@
 """The batch norms that an entry with `norm=` names."""
 
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
+from attn_plugins.compat import BatchNorm
 from attn_plugins.errors import InsertionError
 from attn_plugins.insertion.start import IdentityStart
 from attn_plugins.insertion.targets import Places, Switches, label
@@ -49,7 +49,7 @@ def is_norm(module: nn.Module) -> bool:
     """Whether a module is a batch norm of maps or a norm layer around one."""
     if isinstance(module, IdentityStart):
         return is_norm(module.wrapped)
-    return isinstance(module, (_BatchNorm, NormLayer)) and not isinstance(
+    return isinstance(module, (BatchNorm, NormLayer)) and not isinstance(
         module, (nn.BatchNorm1d, nn.BatchNorm3d)
     )
 

@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from attn_plugins.compat import children_of
 from attn_plugins.layers.recurrent import recurrent_parts
 from attn_plugins.layers.wrapper import Wrapper
 
@@ -39,7 +40,7 @@ class Plug(Wrapper):
     @property
     def attn_layer(self) -> nn.Module:
         """The layer that was put in."""
-        return self._modules[self.attn_name]
+        return children_of(self)[self.attn_name]
 
     def forward(self, *args, **kwargs) -> Tensor:
         """The host's call, with the layer applied to its first argument or to its result."""

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from torch import nn
 
+from attn_plugins.compat import children_of
 from attn_plugins.errors import InsertionError
 from attn_plugins.insertion.positions import declared, places
 from attn_plugins.insertion.tree import Node, matching, walk
@@ -177,7 +178,7 @@ class Places:
         """
         node = self.by_name[name]
         while type(node.module).forward is nn.Sequential.forward and len(node.module):
-            key = list(node.module._modules)[-1 if side == 'after' else 0]
+            key = list(children_of(node.module))[-1 if side == 'after' else 0]
             inner = self.by_name[f'{node.name}.{key}']
             if sum(other.module is inner.module for other in self.nodes) > 1:
                 break
@@ -239,10 +240,12 @@ class Places:
 def _key(module: nn.Module, part: str) -> str | None:
     """The name of a child: the n-th, or the one that an attribute is (`norm3` is `bn3`)."""
     if part.lstrip('-').isdigit():
-        keys, index = list(module._modules), int(part)
+        keys, index = list(children_of(module)), int(part)
         return keys[index] if -len(keys) <= index < len(keys) else None
     value = getattr(module, part, None)
-    return next((key for key, child in module._modules.items() if child is value and value is not None), None)
+    return next(
+        (key for key, child in children_of(module).items() if child is value and value is not None), None
+    )
 
 
 def label(names: tuple[str, ...]) -> str:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from torch import nn
 
+from attn_plugins.compat import children_of
 from attn_plugins.insertion.plugs import Kept, Plug, SharingPlug
 from attn_plugins.insertion.start import IdentityStart
 from attn_plugins.layers.norm.base import NormLayer
@@ -30,7 +31,7 @@ class Node(NamedTuple):
     def plugs(self) -> Iterator[Plug]:
         """The plugs around the module, the outermost first."""
         parent, key = self.outer
-        module = parent._modules[key]
+        module = children_of(parent)[key]
         while isinstance(module, (Plug, Kept)):
             if isinstance(module, Plug):
                 yield module
@@ -39,7 +40,7 @@ class Node(NamedTuple):
 
 def walk(host: nn.Module, prefix: str = '') -> Iterator[Node]:
     """Yields the host's modules in the order of their registration, looking through plugs and skipping layers."""
-    for key, child in host._modules.items():
+    for key, child in children_of(host).items():
         if child is None:
             continue
         outer = inner = (host, key)
@@ -71,7 +72,7 @@ def held_layers(model: nn.Module, prefix: str = '') -> Iterator[tuple[str, nn.Mo
     A norm layer has the name of the norm that it stands for, and so have several around each other. A layer that blocks
     share is named at the first.
     """
-    for key, child in model._modules.items():
+    for key, child in children_of(model).items():
         if child is None:
             continue
         wrapped = isinstance(model, (Plug, Kept)) and key == model.attn_wrapped
@@ -79,7 +80,7 @@ def held_layers(model: nn.Module, prefix: str = '') -> Iterator[tuple[str, nn.Mo
         if is_layer(child) or isinstance(model, Plug) and not wrapped:
             yield name, child
             while isinstance(child, (IdentityStart, NormLayer)):
-                start, child = isinstance(child, IdentityStart), child._modules[child.attn_wrapped]
+                start, child = isinstance(child, IdentityStart), children_of(child)[child.attn_wrapped]
                 if is_layer(child) and not start:
                     yield name, child
         else:

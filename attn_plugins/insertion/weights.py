@@ -9,6 +9,7 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from attn_plugins.compat import register_load_state_dict_pre_hook
 from attn_plugins.errors import InsertionError
 from attn_plugins.insertion.start import IdentityStart
 from attn_plugins.insertion.tree import held_layers, is_layer, own_keys
@@ -47,7 +48,7 @@ def watch(host: nn.Module, strict: bool) -> None:
     for module in {host: None, **dict.fromkeys(_holders(host))}:
         watched = module.__dict__.get(WATCH)
         if watched is None:
-            module._register_load_state_dict_pre_hook(_check_weights, with_module=True)
+            register_load_state_dict_pre_hook(module, _check_weights)
         module.__dict__[WATCH] = Watch(strict or watched is not None and watched.strict, module is host)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from torch import Tensor, nn
 from torch.fx import Proxy
 
+from attn_plugins.compat import buffers_of, children_of, parameters_of, register_state_dict_hook
 from attn_plugins.errors import PassedBy
 
 
@@ -27,15 +28,15 @@ class Wrapper(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self._register_state_dict_hook(_give_keys_back)
+        register_state_dict_hook(self, _give_keys_back)
         self.register_load_state_dict_post_hook(_give_missing_keys_back)
-        self._loading_prefix = ''
+        self.attn_prefix = ''
 
     def __getattr__(self, name: str):
         try:
             return super().__getattr__(name)
         except AttributeError:
-            wrapped = self._modules.get(self.attn_wrapped)
+            wrapped = children_of(self).get(self.attn_wrapped)
             if wrapped is None:
                 raise
             if name in self.attn_folding:
@@ -51,17 +52,19 @@ class Wrapper(nn.Module):
             return getattr(wrapped, name)
 
     def __setattr__(self, name: str, value) -> None:
-        wrapped = self.__dict__.get('_modules', {}).get(self.attn_wrapped)
+        wrapped = children_of(self).get(self.attn_wrapped)
         if wrapped is None or self._has(name) or not (name in self.attn_folding or hasattr(wrapped, name)):
             super().__setattr__(name, value)
-        elif name in wrapped._parameters and isinstance(value, Tensor):
-            wrapped._parameters[name] = value  # torch.func.functional_call swaps parameters for plain tensors
+        elif name in parameters_of(wrapped) and isinstance(value, Tensor):
+            parameters_of(wrapped)[name] = (
+                value  # torch.func.functional_call swaps parameters for plain tensors
+            )
         else:
             setattr(wrapped, name, value)
 
     def _has(self, name: str) -> bool:
         """Whether an attribute is the wrapper's own, as private ones are: what torch and mmengine note of a module."""
-        own = (self.__dict__, self._modules, self._parameters, self._buffers)
+        own = (self.__dict__, children_of(self), parameters_of(self), buffers_of(self))
         return name.startswith('_') or any(name in names for names in own) or hasattr(type(self), name)
 
     def named_modules(
@@ -75,7 +78,7 @@ class Wrapper(nn.Module):
             return
         if remove_duplicate:
             memo.add(self)
-        for name, module in self._modules.items():
+        for name, module in children_of(self).items():
             if name == self.attn_wrapped:
                 yield from module.named_modules(memo, prefix, remove_duplicate)
                 yield prefix, self  # last, as `get_submodule` finds the wrapper under this name
@@ -84,7 +87,7 @@ class Wrapper(nn.Module):
 
     def attn_own_keys(self) -> set[str]:
         """The state-dict keys that the wrapper adds to those of the wrapped module, without prefix."""
-        return set(self.state_dict()) - set(self._modules[self.attn_wrapped].state_dict())
+        return set(self.state_dict()) - set(children_of(self)[self.attn_wrapped].state_dict())
 
     def attn_leaf(self, *args, **kwargs) -> Proxy | None:
         """A node of the graph for the whole wrapper while torch.fx traces a model that holds it, else None.
@@ -97,8 +100,8 @@ class Wrapper(nn.Module):
         return None
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
-        self._loading_prefix = prefix
-        own = set(self._modules) | set(self._parameters) | set(self._buffers)
+        self.attn_prefix = prefix
+        own = {*children_of(self), *parameters_of(self), *buffers_of(self)}
         own.discard(self.attn_wrapped)
         for key in list(state_dict):
             if key.startswith(prefix) and key[len(prefix) :].split('.')[0] not in own:
@@ -119,7 +122,7 @@ def _give_keys_back(module: Wrapper, state_dict: dict, prefix: str, local_metada
 
 def _give_missing_keys_back(module: Wrapper, incompatible_keys) -> None:
     """Takes the wrapper's level out of the names that are reported as missing or unexpected."""
-    prefix = module._loading_prefix
+    prefix = module.attn_prefix
     inner = prefix + module.attn_wrapped + '.'
     for keys in incompatible_keys:
         keys[:] = [prefix + key[len(inner) :] if key.startswith(inner) else key for key in keys]

@@ -1,7 +1,7 @@
 """What every convolution of this package shares with `nn.Conv2d`: its arguments, its attributes, its output shape."""
 
+from mmengine.utils import to_2tuple
 from torch import nn
-from torch.nn.modules.utils import _pair
 
 from attn_plugins.layers.checks import check_kernel_size
 from attn_plugins.layers.layer import Layer
@@ -41,10 +41,10 @@ class ConvLike(Layer):
     ):
         super().__init__(in_channels)
         self.out_channels = out_channels
-        self.kernel_size = _pair(kernel_size)
-        self.stride = _pair(stride)
-        self.padding = _pair(padding)
-        self.dilation = _pair(dilation)
+        self.kernel_size = to_2tuple(kernel_size)
+        self.stride = to_2tuple(stride)
+        self.padding = to_2tuple(padding)
+        self.dilation = to_2tuple(dilation)
         self.groups = groups
         if self.kernel_size[0] != self.kernel_size[1]:
             raise ValueError(f'kernel_size={self.kernel_size} must be square: try {self.kernel_size[0]}')
