@@ -62,17 +62,17 @@ def demo() -> str:
     report = json.loads((ROOT / 'docs' / 'demo_report.json').read_text())
     rows = []
     for comparison in report['comparisons']:
-        for line in comparison['lines']:
-            difference = line['difference']
+        for result in comparison['presets']:
+            difference = result['difference']
             rows.append(
                 [
-                    comparison['key'],
-                    line['preset'],
-                    f'{comparison["metric"]["name"]} {line["score"]["mean"]:.2f} %',
+                    comparison['name'],
+                    result['preset'],
+                    f'{comparison["metric"]["name"]} {result["score"]["mean"]:.2f} %',
                     f'{difference["mean"]:+.2f} (n = {difference["n"]})' if difference else '',
-                    f'{line["parameters"]:,}',
-                    f'{line["madds"] / 1e6:.1f} M',
-                    f'{line["train_seconds"]:.0f} s',
+                    f'{result["parameters"]:,}',
+                    f'{result["madds"] / 1e6:.1f} M',
+                    f'{result["train_seconds"]:.0f} s',
                 ]
             )
     (machine,) = report['made_with']['machines']

@@ -15,8 +15,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--root', type=Path, default='data/digit_scenes', help='where to write the data set')
     parser.add_argument('--seed', type=int, default=0, help='of the scenes')
-    parser.add_argument('--train', type=int, default=2000, metavar='N', help='number of training scenes')
-    parser.add_argument('--val', type=int, default=300, metavar='N', help='number of validation scenes')
+    parser.add_argument('--train', type=int, default=1500, metavar='N', help='number of training scenes')
+    parser.add_argument('--val', type=int, default=240, metavar='N', help='number of validation scenes')
     parser.add_argument(
         '--size', type=int, default=128, metavar='N', help='height and width of a scene in pixels'
     )

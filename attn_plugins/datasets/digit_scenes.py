@@ -48,8 +48,8 @@ def split_digits() -> dict[str, list[Digit]]:
 def write_digit_scenes(
     root='data/digit_scenes',
     seed: int = 0,
-    train: int = 2000,
-    val: int = 300,
+    train: int = 1500,
+    val: int = 240,
     size: int = 128,
     progress: bool = True,
 ) -> bool:

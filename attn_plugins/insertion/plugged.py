@@ -13,7 +13,7 @@ from attn_plugins.insertion.entry import read_entries
 from attn_plugins.insertion.folding import keep_from_fusion, refuse_folding
 from attn_plugins.insertion.freezing import follow_freezing, warn_of_untrained
 from attn_plugins.insertion.insert import Insertion
-from attn_plugins.insertion.weights import watch
+from attn_plugins.insertion.weights import keep_weights
 from attn_plugins.registry import MODELS, nearest
 
 Entries = Sequence[dict] | dict[str, Sequence[dict]]
@@ -72,7 +72,7 @@ def _plug(model: nn.Module, plugins: Entries | None, strict_plugins: bool, place
     except BaseException:
         insertion.take_back()
         raise
-    watch(model, strict_plugins)
+    keep_weights(model, strict_plugins)
     keep_from_fusion(model)
     refuse_folding(model)
     follow_freezing(model)

@@ -73,7 +73,7 @@ class Shapes:
             fixed = [(size, size)] if isinstance(size, int) else [tuple(size)] if size else []
             for sizes in (SIZES, *([size] * 2 for size in (*fixed, (224, 224)))):
                 for first, second in zip(*(_calls(twin, size) for size in sizes), strict=True):
-                    seen, ended = _watch(twin, first, second)
+                    seen, ended = _observe(twin, first, second)
                     if ended:
                         return seen, '' in seen
                     best = max(best, seen, key=len)
@@ -149,7 +149,7 @@ def _call_model(model: nn.Module, image: Tensor) -> None:
                 continue
 
 
-def _watch(
+def _observe(
     host: nn.Module, first: Callable[[], object], second: Callable[[], object]
 ) -> tuple[dict[str, Seen], bool]:
     """What is seen at each module in two calls of different sizes, and whether both ran to their end."""

@@ -17,21 +17,21 @@ from attn_plugins.layers.wrapper import Wrapper
 
 # What is noted on a module that holds layers: whether it refuses weights that do not fit, and whether it speaks for
 # itself when it is a part of what is loaded.
-WATCH = '_attn_watch'
+LOAD_CHECK = '_attn_load_check'
 # What is noted on a layer: the values it was built with, and the keys that a checkpoint has given since its host began
 # to initialise.
 BUILT = '_attn_built'
 LOADED = '_attn_loaded'
 
 
-class Watch(NamedTuple):
-    """How a module watches over the checkpoints that are loaded into it."""
+class LoadCheck(NamedTuple):
+    """How a module checks the checkpoints that are loaded into it."""
 
     strict: bool
     always: bool
 
 
-def watch(host: nn.Module, strict: bool) -> None:
+def keep_weights(host: nn.Module, strict: bool) -> None:
     """Restores the layers' start after the host's `init_weights`, and checks every state dict that is loaded.
 
     Checkpoints may be loaded into the host or into any part of it that holds a layer (the backbone of a plugged
@@ -46,10 +46,12 @@ def watch(host: nn.Module, strict: bool) -> None:
     if hasattr(type(host), 'init_weights'):
         host.init_weights = functools.partial(_init_weights, host)
     for module in {host: None, **dict.fromkeys(_holders(host))}:
-        watched = module.__dict__.get(WATCH)
-        if watched is None:
+        before = module.__dict__.get(LOAD_CHECK)
+        if before is None:
             register_load_state_dict_pre_hook(module, _check_weights)
-        module.__dict__[WATCH] = Watch(strict or watched is not None and watched.strict, module is host)
+        module.__dict__[LOAD_CHECK] = LoadCheck(
+            strict or before is not None and before.strict, module is host
+        )
 
 
 def _holders(host: nn.Module) -> Iterator[nn.Module]:
@@ -117,8 +119,8 @@ def _check_weights(module: nn.Module, state_dict: Mapping[str, Tensor], prefix: 
 
     A part of the host speaks for itself only if it is what the checkpoint is loaded into.
     """
-    watch = getattr(module, WATCH)
-    if prefix and not watch.always:
+    check = getattr(module, LOAD_CHECK)
+    if prefix and not check.always:
         return
     expected = module.state_dict()
     loaded = {key[len(prefix) :]: value for key, value in state_dict.items() if key.startswith(prefix)}
@@ -144,7 +146,7 @@ def _check_weights(module: nn.Module, state_dict: Mapping[str, Tensor], prefix: 
         faults.append(f'weights of layers that the model lacks ({_first(foreign)}), which are dropped')
     if faults:
         message = f'the checkpoint has {" and ".join(faults)}'
-        if watch.strict:
+        if check.strict:
             raise InsertionError(message + ': strict_plugins=True refuses it')
         print_log(message, logger='current', level=logging.WARNING)
 

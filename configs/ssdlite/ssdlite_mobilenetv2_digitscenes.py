@@ -1,7 +1,7 @@
 # Detects the digits of DigitScenes.
 _base_ = [
     '../_base_/attention/{{$ATTENTION:none}}.py', '../_base_/models/ssdlite_mobilenetv2_digitscenes.py',
-    '../_base_/datasets/digitscenes_detection.py', '../_base_/schedules/digitscenes_adamw_5e.py',
+    '../_base_/datasets/digitscenes_detection.py', '../_base_/schedules/digitscenes_adamw_4e.py',
     '../_base_/runtime_mmdet.py'
 ]
 model = dict(

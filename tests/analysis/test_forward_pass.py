@@ -15,7 +15,7 @@ from attn_plugins.analysis.forward_pass import (
 )
 from attn_plugins.engine.config import load_config
 from attn_plugins.engine.library import build_model
-from tests.tools.families import write_config
+from tests.cli.families import write_config
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_torchs_own_writer_on_a_full_disk(capsys):
 
 
 def test_a_file_or_folder_that_cannot_be_used(capsys):
-    """What only a user with fewer rights meets; the rest is called as a user would in tests/tools/test_bad_input.py."""
+    """What only a user with fewer rights meets; the rest is called as a user would in tests/cli/test_bad_input.py."""
     denied = PermissionError(errno.EACCES, 'Permission denied', 'runs/a.log')
     assert leave(denied, capsys) == (
         1,

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.tools.conftest import CLASSIFICATION, ROOT, SHORT, error_line
+from tests.cli.conftest import CLASSIFICATION, ROOT, SHORT, error_line
 
 # A run that waits before its second epoch while the file `wait` is there: a signal finds it between two checkpoints.
 CONFIG = f"""

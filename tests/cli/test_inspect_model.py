@@ -6,8 +6,8 @@ import re
 import pytest
 
 from attn_plugins.cli.inspect_model import main
-from tests.tools.conftest import CLASSIFICATION
-from tests.tools.families import FAMILIES, write_config
+from tests.cli.conftest import CLASSIFICATION
+from tests.cli.families import FAMILIES, write_config
 
 
 def layers_of(part: dict, prefix: str = '') -> dict:

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from attn_plugins.cli.cost import main
-from tests.tools.conftest import CLASSIFICATION, error_line
-from tests.tools.families import write_config
+from tests.cli.conftest import CLASSIFICATION, error_line
+from tests.cli.families import write_config
 
 SMALL = ['--shape', '32', '40', '--repeats', '3']
 

@@ -5,7 +5,7 @@ import json
 import torch
 import yaml
 
-from tests.tools.conftest import CLASSIFICATION, error_line
+from tests.cli.conftest import CLASSIFICATION, error_line
 
 OPTIONS = {
     'train_dataloader.batch_size': 8,

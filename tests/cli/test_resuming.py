@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from attn_plugins.cli.train import main
-from tests.tools.conftest import CLASSIFICATION, SHORT
+from tests.cli.conftest import CLASSIFICATION, SHORT
 
 TINY = [*SHORT, 'train_cfg.max_epochs=1', 'randomness.seed=0']
 RUN = Path('work_dirs/mobilenetv2_digitscenes')

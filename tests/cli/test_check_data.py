@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from attn_plugins.cli.check_data import main
-from tests.tools.conftest import CLASSIFICATION, DETECTION, SEGMENTATION
+from tests.cli.conftest import CLASSIFICATION, DETECTION, SEGMENTATION
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import socket
 
 import torch
 
-from tests.tools.conftest import CLASSIFICATION, SHORT
+from tests.cli.conftest import CLASSIFICATION, SHORT
 
 
 def free_port() -> str:

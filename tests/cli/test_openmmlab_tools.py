@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.conftest import CLASSIFICATION, DETECTION, ROOT, SEGMENTATION, SHORT
+from tests.cli.conftest import CLASSIFICATION, DETECTION, ROOT, SEGMENTATION, SHORT
 
 
 @pytest.mark.parametrize(

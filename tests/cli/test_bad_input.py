@@ -5,7 +5,7 @@ from importlib import import_module
 
 import pytest
 
-from tests.tools.conftest import CLASSIFICATION, DETECTION, SEGMENTATION, error_line
+from tests.cli.conftest import CLASSIFICATION, DETECTION, SEGMENTATION, error_line
 
 PLUGIN = f"""
 _base_ = {str(CLASSIFICATION)!r}
