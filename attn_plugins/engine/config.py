@@ -146,9 +146,11 @@ def _check_fixed(cfg: Config, path: Path, attention: str) -> None:
     if preset_of(cfg) is not None:
         return
     if 'attention' not in cfg:
+        if attention == 'none':  # the plain model, which it is
+            return
         raise UserError(
-            f'{path} takes no attention preset: leave --attention out, or choose a config of configs/ that '
-            'has attention = ... from its base'
+            f'{path} takes no preset but none, so not {attention}: choose a config that does, or let it take them as the '
+            'README shows under Presets'
         )
     folder = next(
         (parent / PRESETS for parent in path.resolve().parents if (parent / PRESETS).is_dir()),

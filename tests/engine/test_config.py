@@ -64,7 +64,7 @@ def test_a_preset_by_argument_by_variable_and_by_default(project, monkeypatch):
 def test_a_fixed_preset_takes_itself_only(project):
     assert reduction(load_config(project / 'fixed.py', 'mine')) == 4
     assert 'is fixed to attn_plugins.SE: leave --attention none out' in refusal(project / 'fixed.py', 'none')
-    assert 'takes no attention preset' in refusal(project / 'without.py', 'mine')
+    assert 'takes no preset but none' in refusal(project / 'without.py', 'mine')
 
 
 def test_what_does_not_exist(project):
