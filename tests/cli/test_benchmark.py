@@ -2,10 +2,12 @@
 
 import json
 
+import pytest
 import torch
 import yaml
 
-from tests.cli.conftest import CLASSIFICATION, error_line
+from attn_plugins.cli.benchmark import main
+from tests.cli.conftest import CLASSIFICATION, CONFIGS
 
 OPTIONS = {
     'train_dataloader.batch_size': 8,
@@ -67,14 +69,51 @@ def test_a_suite_that_grows(workspace):
     assert 'Runs without a result' not in (folder / 'report.html').read_text()
 
 
-def test_missing_data_are_found_before_anything_is_trained(workspace):
+@pytest.fixture
+def refused(workspace, monkeypatch, capsys):
+    """Calls the command line in this process and returns the one line in which it refuses its input."""
+    monkeypatch.chdir(workspace.folder)
+
+    def call(*words) -> str:
+        with pytest.raises(SystemExit, match='1'):
+            main([str(word) for word in words])
+        (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith('error: ')]
+        return line
+
+    return call
+
+
+def test_missing_data_are_found_before_anything_is_trained(workspace, refused):
     (workspace.folder / 'data' / 'digit_scenes').unlink()
-    suite = write_suite(workspace, first={})
-    assert 'digit_scenes' in error_line(workspace.run('benchmark.py', 'run', suite))
+    assert 'digit_scenes' in refused('run', write_suite(workspace, first={}))
     assert not list(workspace.folder.rglob('run.log'))
 
 
-def test_a_misspelt_suite(workspace):
+def test_a_misspelt_suite(workspace, refused):
     suite = write_suite(workspace, first={})
-    assert 'did you mean' in error_line(workspace.run('benchmark.py', 'run', suite.with_name('tinny.yml')))
+    assert 'did you mean' in refused('run', suite.with_name('tinny.yml'))
     assert not (workspace.folder / 'work_dirs').exists()
+
+
+def test_a_preset_that_is_not_there_is_said_with_the_nearest(workspace, refused):
+    suite = write_suite(workspace, first=dict(presets=['iebm']))
+    assert "there is no attention preset 'iebm', did you mean iebn" in refused('run', suite)
+
+
+def test_a_suite_of_a_users_own_presets_and_configs_anywhere(workspace, monkeypatch, capsys):
+    """By path in a folder beside the suite, called from another folder; the plain config takes no presets at all."""
+    project = workspace.folder / 'my project'
+    (project / 'presets').mkdir(parents=True)
+    (project / 'presets' / 'se4.py').write_text(
+        "attention = [dict(cfg=dict(type='attn_plugins.SE', reduction=4))]"
+    )
+    (project / 'plain.py').write_text(f'_base_ = {str(CONFIGS / "resnet/resnet18_digitscenes.py")!r}')
+    configs = dict(
+        own=dict(config=str(CLASSIFICATION), presets=['presets/se4.py', 'none']),
+        plain=dict(config='plain.py', presets=['none']),
+    )
+    (project / 'mine.yml').write_text(yaml.safe_dump(dict(name='mine', seeds=[0], configs=configs)))
+    monkeypatch.chdir(workspace.folder)
+    assert main(['status', 'my project/mine.yml']) == 0
+    shown = capsys.readouterr().out
+    assert all(run in shown for run in ('own/se4/seed0', 'own/none/seed0', 'plain/none/seed0'))

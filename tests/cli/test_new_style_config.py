@@ -2,6 +2,8 @@
 
 import json
 
+from attn_plugins.cli import cost, inspect_model
+
 LAYER = """
 from torch import nn
 
@@ -42,18 +44,15 @@ model = dict(
 """
 
 
-def test_it_is_inspected_and_counted(workspace):
-    (workspace.folder / 'my_twice.py').write_text(LAYER)
-    (workspace.folder / 'new_style.py').write_text(CONFIG)
-    variables = dict(PYTHONPATH=str(workspace.folder))
-    result = workspace.run('inspect_model.py', 'new_style.py', '--json', '--shape', '32', '32', **variables)
-    assert result.returncode == 0, result.stderr
-    answer = json.loads(result.stdout)
+def test_it_is_inspected_and_counted(tmp_path, monkeypatch, capsys):
+    (tmp_path / 'my_twice.py').write_text(LAYER)
+    (tmp_path / 'new_style.py').write_text(CONFIG)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    inspect_model.main(['new_style.py', '--json', '--shape', '32', '32'])
+    answer = json.loads(capsys.readouterr().out)
     assert answer['layers'] == 9
     se = sum(2 * (2 * c * (c // 4) + c // 4 + c) for c in (8, 16, 32, 64))  # two blocks per stage
     assert answer['added_parameters'] == se + 8 * 8 + 8
-    result = workspace.run(
-        'cost.py', 'new_style.py', '--shape', '3', '32', '32', '--repeats', '1', '--json', **variables
-    )
-    assert result.returncode == 0, result.stderr
-    assert json.loads(result.stdout)['counted']['parameters'] == answer['parameters']
+    cost.main(['new_style.py', '--shape', '32', '32', '--repeats', '1', '--json'])
+    assert json.loads(capsys.readouterr().out)['counted']['parameters'] == answer['parameters']
