@@ -63,7 +63,7 @@ def test_every_layer_has_a_preset():
 @pytest.mark.parametrize('name', PRESETS)
 def test_a_preset_is_short_and_says_what_it_is(name):
     lines = (ROOT / 'configs/_base_/attention' / f'{name}.py').read_text().splitlines()
-    assert lines[0].startswith('# ') and len(lines) <= 15 and max(map(len, lines)) <= 125
+    assert lines[0].startswith('# ') and len(lines) <= 16 and max(map(len, lines)) <= 125
 
 
 @pytest.mark.parametrize('name', PRESETS)

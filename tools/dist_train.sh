@@ -7,9 +7,10 @@ if [ $# -lt 2 ]; then
     exit 1
 fi
 TOOLS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# The active environment's Python, else that of `make install`.
+# The Python on PATH if it has this package, else that of `make install`.
 PYTHON=${PYTHON:-python}
-if [ -z "${VIRTUAL_ENV:-}${CONDA_PREFIX:-}" ] && [ -x "$TOOLS/../.venv/bin/python" ]; then
+HAS_PACKAGE='import importlib.util, sys; sys.exit(importlib.util.find_spec("attn_plugins") is None)'
+if ! "$PYTHON" -c "$HAS_PACKAGE" 2>/dev/null && [ -x "$TOOLS/../.venv/bin/python" ]; then
     PYTHON="$TOOLS/../.venv/bin/python"
 fi
 exec "$PYTHON" -m torch.distributed.run \

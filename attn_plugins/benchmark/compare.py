@@ -91,9 +91,9 @@ def compare(states: Sequence[RunState]) -> list[Comparison]:
 
 def _compare(states: list[RunState], test: str) -> Comparison:
     run = states[0].run
-    finished = [state for state in states if state.state == 'finished']
+    finished = [state for state in states if _has(state, test)]
     plain = {s.run.seed: _score(s, test) for s in finished if s.run.preset_name == BASELINE}
-    shapes = [state.steps['count']['input_shape'] for state in finished]
+    shapes = [state.steps.get('count', {}).get('input_shape') for state in finished]
     return Comparison(
         name=f'{run.config_key}, {test}' if len(run.tests) > 1 else run.config_key,
         key=run.config_key,
@@ -114,9 +114,9 @@ def _as_written(config: Path) -> str:
 
 
 def _preset_result(preset: str, states: list[RunState], plain: dict[int, float], test: str) -> PresetResult:
-    done = [state for state in states if state.state == 'finished']
+    done = [state for state in states if _has(state, test)]
     differences = [_score(state, test) - plain[state.run.seed] for state in done if state.run.seed in plain]
-    counted = done[0].steps['count'] if done else {}
+    counted = next((state.steps['count'] for state in done if 'count' in state.steps), {})
     trained = [state.steps['train'] for state in done]
     return PresetResult(
         preset=preset,
@@ -128,9 +128,14 @@ def _preset_result(preset: str, states: list[RunState], plain: dict[int, float],
         train_seconds=median(step['train_seconds'] for step in trained) if done else None,
         memory_mb=median(step['memory_mb'] for step in trained) if done else None,
         memory_of=trained[0]['memory_of'] if done else '',
-        unfinished={s.run.seed: (s.state, s.error) for s in states if s.state != 'finished'},
+        unfinished={s.run.seed: (s.state, s.error) for s in states if not _has(s, test)},
         curves={s.run.seed: {key: s.progress[key] for key in ('loss', 'validation')} for s in done},
     )
+
+
+def _has(state: RunState, test: str) -> bool:
+    """Whether a run has a result of a test, though another test of it may have failed."""
+    return state.state in ('finished', 'failed') and 'metrics' in state.steps.get(test, {})
 
 
 def _score(state: RunState, test: str) -> float:

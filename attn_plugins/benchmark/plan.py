@@ -9,9 +9,9 @@ from os.path import relpath
 
 from mmengine.config import Config
 
-from attn_plugins.benchmark.record import CONFIG, FAILURE, RESULT, RUN, read_json, write_json
+from attn_plugins.benchmark.record import CONFIG, FAILURE, RANK_FAILURES, RESULT, RUN, read_json, write_json
 from attn_plugins.benchmark.suite import Run, Suite
-from attn_plugins.datasets.check import check_data
+from attn_plugins.datasets.check import LOADERS, check_data
 from attn_plugins.engine.checkpoint import latest_checkpoint
 from attn_plugins.engine.config import load_config
 from attn_plugins.engine.settings import differences, settings_of
@@ -62,10 +62,14 @@ def plan_suite(suite: Suite, devices: int) -> dict[Run, Plan]:
     """
     plans: dict[Run, Plan] = {}
     for run in suite.runs:
-        cfg = load_config(run.config, attention=run.preset, cfg_options=run.cfg_options or None)
+        try:
+            cfg = load_config(run.config, attention=run.preset, cfg_options=run.cfg_options or None)
+        except UserError as error:
+            raise UserError(f'suite {suite.path}, run {run.name}: {error}') from error
         cfg.randomness = {**cfg.get('randomness', {}), 'seed': run.seed}
+        _check_tests(run, cfg)
         processes, note = _fit_batch(run, cfg, devices)
-        settings = settings_of(cfg)
+        settings = settings_of(cfg, tested=True)
         if processes > 1:
             settings['processes'] = str(processes)
         for weights in run.weights:
@@ -76,23 +80,36 @@ def plan_suite(suite: Suite, devices: int) -> dict[Run, Plan]:
     return plans
 
 
+def _check_tests(run: Run, cfg: Config) -> None:
+    """Refuses what could not be tested after it has been trained."""
+    for name in ('test_cfg', 'test_dataloader', 'test_evaluator'):
+        if cfg.get(name) is None:
+            raise UserError(f'{run.config} has no {name}, by which a suite tests what it has trained: add it')
+
+
 def _fit_batch(run: Run, cfg: Config, devices: int) -> tuple[int, str | None]:
     """As many processes as the learning rate is made for, or the rate scaled to the batch there can be, and a note of it.
 
     A config says by `auto_scale_lr.base_batch_size` what batch its learning rate is for, and by its dataloader how many of
-    it one process takes.
+    it one process takes. A run that has begun keeps the processes that it began with, wherever it is looked at.
     """
+    begun = (read_json(run.folder / RUN) or {}).get('processes')
     base = (cfg.get('auto_scale_lr') or {}).get('base_batch_size')
     each = (cfg.get('train_dataloader') or {}).get('batch_size')
     if not base or not each:
         return run.processes or 1, None
     wanted = max(1, base // each)
-    processes = run.processes or min(wanted, devices)
+    processes = run.processes or begun or min(wanted, devices)
     batch = processes * each
     if batch == base:
         return processes, None
     cfg.auto_scale_lr.enable = True  # mmengine multiplies the rate by batch / base
-    rate = cfg.optim_wrapper.optimizer.lr
+    rate = (cfg.get('optim_wrapper') or {}).get('optimizer', {}).get('lr')
+    if not isinstance(rate, (int, float)):
+        raise UserError(
+            f'{run.config}: its batch of {base} images cannot be had with {processes} x {each}, and optimizer.lr is {rate!r}, '
+            'no number that could be scaled: set processes in the suite, or the learning rate'
+        )
     return processes, (
         f'{run.config_key}: its learning rate {rate:g} is for a batch of {base} ({wanted} processes of {each}); here '
         f'{processes} x {each} = {batch} images make a batch, and the learning rate is {rate * batch / base:g}'
@@ -143,8 +160,15 @@ def check_all_data(plans: Iterable[Plan]) -> None:
     Raises:
         UserError: Names the first thing that is missing and how to get it.
     """
-    for plan in {plan.run.config: plan for plan in plans}.values():
-        check_data(plan.cfg)
+    checked = set()
+    for plan in plans:
+        for options in ({}, *plan.run.tests.values()):
+            cfg = Config(plan.cfg.to_dict(), filename=plan.cfg.filename)
+            cfg.merge_from_dict(options)
+            data = repr([cfg.get(loader) for loader in LOADERS])
+            if data not in checked:
+                check_data(cfg)
+            checked.add(data)
 
 
 def write_inputs(plan: Plan, suite: Suite) -> None:
@@ -155,8 +179,10 @@ def write_inputs(plan: Plan, suite: Suite) -> None:
     """
     run, folder = plan.run, plan.run.folder
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / FAILURE).unlink(missing_ok=True)
+    for failure in (folder / FAILURE, *folder.glob(RANK_FAILURES)):
+        failure.unlink(missing_ok=True)
     cfg = Config(plan.cfg.to_dict())
+    sources = []
     for weights in run.weights:
         checkpoint = latest_checkpoint(weights.run.folder)
         if checkpoint is None:
@@ -167,6 +193,7 @@ def write_inputs(plan: Plan, suite: Suite) -> None:
         _part_of(cfg, weights.part, run)['init_cfg'] = dict(
             type='Pretrained', checkpoint=str(checkpoint), prefix=weights.prefix or None
         )
+        sources.append(dict(part=weights.part, path=str(checkpoint), prefix=weights.prefix))
     cfg.dump(folder / CONFIG)
     write_json(
         folder / RUN,
@@ -181,6 +208,7 @@ def write_inputs(plan: Plan, suite: Suite) -> None:
             processes=plan.processes,
             steps=run.steps,
             needs=[other.name for other in run.needs],
+            weights=sources,
             config_hash=plan.config_hash,
             settings=plan.settings,
         ),

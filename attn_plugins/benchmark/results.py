@@ -4,7 +4,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from attn_plugins.benchmark.plan import Plan
-from attn_plugins.benchmark.record import FAILURE, PROGRESS, RESULT, RUN, is_locked, read_json
+from attn_plugins.benchmark.record import (
+    FAILURE,
+    HOLDER,
+    PROGRESS,
+    RANK_FAILURES,
+    RESULT,
+    RUN,
+    is_locked,
+    read_json,
+)
 from attn_plugins.benchmark.suite import Run, Suite
 
 # In the order a run usually passes through them.
@@ -59,6 +68,8 @@ def read_results(
         result = read_json(run.folder / RESULT) or {}
         steps = result.get('steps', {})
         state, error = ('running', '') if run in running else _state(run, result, states)
+        if state == 'cut off' and _has_just_started(run, suite):
+            state = 'running'
         if state == 'finished' and plans and plans[run].is_outdated:
             state = 'outdated'
         made_with = {key: value for key, value in result.items() if key not in ('state', 'steps', 'error')}
@@ -75,14 +86,30 @@ def _state(run: Run, result: dict, states: dict[Run, RunState]) -> tuple[str, st
     ):
         return 'finished', ''
     if result.get('state') == 'failed':
-        return 'failed', result['error']
+        return 'failed', _first_error(run) or result['error']
     if is_locked(run.folder):
         return 'running', ''
     if failure := read_json(run.folder / FAILURE):
-        return 'failed', failure['error']
+        return 'failed', _first_error(run) or failure['error']
     if any(states[other].state in ('failed', 'blocked') for other in run.needs):
         return 'blocked', ''
     return ('cut off' if (run.folder / RUN).is_file() else 'waiting'), ''
+
+
+def _first_error(run: Run) -> str | None:
+    """What went wrong first in a run of several processes; the others fail after it, as they wait for that one."""
+    failures = sorted(run.folder.glob(RANK_FAILURES), key=lambda file: file.stat().st_mtime)
+    return read_json(failures[0])['error'] if failures else None
+
+
+def _has_just_started(run: Run, suite: Suite) -> bool:
+    """Whether a suite at work has started the run: its process takes a while to load its libraries and lock its folder."""
+    holder = suite.folder / HOLDER
+    return (
+        holder.is_file()
+        and (run.folder / RUN).stat().st_mtime > holder.stat().st_mtime
+        and is_locked(suite.folder)
+    )
 
 
 def seconds_left(states: list[RunState], parallel: int) -> float | None:

@@ -42,6 +42,12 @@ def run_suite(
     with _alone_in(suite), _terminated_as_interrupted():
         settle_changes(plans, redo)
         waiting = [state.run for state in read_results(suite) if state.state != 'finished']
+        for run in waiting:
+            if executor.most and plans[run].processes > executor.most:
+                raise UserError(
+                    f'{run.name} needs {plans[run].processes} processes with a GPU each, and {executor.most} are visible: go on '
+                    f'where there are as many, or delete {run.folder} and set processes in the suite'
+                )
         check_all_data([plans[run] for run in waiting])
         for run in waiting:  # what failed before is tried again, so it blocks nobody now
             (run.folder / FAILURE).unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """A suite's YAML file, found, read and checked: one sentence for each thing that can be wrong in it."""
 
+import re
 from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -89,7 +90,7 @@ def _check_entries(content: dict, path: Path) -> dict[str, dict]:
                 for preset in _check_list(entry, content, 'presets', str, where)
             ],
             seeds=_check_list(entry, content, 'seeds', int, where),
-            cfg_options=_check_mapping(entry.get('cfg_options'), 'cfg_options', where),
+            cfg_options=_check_options(entry.get('cfg_options'), 'cfg_options', where),
             tests=_check_tests(entry.get('tests'), where),
             processes=_check_processes(entry.get('processes', content.get('processes')), where),
         )
@@ -107,6 +108,20 @@ def _check_list(entry: dict, content: dict, key: str, kind: type, where: str) ->
     if len(set(values)) < len(values):
         raise UserError(f"{where}: '{key}' names {_first_double(values)!r} twice")
     return values
+
+
+def _check_options(value, key: str, where: str) -> dict:
+    options = _check_mapping(value, key, where)
+    for name, option in options.items():
+        if name in ('randomness.seed', 'work_dir'):
+            raise UserError(
+                f"{where}: '{key}' sets {name}: leave that to the suite's seeds and to --work-dir"
+            )
+        if isinstance(option, str) and re.fullmatch(r'[-+]?\d+[eE][-+]?\d+', option):
+            raise UserError(
+                f"{where}: '{key}' sets {name} to the text {option!r}: YAML reads a number from {float(option)!r}"
+            )
+    return options
 
 
 def _check_mapping(value, key: str, where: str) -> dict:

@@ -16,7 +16,16 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 
-from attn_plugins.benchmark.record import CONFIG, PROGRESS, RESULT, RUN, folder_lock, read_json, write_json
+from attn_plugins.benchmark.record import (
+    CONFIG,
+    PROGRESS,
+    RANK_FAILURES,
+    RESULT,
+    RUN,
+    folder_lock,
+    read_json,
+    write_json,
+)
 
 LOG = 'run.log'
 PR_SET_PDEATHSIG = 1
@@ -35,12 +44,13 @@ def die_with_parent() -> None:
 def train(folder: Path, run: dict, step: dict) -> dict:
     """Trains, from the last checkpoint if there is one."""
     from attn_plugins.engine.checkpoint import latest_checkpoint
-    from attn_plugins.engine.hooks import ProgressHook
+    from attn_plugins.engine.hooks import ProgressHook, StartWeightsHook
     from attn_plugins.engine.runner import train as train_config
     from attn_plugins.errors import UserError
 
     # Whether what was begun is of this config was asked before the run started.
-    train_config(_config(folder), resume='auto', hooks=[ProgressHook(folder / PROGRESS)])
+    hooks = [ProgressHook(folder / PROGRESS), *(StartWeightsHook(**weights) for weights in run['weights'])]
+    train_config(_config(folder), resume='auto', hooks=hooks)
     checkpoint = latest_checkpoint(folder)
     if checkpoint is None:
         raise UserError('training ended without a checkpoint: its config needs a CheckpointHook')
@@ -121,6 +131,8 @@ def carry_out(folder: Path, kinds: Mapping[str, Step] = STEPS) -> int:
         traceback.print_exc()
         sentence = explain(error) or f'{type(error).__name__}: {error}'
         result.update(state='failed', error=f'{step["name"]}: {" ".join(sentence.split())}')
+        if not first:
+            write_json(folder / RANK_FAILURES.replace('*', os.environ['RANK']), dict(error=result['error']))
     if first:
         write_json(folder / RESULT, result)
     end_distributed()

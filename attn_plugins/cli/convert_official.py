@@ -45,6 +45,8 @@ def main(argv: list[str] | None = None) -> None:
 
         if args.output.exists():
             raise UserError(f'{args.output} is there already: name another file, or delete it')
+        if not args.output.parent.is_dir():
+            raise UserError(f'there is no folder {args.output.parent}: make it, or write elsewhere')
         model = build_model(load_config(args.config, args.attention, args.cfg_options))
         names = [name for name, _ in model.named_children()]
         if args.part and args.part not in names:

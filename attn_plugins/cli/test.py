@@ -7,6 +7,7 @@ from pathlib import Path
 
 from attn_plugins.cli.arguments import ConfigOptions
 from attn_plugins.cli.errors import friendly_errors
+from attn_plugins.errors import UserError
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -40,6 +41,10 @@ def main(argv: list[str] | None = None) -> None:
         from attn_plugins.engine.launch import end_distributed
         from attn_plugins.engine.runner import prepare_run, test
 
+        if args.out_metrics and not Path(args.out_metrics).parent.is_dir():
+            raise UserError(
+                f'there is no folder {Path(args.out_metrics).parent}: make it, or write the metrics elsewhere'
+            )
         cfg = prepare_run(args.config, args.attention, args.cfg_options, args.work_dir, args.launcher)
         metrics = test(cfg, args.checkpoint)
         end_distributed()

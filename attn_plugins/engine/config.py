@@ -1,6 +1,7 @@
 """Loads a config with an attention preset; what is misspelt gets one sentence with the nearest choice."""
 
 import difflib
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.logging import print_log
 
 from attn_plugins.errors import UserError
 from attn_plugins.mim import CONFIGS
@@ -40,6 +42,8 @@ def load_config(path: str | Path, attention: str | None = None, cfg_options: dic
             fixes another preset, or an option comes too late.
     """
     path = Path(path)
+    if path.is_dir():
+        raise UserError(f'{path} is a folder: give the path of a config file')
     if not path.is_file():
         raise UserError(f'there is no config {path}{_nearest_config(path)}')
     if path.suffix not in SUFFIXES:
@@ -63,7 +67,18 @@ def load_config(path: str | Path, attention: str | None = None, cfg_options: dic
         _check_fixed(cfg, path, attention)
     if cfg_options:
         _check_options(cfg_options)
-        cfg.merge_from_dict(cfg_options)
+        try:
+            cfg.merge_from_dict(cfg_options)
+        except Exception as error:  # a key below a value that is no dict, an index beyond a list
+            reason = str(error.args[0] if error.args else error).splitlines()[0]
+            raise UserError(
+                f'--cfg-options {" ".join(cfg_options)} cannot be put into {path} as it is with its preset ({reason}): put the '
+                'names right'
+            ) from error
+    if attention is None and chosen is not None and preset_of(cfg) is None:
+        print_log(
+            f'{path} takes no presets, so {VARIABLE}={chosen} changes nothing', 'current', logging.WARNING
+        )
     return cfg
 
 
@@ -161,8 +176,8 @@ def _check_fixed(cfg: Config, path: Path, attention: str) -> None:
         raise UserError(_unknown_preset(attention, folder))
     if Config.fromfile(file).get('attention') != cfg.attention:
         raise UserError(
-            f'{path} is fixed to {_layers(cfg.attention)}: leave --attention {attention} out, or choose a config that '
-            'takes any preset'
+            f'{path} is fixed to {_layers(cfg.attention)}, so it does not take {attention}: choose a config that takes any '
+            'preset'
         )
 
 

@@ -12,7 +12,8 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from attn_plugins.engine.checkpoint import check_fits
+from attn_plugins.engine.checkpoint import check_fits, read_weights
+from attn_plugins.errors import UserError
 from attn_plugins.registry import HOOKS
 
 
@@ -44,6 +45,53 @@ class CheckpointFitsHook(Hook):
         """Refuses the checkpoint of another model."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         check_fits(checkpoint, model, self.path, self.advice)
+
+
+class TrainingRecordHook(Hook):
+    """Writes the settings of a training beside its checkpoints, each time with one, so that both are of the same training.
+
+    Args:
+        path (Path): The file.
+        settings (dict[str, str]): As `settings_of` gives them.
+    """
+
+    def __init__(self, path: Path, settings: dict[str, str]):
+        self.path, self.settings = path, settings
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """The main process alone saves."""
+        _replace(self.path, self.settings)
+
+
+class StartWeightsHook(Hook):
+    """Refuses to train when a part of the model, which should start from given weights, has some that they lack.
+
+    mmengine loads what fits and says the rest in one line of the log.
+
+    Args:
+        part (str): The part's name in the model.
+        path (str): The checkpoint that the weights come from.
+        prefix (str): The beginning of their names there.
+    """
+
+    def __init__(self, part: str, path: str, prefix: str):
+        self.part, self.path, self.prefix = part, path, prefix
+
+    def before_train(self, runner: Runner) -> None:
+        """After the weights went in; a training that is resumed has begun with them already."""
+        if runner.iter > 0:
+            return
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        own = model.get_submodule(self.part).state_dict()
+        given = {
+            key.removeprefix(self.prefix) for key in read_weights(self.path) if key.startswith(self.prefix)
+        }
+        absent = [key for key in own if key not in given and not key.endswith('num_batches_tracked')]
+        if absent:
+            raise UserError(
+                f'{len(absent)} of the {len(own)} weights of {self.part} are not in {self.path} under '
+                f'{self.prefix!r} (first: {absent[0]}): start it from a run whose {self.part} is built alike'
+            )
 
 
 class ProgressHook(Hook):
@@ -122,9 +170,14 @@ class ProgressHook(Hook):
         memory = max(self.content['memory_mb'], _peak_memory())
         self.content.update(changes, memory_mb=memory)
         if is_main_process():
-            part = self.path.with_name(f'{self.path.name}.part')
-            part.write_text(json.dumps(self.content))
-            os.replace(part, self.path)  # a reader sees the old content or the new one
+            _replace(self.path, self.content)
+
+
+def _replace(path: Path, content: dict) -> None:
+    """Writes a JSON file so that a reader, or a kill at any moment, sees the old content or the new one."""
+    part = path.with_name(f'{path.name}.part')
+    part.write_text(json.dumps(content, indent=0))
+    os.replace(part, path)
 
 
 def _peak_memory() -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config
-from mmengine.dist import barrier, is_main_process
+from mmengine.dist import barrier, get_world_size, is_main_process
 from mmengine.hooks import Hook
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
@@ -21,7 +21,7 @@ from attn_plugins.engine.checkpoint import (
     progress_of,
 )
 from attn_plugins.engine.config import load_config, preset_of
-from attn_plugins.engine.hooks import CheckpointFitsHook
+from attn_plugins.engine.hooks import CheckpointFitsHook, TrainingRecordHook
 from attn_plugins.engine.launch import init_distributed
 from attn_plugins.engine.library import library_of, prepare
 from attn_plugins.engine.settings import differences, settings_of
@@ -93,15 +93,16 @@ def train(
         cfg.auto_scale_lr.enable = True
     if cfg.get('load_from'):
         check_file(cfg.load_from)
-    settings = settings_of(cfg)
+    prepare(cfg)  # before its settings are taken: those of a dumped config are of after it
     work_dir = Path(cfg.work_dir)
-    hooks = list(hooks)
+    settings = _settings(cfg, work_dir)
+    hooks = [*hooks, TrainingRecordHook(work_dir / TRAINING, settings)]
     if from_scratch:
         _put_aside(work_dir)
     else:
-        checkpoint = _checkpoint_to_resume(work_dir, resume, settings)
+        checkpoint = _checkpoint_to_resume(cfg, work_dir, resume, settings)
         if checkpoint is not None:
-            if resume is None and (end := _end_of(cfg, checkpoint)):
+            if resume in (None, 'auto') and (end := _end_of(cfg, checkpoint)):
                 _say(
                     f'{work_dir}: this training has finished, {checkpoint.name} is {end} (--from-scratch starts over)'
                 )
@@ -111,10 +112,7 @@ def train(
                 CheckpointFitsHook(checkpoint, 'choose another --work-dir, or start over with --from-scratch')
             )
             _say(f'resuming from {checkpoint} (--from-scratch starts over)')
-    runner = _build(cfg, hooks)
-    if is_main_process():
-        (work_dir / TRAINING).write_text(json.dumps(settings, indent=0))
-    runner.train()
+    _build(cfg, hooks).train()
 
 
 def test(cfg: Config, checkpoint: str | Path, hooks: Sequence[Hook] = ()) -> dict[str, float]:
@@ -131,6 +129,7 @@ def test(cfg: Config, checkpoint: str | Path, hooks: Sequence[Hook] = ()) -> dic
     check_file(checkpoint)
     cfg.load_from, cfg.resume = str(checkpoint), False
     fits = CheckpointFitsHook(checkpoint, 'give the config, and the --attention, that it was trained with')
+    prepare(cfg)
     metrics = _build(cfg, [*hooks, fits]).test()
     return {name: float(value) for name, value in metrics.items()}
 
@@ -156,7 +155,19 @@ def _use_amp(cfg: Config) -> None:
     cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
 
 
-def _checkpoint_to_resume(work_dir: Path, resume: str | None, settings: dict[str, str]) -> Path | None:
+def _settings(cfg: Config, work_dir: Path) -> dict[str, str]:
+    """The settings of this training; a config that was dumped by a resumed part of it names a checkpoint of its own."""
+    settings = settings_of(cfg)
+    if Path(str(cfg.get('load_from'))).parent == work_dir:
+        settings['load_from'] = repr(None)
+    if get_world_size() > 1:
+        settings['processes'] = str(get_world_size())
+    return settings
+
+
+def _checkpoint_to_resume(
+    cfg: Config, work_dir: Path, resume: str | None, settings: dict[str, str]
+) -> Path | None:
     """The checkpoint that this training goes on from, None if it begins.
 
     Raises:
@@ -169,14 +180,24 @@ def _checkpoint_to_resume(work_dir: Path, resume: str | None, settings: dict[str
     if broken:
         _say(f'passed over, since cut short: {", ".join(map(str, broken))}')
     checkpoint = latest_checkpoint(work_dir)
-    record = work_dir / TRAINING
-    if checkpoint is not None and resume is None and record.is_file():
-        changed = differences(json.loads(record.read_text()), settings)
-        if changed:
-            raise UserError(
-                f'{work_dir} holds another training, which differs in {changed}: choose another --work-dir, start over '
-                'with --from-scratch, or go on from its last checkpoint nevertheless with --resume'
+    if checkpoint is None:
+        return None
+    try:
+        changed = differences(json.loads((work_dir / TRAINING).read_text()), settings)
+    except (FileNotFoundError, ValueError):  # of OpenMMLab's own tools, or of a disk that was full
+        _say(f'nothing in {work_dir} says with which settings it was trained: they are taken to be these')
+        return checkpoint
+    if changed and (resume is None or _end_of(cfg, checkpoint)):
+        if resume is None:
+            which = 'which differs in'
+            choice = (
+                'start over with --from-scratch, or go on from its last checkpoint nevertheless with --resume'
             )
+        else:
+            which, choice = 'which has finished and differs in', 'or start over with --from-scratch'
+        raise UserError(
+            f'{work_dir} holds another training, {which} {changed}: choose another --work-dir, {choice}'
+        )
     return checkpoint
 
 
@@ -205,8 +226,7 @@ def _say(text: str) -> None:
 
 
 def _build(cfg: Config, hooks: Sequence[Hook]) -> Runner:
-    """The Runner of a config, with more hooks than the config's."""
-    prepare(cfg)
+    """The Runner of a prepared config, with more hooks than the config's."""
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     for hook in hooks:
         runner.register_hook(hook)

@@ -5,18 +5,37 @@ from collections.abc import Iterator, Mapping
 from mmengine.config import Config
 
 # Where a run writes, how it is started and how fast its data come: none of it changes what is trained.
-ELSEWHERE = ('work_dir', 'resume', 'launcher', 'log_level', 'env_cfg', 'visualizer', 'vis_backends')
+ELSEWHERE = (
+    'work_dir',
+    'resume',
+    'launcher',
+    'model_wrapper_cfg',
+    'log_level',
+    'env_cfg',
+    'visualizer',
+    'vis_backends',
+)
 SPEED = ('num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor')
+# What is shown and tested, beside the training.
+SHOWN = ('log_processor', 'default_hooks.logger', 'default_hooks.visualization', 'val_dataloader.batch_size')
+TESTED = ('test_cfg', 'test_dataloader', 'test_evaluator')
 # As many differences as a sentence takes.
 MOST = 3
 
 
-def settings_of(cfg: Config) -> dict[str, str]:
-    """Every value of a config that decides what is trained, by its dotted name: `{'randomness.seed': '0'}`."""
+def settings_of(cfg: Config, tested: bool = False) -> dict[str, str]:
+    """Every value of a config that decides what is trained, by its dotted name: `{'randomness.seed': '0'}`.
+
+    Args:
+        cfg (Config): The config.
+        tested (bool): With what decides the result of its test.
+    """
+    left_out = (*ELSEWHERE, *SHOWN, *(() if tested else TESTED))
     return {
         name: text
         for name, text in _flat(cfg.to_dict(), '')
-        if name.split('.')[0] not in ELSEWHERE and name.split('.')[-1] not in SPEED
+        if name.split('.')[-1] not in SPEED
+        and not any(name == word or name.startswith(f'{word}.') for word in left_out)
     }
 
 

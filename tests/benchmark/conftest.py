@@ -13,6 +13,7 @@ TOY = """
 _base_ = ['{presets}/{{{{$ATTENTION:none}}}}.py']
 model = dict(type='Toy', backbone=dict(type='Net', depth=18))
 train_cfg = dict(by_epoch=True, max_epochs=3)
+test_cfg, test_dataloader, test_evaluator = dict(), dict(), dict()
 """
 
 

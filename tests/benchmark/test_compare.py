@@ -6,6 +6,7 @@ import pytest
 
 from attn_plugins.benchmark.compare import compare, estimate, verdict
 from attn_plugins.benchmark.metrics import headline
+from attn_plugins.benchmark.record import read_json, write_json
 from attn_plugins.benchmark.results import read_results
 from attn_plugins.benchmark.suite import read_suite
 
@@ -78,3 +79,16 @@ def test_headlines_are_in_percent_points():
     assert headline({'accuracy/top5': 99.0, 'accuracy/top1': 95.0}).value == 95.0
     other = headline({'loss': 0.25, 'psnr': 30.0})
     assert (other.name, other.value, other.unit) == ('loss', 0.25, '')
+
+
+def test_a_test_that_has_a_result_counts_though_another_failed(project):
+    configs = dict(toy=dict(config='toy.py', tests=dict(clean={}, noisy={})))
+    suite = read_suite(project.suite(presets=['none'], configs=configs))
+    [run] = suite.runs
+    project.put_result(run, 90.0)
+    result = read_json(run.folder / 'result.json')
+    del result['steps']['noisy'], result['steps']['count']
+    write_json(run.folder / 'result.json', dict(result, state='failed', error='noisy: no data'))
+    clean, noisy = compare(read_results(suite))
+    assert clean.presets[0].score.mean == 90.0 and noisy.presets[0].score is None
+    assert noisy.presets[0].unfinished == {0: ('failed', 'noisy: no data')}

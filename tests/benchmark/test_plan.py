@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from attn_plugins.benchmark.plan import notes, plan_suite, settle_changes, write_inputs
+from attn_plugins.benchmark.plan import check_all_data, notes, plan_suite, settle_changes, write_inputs
 from attn_plugins.benchmark.record import read_json, write_json
 from attn_plugins.benchmark.suite import read_suite
 from attn_plugins.errors import UserError
@@ -162,3 +162,33 @@ def test_a_batch_of_eight_processes(project, devices, given, processes, note):
     assert notes([plain, other]) == (
         [f'toy: its learning rate 0.1 is for a batch of 256 (8 processes of 32); {note}'] if note else []
     )
+
+
+def test_a_run_that_has_begun_keeps_its_processes_wherever_it_is_looked_at(project):
+    project.config.write_text(project.config.read_text() + BIG_BATCH)
+    suite = read_suite(project.suite(configs=dict(toy=dict(config='toy.py')), presets=['none']))
+    [trained] = plan_suite(suite, devices=8).values()
+    finish(suite, {'toy': trained})
+    [looked_at] = plan_suite(suite, devices=1).values()
+    assert looked_at.processes == 8 and looked_at.config_hash == trained.config_hash
+    assert not looked_at.is_outdated and looked_at.note is None
+
+
+def test_a_config_that_could_not_be_tested_is_refused_before_it_is_trained(project):
+    project.config.write_text(project.config.read_text() + 'test_evaluator = None\n')
+    with pytest.raises(UserError, match='toy.py has no test_evaluator, by which a suite tests'):
+        plan(project)
+
+
+def test_the_data_of_every_test_are_checked_before_anything_is_trained(project, tmp_path):
+    project.config.write_text(
+        project.config.read_text()
+        + f"test_dataloader = dict(dataset=dict(type='CustomDataset', data_root={str(tmp_path)!r}))\n"
+    )
+    (tmp_path / 'image.png').touch()
+    tests = dict(clean={}, gone={'test_dataloader.dataset.data_root': 'data/nowhere'})
+    configs = dict(toy=dict(config='toy.py', tests=dict(clean={})))
+    check_all_data(plan(project, configs=configs)[1].values())
+    configs['toy']['tests'] = tests
+    with pytest.raises(UserError, match='the folder data/nowhere is missing'):
+        check_all_data(plan(project, configs=configs)[1].values())

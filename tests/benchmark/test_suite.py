@@ -55,6 +55,8 @@ def entry(**changes):
         (dict(presets=['none', 'mine/coord.py']), ['no preset mine/coord.py']),
         (dict(presets=None), ["neither the config nor the suite has 'presets'", '[none, ca]']),
         (dict(processes=0), ["'processes' must be a number from 1 up, not 0"]),
+        (dict(configs=entry(cfg_options={'lr': '1e-3'})), ["sets lr to the text '1e-3'", '0.001']),
+        (dict(configs=entry(cfg_options={'randomness.seed': 1})), ['leave that to', 'seeds']),
         (dict(configs=entry(tests=['clean'])), ["'tests' must be a mapping", '{clean: {}']),
         (dict(configs=entry(tests=dict(train={}))), ["'tests' maps a name of its own"]),
         (

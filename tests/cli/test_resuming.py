@@ -74,8 +74,20 @@ def test_another_training_in_the_same_work_dir_is_refused(finished, words, optio
 
 
 def test_what_does_not_change_the_training_may_change(finished):
-    code, out, _ = finished(options=['train_dataloader.num_workers=1', 'log_level=WARNING'])
+    code, out, _ = finished(
+        options=[
+            'train_dataloader.num_workers=1',
+            'log_level=WARNING',
+            'test_dataloader.batch_size=1',
+            'default_hooks.logger.interval=7',
+        ]
+    )
     assert code == 0 and 'has finished' in out
+
+
+def test_the_config_that_mmengine_has_dumped_is_the_same_training(finished, capfd):
+    main([str(RUN / 'mobilenetv2_digitscenes.py')])
+    assert 'has finished, epoch_1.pth is epoch 1 of 1' in capfd.readouterr().out
 
 
 def test_resume_goes_on_with_other_settings_nevertheless(finished):
@@ -87,6 +99,30 @@ def test_resume_goes_on_with_other_settings_nevertheless(finished):
     assert code == 0 and 'epoch_2.pth is epoch 2 of 2' in out, (
         'the settings that were resumed with are the ones now'
     )
+
+
+def test_a_refused_resume_leaves_the_record_as_it_is(finished):
+    """Otherwise the other settings would be taken for those that were trained."""
+    before = (RUN / 'training.json').read_text()
+    code, _, err = finished('--resume', '--attention', 'se', '--work-dir', str(RUN))
+    assert code == 1 and 'holds another training, which has finished and differs in' in err
+    code, _, err = finished('--resume', options=['optim_wrapper.optimizer.lr=0.1'])
+    assert code == 1 and 'which has finished and differs in optim_wrapper.optimizer.lr' in err
+    words = ['--resume', '--attention', 'se', '--work-dir', str(RUN)]
+    code, _, err = finished(*words, options=['train_cfg.max_epochs=2'])
+    assert code == 1 and 'is the checkpoint of another model' in err
+    assert (RUN / 'training.json').read_text() == before
+    assert finished()[0] == 0
+
+
+@pytest.mark.parametrize('content', ['', '{"randomness', None])
+def test_a_work_dir_that_does_not_say_what_was_trained(finished, content):
+    """Of OpenMMLab's own tools, or of a disk that was full."""
+    (RUN / 'training.json').unlink()
+    if content is not None:
+        (RUN / 'training.json').write_text(content)
+    code, out, _ = finished()
+    assert code == 0 and f'nothing in {RUN} says with which settings it was trained' in out
 
 
 def test_starting_over_moves_the_earlier_training_aside(finished):

@@ -63,7 +63,7 @@ def test_a_preset_by_argument_by_variable_and_by_default(project, monkeypatch):
 
 def test_a_fixed_preset_takes_itself_only(project):
     assert reduction(load_config(project / 'fixed.py', 'mine')) == 4
-    assert 'is fixed to attn_plugins.SE: leave --attention none out' in refusal(project / 'fixed.py', 'none')
+    assert 'is fixed to attn_plugins.SE, so it does not take none' in refusal(project / 'fixed.py', 'none')
     assert 'takes no preset but none' in refusal(project / 'without.py', 'mine')
 
 
@@ -117,7 +117,7 @@ def test_an_option_that_comes_too_late_says_where_to_put_it(project, late, right
 
 def test_what_is_said_to_change_changes_the_layer():
     leaf = CONFIGS / 'resnet/resnet18_digitscenes.py'
-    model = load_config(leaf, 'se', {'model.backbone.plugins.0.cfg.reduction': 4}).model
+    model = load_config(leaf, 'ca', {'model.backbone.plugins.0.cfg.reduction': 4}).model
     assert model.backbone.plugins[0].cfg.reduction == 4
     model = load_config(leaf, 'gc', {'model.backbone.plugins.ResNet.0.cfg.ratio': 0.25}).model
     assert model.backbone.plugins.ResNet[0].cfg.ratio == 0.25

@@ -1,10 +1,13 @@
-"""The hook changes the memory format of every map and nothing of the numbers."""
+"""Hooks: channels_last changes the memory format and nothing of the numbers; weights that a part would not get are named."""
 
 from types import SimpleNamespace
 
+import pytest
 import torch
-from mmengine.registry import HOOKS
+from mmengine.registry import HOOKS, MODELS
 
+from attn_plugins.engine.hooks import StartWeightsHook
+from attn_plugins.errors import UserError
 from tests.insertion.hosts import CA, plugged
 
 
@@ -24,3 +27,22 @@ def test_maps_follow_and_numbers_stay():
             )
     torch.testing.assert_close(model(x)[-1], expected)
     assert len(formats) == 17 and all(formats)
+
+
+def test_weights_that_a_part_would_not_get_are_named(tmp_path):
+    """mmpretrain's deep stem has other names than mmseg's: mmengine loads the rest and logs one line."""
+    build = lambda library: MODELS.build(  # noqa: E731
+        dict(type=f'{library}.ResNetV1c', depth=18, stem_channels=8, base_channels=8)
+    )
+    source = {f'backbone.{key}': value for key, value in build('mmpretrain').state_dict().items()}
+    torch.save(dict(state_dict=source), tmp_path / 'c.pth')
+    hook = StartWeightsHook('backbone', str(tmp_path / 'c.pth'), 'backbone.')
+    runner = SimpleNamespace(iter=0, model=torch.nn.ModuleDict(dict(backbone=build('mmpretrain'))))
+    hook.before_train(runner)
+    runner.model = torch.nn.ModuleDict(dict(backbone=build('mmseg')))
+    with pytest.raises(
+        UserError, match=r"weights of backbone are not in .*c.pth under 'backbone.' \(first: stem.0.weight\)"
+    ):
+        hook.before_train(runner)
+    runner.iter = 1  # resumed: it has begun with them
+    hook.before_train(runner)

@@ -13,12 +13,14 @@ class Executor(ABC):
 
     Attributes:
         devices: How many processes have a device of their own: GPUs, or cores where there is none.
+        most: How many processes a run can have at all; None if any number.
         parallel: How many runs of one process fit at the same time, to estimate the time left.
     """
 
     WORKER = 'attn_plugins.benchmark.worker'
 
     devices: int
+    most: int | None = None
     parallel: int
 
     @property

@@ -22,6 +22,19 @@ from attn_plugins.benchmark.worker import LOG, die_with_parent
 BYTES_PER_RUN = 3 * 2**30
 
 
+# The variables by which torchrun tells a process which it is.
+LAUNCHERS = (
+    'RANK',
+    'LOCAL_RANK',
+    'GROUP_',
+    'ROLE_',
+    'WORLD_SIZE',
+    'LOCAL_WORLD_SIZE',
+    'MASTER_',
+    'TORCHELASTIC_',
+)
+
+
 @dataclass
 class Job:
     """A run at work: its process, and the places it takes."""
@@ -45,6 +58,7 @@ class LocalExecutor(Executor):
     def __init__(self, jobs: int | None = None, worker: str = Executor.WORKER):
         self.gpus = visible_gpus()
         self.devices = len(self.gpus) or cores()
+        self.most = len(self.gpus) or None
         fit = max(1, min(cores(), psutil.virtual_memory().available // BYTES_PER_RUN))
         # On a CPU a place is a share of the cores.
         self._places = self.gpus or [f'share {i}' for i in range(jobs or fit)]
@@ -65,7 +79,9 @@ class LocalExecutor(Executor):
     def start(self, run: Run, processes: int) -> None:
         taken = [self._free.pop(0) for _ in range(min(processes, len(self._places)))]
         threads = str(max(1, cores() * len(taken) // len(self._places) // processes))
-        env = dict(os.environ, OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads, PYTHONPATH=_python_path())
+        # What a launcher around the suite has set is not of the run.
+        outside = {key: value for key, value in os.environ.items() if not key.startswith(LAUNCHERS)}
+        env = dict(outside, OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads, PYTHONPATH=_python_path())
         if self.gpus:
             env['CUDA_VISIBLE_DEVICES'] = ','.join(taken)
         with (run.folder / LOG).open('a') as log:
