@@ -132,9 +132,9 @@ def test_a_config_that_cannot_be_run(workspace, refused, line, words):
         ('log_processor.type=LogProcesor', "unknown log processor 'LogProcesor': did you mean LogProcessor"),
         (
             'load_from=README.md',
-            'error: the checkpoint that load_from or an init_cfg names is cut short or no ',
+            'error: README.md is cut short or no checkpoint: get or train it again, or use another one',
         ),
-        ('load_from=absent.pth', 'error: absent.pth can not be found: put its path right'),
+        ('load_from=absent.pth', 'error: there is no checkpoint absent.pth'),
     ],
 )
 def test_a_word_of_the_config_that_names_nothing(workspace, refused, option, words):
