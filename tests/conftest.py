@@ -6,6 +6,7 @@ import signal
 import numpy as np
 import pytest
 import torch
+from mmengine.registry import DefaultScope
 
 # A shell without job control starts background jobs with SIGINT ignored, and what they start inherits that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -27,3 +28,10 @@ def data_trees(tmp_path_factory):
     root = tmp_path_factory.mktemp('trees') / 'data'
     write_trees(root)
     return root
+
+
+@pytest.fixture(autouse=True)
+def no_default_scope():
+    """A training in this process leaves its library's scope behind, in which the next test would look its types up."""
+    yield
+    DefaultScope._instance_dict.clear()
