@@ -104,7 +104,7 @@ def numbered_checkpoints(work_dir: Path) -> list[Path]:
     numbered = [
         (int(match[1]), path)
         for path in work_dir.glob('*.pth')
-        if (match := re.fullmatch(r'(?:epoch|iter)_(\d+)\.pth', path.name))
+        if (match := re.fullmatch(r'(?:epoch|iter)_(\d+)\.pth', path.name)) and path.is_file()
     ]
     return [path for _, path in sorted(numbered, reverse=True)]
 
