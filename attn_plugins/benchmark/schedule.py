@@ -39,7 +39,7 @@ def run_suite(
         UserError: Another process works in the suite's folder, or results of other settings lie there, or data are
             missing.
     """
-    with _alone_in(suite), _terminated_as_interrupted():
+    with _alone_in(suite), _terminated_as_interrupted() as codes:
         settle_changes(plans, redo)
         waiting = [state.run for state in read_results(suite) if state.state != 'finished']
         for run in waiting:
@@ -58,6 +58,8 @@ def run_suite(
                 _note_ended(suite, executor, view)
                 waiting = _start_ready(suite, plans, waiting, executor, view)
                 view.look(read_results(suite, running=executor.running))
+                if codes:
+                    raise SystemExit(codes[0])
                 time.sleep(PAUSE)
         finally:
             executor.stop()
@@ -131,14 +133,19 @@ def _alone_in(suite: Suite) -> Iterator[None]:
 
 
 @contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """Let `kill -TERM` unwind the stack as Ctrl-C does, so that what runs is stopped."""
+def _terminated_as_interrupted() -> Iterator[list[int]]:
+    """Let `kill -TERM` end the suite as Ctrl-C does, so that what runs is stopped.
 
-    def exit_now(signum, frame):
-        raise SystemExit(128 + signum)
+    Yields the exit codes of signals that came, to be looked at: Python drops what a handler raises while a process is about
+    to start.
+    """
+    codes: list[int] = []
 
-    before = signal.signal(signal.SIGTERM, exit_now)
+    def note(signum, frame):
+        codes.append(128 + signum)
+
+    before = signal.signal(signal.SIGTERM, note)
     try:
-        yield
+        yield codes
     finally:
         signal.signal(signal.SIGTERM, before)
