@@ -33,11 +33,15 @@ PR_SET_PDEATHSIG = 1
 Step = Callable[[Path, dict, dict], dict]
 
 
-def die_with_parent() -> None:
-    """Has the kernel kill this process when its parent dies, even by kill -9 (Linux only)."""
+def die_with_parent(parent: int | None = None) -> None:
+    """Has the kernel kill this process when its parent dies, even by kill -9 (Linux only).
+
+    Args:
+        parent: The parent's process id, if it is known: it may have died before the call.
+    """
     if sys.platform == 'linux':
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() == 1:  # it has died already
+        if parent is not None and os.getppid() != parent:
             os._exit(1)
 
 

@@ -64,7 +64,7 @@ class TrainingRecordHook(Hook):
 
 
 class StartWeightsHook(Hook):
-    """Refuses to train when a part of the model, which should start from given weights, has some that they lack.
+    """Refuses to train when a part of the model, which should start from given weights, has some that they lack or have in another shape.
 
     mmengine loads what fits and says the rest in one line of the log.
 
@@ -84,13 +84,19 @@ class StartWeightsHook(Hook):
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         own = model.get_submodule(self.part).state_dict()
         given = {
-            key.removeprefix(self.prefix) for key in read_weights(self.path) if key.startswith(self.prefix)
+            key.removeprefix(self.prefix): value.shape
+            for key, value in read_weights(self.path).items()
+            if key.startswith(self.prefix)
         }
-        absent = [key for key in own if key not in given and not key.endswith('num_batches_tracked')]
+        absent = [
+            key
+            for key, value in own.items()
+            if given.get(key) != value.shape and not key.endswith('num_batches_tracked')
+        ]
         if absent:
             raise UserError(
                 f'{len(absent)} of the {len(own)} weights of {self.part} are not in {self.path} under '
-                f'{self.prefix!r} (first: {absent[0]}): start it from a run whose {self.part} is built alike'
+                f'{self.prefix!r}, or of another shape (first: {absent[0]}): start it from a run whose {self.part} is built alike'
             )
 
 

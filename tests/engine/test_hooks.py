@@ -41,8 +41,13 @@ def test_weights_that_a_part_would_not_get_are_named(tmp_path):
     hook.before_train(runner)
     runner.model = torch.nn.ModuleDict(dict(backbone=build('mmseg')))
     with pytest.raises(
-        UserError, match=r"weights of backbone are not in .*c.pth under 'backbone.' \(first: stem.0.weight\)"
+        UserError,
+        match=r"weights of backbone are not in .*c.pth under 'backbone.', or .* \(first: stem.0.weight\)",
     ):
+        hook.before_train(runner)
+    wide = MODELS.build(dict(type='mmpretrain.ResNetV1c', depth=18, stem_channels=8, base_channels=16))
+    runner.model = torch.nn.ModuleDict(dict(backbone=wide))
+    with pytest.raises(UserError, match=r'of another shape \(first: layer1.0.conv1.weight\)'):
         hook.before_train(runner)
     runner.iter = 1  # resumed: it has begun with them
     hook.before_train(runner)

@@ -1,5 +1,6 @@
 """What the layers' tests share: building a layer, random maps, pieces of formulas written out."""
 
+import pytest
 import torch
 from mmengine.registry import MODELS
 
@@ -67,3 +68,25 @@ def window_sums(x: torch.Tensor, conv: torch.nn.Conv2d) -> torch.Tensor:
                 if 0 <= y < height and 0 <= z < width:
                     result[row, column] += conv.weight[:, :, tap // size, tap % size] @ x[y, z]
     return result
+
+
+def assert_finite_on_a_constant_map(name: str, height: int, width: int, **options) -> None:
+    """A map without any spread, as padding or a dead ReLU gives it: no gradient is divided by zero."""
+    layer = exact(name, in_channels=4, **options)
+    x = torch.zeros(2, 4, height, width, dtype=torch.float64, requires_grad=True)
+    layer(x).sum().backward()
+    assert torch.isfinite(x.grad).all()
+    assert all(torch.isfinite(p.grad).all() for p in layer.parameters())
+
+
+def assert_takes_its_map_by_keyword(name: str, **options) -> None:
+    """`layer(x=...)` is checked as `layer(...)` is, and compiles."""
+    layer = make(name, in_channels=16, **options).eval()
+    with pytest.raises(ValueError, match=f'^{name} was built for 16 channels'):
+        layer(x=torch.zeros(2, 8, 5, 7))
+    with pytest.raises(TypeError, match="'x'"):
+        layer()
+    x = torch.randn(2, 16, 5, 7)
+    torch._dynamo.reset()
+    compiled = torch.compile(layer, fullgraph=True, backend='aot_eager')
+    torch.testing.assert_close(compiled(x=x), layer(x))

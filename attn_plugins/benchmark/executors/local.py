@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -93,7 +94,7 @@ class LocalExecutor(Executor):
                 stderr=subprocess.STDOUT,
                 # A group of its own: Ctrl-C reaches the benchmark alone, which then stops the whole group.
                 start_new_session=True,
-                preexec_fn=die_with_parent,
+                preexec_fn=partial(die_with_parent, os.getpid()),
             )
         self._working.append(Job(run, process, taken))
 

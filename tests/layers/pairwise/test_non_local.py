@@ -7,7 +7,7 @@ from mmcv.cnn import NonLocal2d
 
 from attn_plugins import load_official
 from tests.layers.check import scramble
-from tests.layers.helpers import assert_same, count, exact, make, random_map
+from tests.layers.helpers import assert_same, assert_takes_its_map_by_keyword, count, exact, make, random_map
 from tests.layers.starts import assert_start, kaiming, normal, plain_norm
 
 
@@ -150,12 +150,4 @@ def test_options_that_cannot_work_are_refused(options, message):
 
 
 def test_a_map_by_keyword_is_checked_and_compiles():
-    layer = make('NonLocal', in_channels=16).eval()
-    with pytest.raises(ValueError, match='^NonLocal was built for 16 channels'):
-        layer(x=torch.zeros(2, 8, 5, 7))
-    with pytest.raises(TypeError, match="'x'"):
-        layer()
-    x = torch.randn(2, 16, 5, 7)
-    torch._dynamo.reset()
-    compiled = torch.compile(layer, fullgraph=True, backend='aot_eager')
-    torch.testing.assert_close(compiled(x=x), layer(x))
+    assert_takes_its_map_by_keyword('NonLocal')

@@ -1,9 +1,8 @@
 """CoordAttention: count, start, bad input."""
 
 import pytest
-import torch
 
-from tests.layers.helpers import count, make
+from tests.layers.helpers import assert_takes_its_map_by_keyword, count, make
 from tests.layers.starts import assert_start, kaiming, plain_norm
 
 
@@ -49,12 +48,4 @@ def test_options_that_cannot_work_are_refused(options, message):
 
 
 def test_a_map_by_keyword_is_checked_and_compiles():
-    layer = make('CoordAttention', in_channels=16).eval()
-    with pytest.raises(ValueError, match='^CoordAttention was built for 16 channels'):
-        layer(x=torch.zeros(2, 8, 5, 7))
-    with pytest.raises(TypeError, match="'x'"):
-        layer()
-    x = torch.randn(2, 16, 5, 7)
-    torch._dynamo.reset()
-    compiled = torch.compile(layer, fullgraph=True, backend='aot_eager')
-    torch.testing.assert_close(compiled(x=x), layer(x))
+    assert_takes_its_map_by_keyword('CoordAttention')

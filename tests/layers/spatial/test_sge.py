@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from tests.layers.helpers import MAPS, count, exact, make, random_map
+from tests.layers.helpers import MAPS, assert_finite_on_a_constant_map, count, exact, make, random_map
 from tests.layers.starts import assert_start
 
 
@@ -27,11 +27,7 @@ def test_sge_is_its_formula(variant, height, width):
 
 @pytest.mark.parametrize('height, width', [(1, 1), (3, 4)])
 def test_a_constant_map_has_finite_gradients(height, width):
-    layer = exact('SGE', in_channels=4, groups=2)
-    x = torch.zeros(2, 4, height, width, dtype=torch.float64, requires_grad=True)
-    layer(x).sum().backward()
-    assert torch.isfinite(x.grad).all()
-    assert all(torch.isfinite(p.grad).all() for p in layer.parameters())
+    assert_finite_on_a_constant_map('SGE', height, width, groups=2)
 
 
 @pytest.mark.parametrize(
