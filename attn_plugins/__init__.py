@@ -15,6 +15,7 @@ from attn_plugins.version import __version__
 # `type='attn_plugins.SSDLiteHead'` through this attribute access.
 _NEEDS_A_LIBRARY = {
     'DeepLabV3Head': 'attn_plugins.models.aspp_head',
+    'DropoutClsHead': 'attn_plugins.models.dropout_head',
     'SSDLiteHead': 'attn_plugins.models.ssdlite_head',
     'SSDLiteNeck': 'attn_plugins.models.ssdlite_neck',
 }

@@ -11,6 +11,7 @@ COMMANDS = {
     'cost': "count and measure what a config's model costs",
     'inspect_model': "a config's model as a tree with every inserted layer",
     'convert_official': "the authors' checkpoint into one of a config",
+    'publish_model': 'a checkpoint to give away: weights, config, hash, counted cost',
     'check_data': 'which data are missing and how to get them',
     'make_digit_scenes': 'write DigitScenes, the embedded data set',
 }

@@ -77,19 +77,19 @@ def inspect_data(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> list[Datase
     return [
         DatasetCheck(loader.removesuffix('_dataloader'), *_inspect(dataset), how_to_get(dataset))
         for loader in loaders
-        for dataset in _innermost((cfg.get(loader) or {}).get('dataset'))
+        for dataset in innermost((cfg.get(loader) or {}).get('dataset'))
     ]
 
 
-def _innermost(dataset: dict | list | None) -> Iterator[dict]:
+def innermost(dataset: dict | list | None) -> Iterator[dict]:
     """The datasets that read files, without what repeats, joins or mixes them."""
     if isinstance(dataset, (list, tuple)):
         for item in dataset:
-            yield from _innermost(item)
+            yield from innermost(item)
     elif dataset:
         inner = dataset.get('dataset') or dataset.get('datasets')
         if inner:
-            yield from _innermost(inner)
+            yield from innermost(inner)
         else:
             yield dataset
 

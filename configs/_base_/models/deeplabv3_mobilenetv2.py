@@ -18,6 +18,7 @@ model = dict(
     backbone=dict(
         type='attn_plugins.Plugged',
         host='mmseg.MobileNetV2',
+        place=dict(position='after_depthwise', stages=(False, ) + (True, ) * 6),
         strides=(1, 2, 2, 1, 1, 1, 1),
         dilations=(1, 1, 1, 2, 2, 4, 4),
         out_indices=(4, 6),  # one index alone comes back as a bare tensor, whose [0] is an image

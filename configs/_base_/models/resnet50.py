@@ -7,7 +7,8 @@ model = dict(
         depth=50,
         num_stages=4,
         out_indices=(3, ),
-        style='pytorch'),
+        style='pytorch',
+        place=dict(position='after_conv3')),
     neck=dict(type='GlobalAveragePooling'),
     head=dict(
         type='LinearClsHead',

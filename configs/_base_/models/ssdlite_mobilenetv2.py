@@ -11,6 +11,7 @@ model = dict(
     backbone=dict(
         type='attn_plugins.Plugged',
         host='mmpretrain.MobileNetV2',
+        place=dict(position='after_depthwise', stages=(False, ) + (True, ) * 6),
         out_indices=(4, 7),
         init_cfg=[
             dict(type='Kaiming', layer=['Conv2d'], mode='fan_out'),

@@ -1,0 +1,4 @@
+# As runtime_mmseg.py, for schedules that count steps: logs and checkpoints do too.
+_base_ = './runtime_mmseg.py'
+default_hooks = dict(logger=dict(log_metric_by_epoch=False), checkpoint=dict(by_epoch=False, interval=4000))
+log_processor = dict(by_epoch=False)
