@@ -12,6 +12,8 @@ COMMANDS = {
     'inspect_model': "a config's model as a tree with every inserted layer",
     'convert_official': "the authors' checkpoint into one of a config",
     'check_data': 'which data are missing and how to get them',
+    'convert_voc_aug': "the SBD's masks for VOC 2012",
+    'convert_cityscapes': "Cityscapes' polygons to masks",
     'make_digit_scenes': 'write DigitScenes, the embedded data set',
 }
 
