@@ -1,43 +1,94 @@
-"""Says which data a config needs are missing, where they should be, and how to get them."""
+"""Says which data are missing or not where they should be, and how to get them: of configs, and of public data sets."""
 
 import argparse
 import sys
+from pathlib import Path
 
 from attn_plugins.cli.errors import friendly_errors
 from attn_plugins.errors import UserError
+
+NAMED = 10  # faulty files that are named; all are counted
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('configs', nargs='*', metavar='CONFIG')
+    parser.add_argument(
+        'what',
+        nargs='*',
+        metavar='CONFIG|NAME',
+        help='a config file, or a data set: coco, voc, voc12aug, cityscapes, imagenet, cifar10, cifar100, mnist, '
+        'fashion_mnist; of these the images are counted too',
+    )
     parser.add_argument('--all', action='store_true', help='every config of configs/')
+    parser.add_argument('--root', metavar='DIR', help='where the one data set named is, if not in data/')
+    parser.add_argument(
+        '--read-files',
+        action='store_true',
+        help='read every file: images and masks are decoded, boxes and JSON parsed, MD5 sums compared',
+    )
     parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Prints one line per dataset; returns 1 if something is missing."""
+    """Prints one line per dataset; returns 1 if something is missing or wrong."""
     args = parse_args(argv)
     with friendly_errors(args.debug):
-        from attn_plugins.datasets.check import inspect_data
-        from attn_plugins.engine.config import leaf_configs, load_config
+        from attn_plugins.datasets.known import KNOWN
+        from attn_plugins.engine.config import leaf_configs
 
-        paths = leaf_configs() if args.all else args.configs
+        paths = [*args.what, *(leaf_configs() if args.all else [])]
         if not paths:
-            raise UserError('name at least one config, or use --all')
+            raise UserError(f'name at least one config or data set ({", ".join(KNOWN)}), or use --all')
+        if args.root and (len(paths) > 1 or paths[0] not in KNOWN):
+            raise UserError(f'--root takes one data set by its name: choose from {", ".join(KNOWN)}')
         incomplete = False
         for path in paths:
-            lines = {}
-            for check in inspect_data(load_config(path)):
-                incomplete |= bool(check.faults)
-                text = [f'missing: {sentence}' for sentence in check.sentences] or [f'ok: {check.content}']
-                for line in text:
-                    lines.setdefault(line, []).append(check.loader)
-            print(path)
-            for line, loaders in lines.items():
-                print(f'  {", ".join(dict.fromkeys(loaders))}: {line}')
+            incomplete |= _report(path, args.root, args.read_files)
     return int(incomplete)
+
+
+def _report(path: str | Path, root: str | None, read_files: bool) -> bool:
+    """Prints what is said of a config or a named data set; whether something is wrong with it."""
+    checks = _inspect(path, root)
+    lines, read = {}, {}
+    for check in checks:
+        text = [f'missing: {sentence}' for sentence in check.sentences] or [f'ok: {check.content}']
+        if read_files:
+            if check.content not in read:  # test often is val
+                read[check.content] = check.read()
+            text += _files_read(*read[check.content])
+        for line in text:
+            lines.setdefault(line, []).append(check.split)
+    print(path)
+    for line, splits in lines.items():
+        print(f'  {", ".join(dict.fromkeys(splits))}: {line}')
+    return any(check.faults for check in checks) or any(faults for _, faults in read.values())
+
+
+def _inspect(path: str | Path, root: str | None) -> list:
+    from attn_plugins.datasets.check import inspect_data
+    from attn_plugins.datasets.known import KNOWN, inspect_known
+    from attn_plugins.engine.config import load_config
+    from attn_plugins.registry import nearest
+
+    if path in KNOWN:
+        return inspect_known(path, root)
+    if isinstance(path, str) and not Path(path).suffix and not Path(path).exists():
+        raise UserError(f'there is no data set {path}: {nearest(path, KNOWN)}')
+    return inspect_data(load_config(path))
+
+
+def _files_read(count: int, faults: list[str]) -> list[str]:
+    """The lines on what reading has shown."""
+    if not faults:
+        return [f'read: {count} samples without a fault'] if count else []
+    more = [f'and {len(faults) - NAMED} more'] if len(faults) > NAMED else []
+    return [
+        f'read: {len(faults)} faults in {count} samples',
+        *(f'fault: {line}' for line in faults[:NAMED] + more),
+    ]
 
 
 if __name__ == '__main__':

@@ -3,20 +3,23 @@
 from pathlib import Path
 
 DIGIT_SCENES = 'digit_scenes'
-MMSEG_CONVERTERS = "$(python -c 'import mmseg; print(mmseg.__path__[0])')/.mim/tools/dataset_converters"
 # The first whose word is in the dataset's folder or type; the text has {root} for the folder.
 SOURCES = {
     'cityscapes': 'get gtFine_trainvaltest.zip and leftImg8bit_trainvaltest.zip from www.cityscapes-dataset.com, unpack '
-    f'them into {{root}}, then run `python {MMSEG_CONVERTERS}/cityscapes.py {{root}}`',
+    'them into {root}, then run `python tools/dataset_converters/cityscapes.py {root}`',
     'coco': 'get train2017.zip, val2017.zip and annotations_trainval2017.zip from cocodataset.org/#download and unpack them '
     'into {root}',
     'vocaug': 'get VOCtrainval_11-May-2012.tar from host.robots.ox.ac.uk/pascal/VOC/voc2012 and unpack it into {parent}, get '
     'the SBD (benchmark.tgz) and unpack it into {parent}/VOCaug, then run '
-    f'`python {MMSEG_CONVERTERS}/voc_aug.py {{parent}} {{parent}}/VOCaug`',
+    '`python tools/dataset_converters/voc_aug.py {parent} {parent}/VOCaug`',
     'voc': 'get VOCtrainval_06-Nov-2007.tar, VOCtest_06-Nov-2007.tar and VOCtrainval_11-May-2012.tar from '
     'host.robots.ox.ac.uk/pascal/VOC and unpack them so that {root} holds VOC2007 and VOC2012',
     'cifar100': 'get cifar-100-python.tar.gz from www.cs.toronto.edu/~kriz/cifar.html and unpack it into {root}',
     'cifar10': 'get cifar-10-python.tar.gz from www.cs.toronto.edu/~kriz/cifar.html and unpack it into {root}',
+    'fashion': 'get train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz and '
+    't10k-labels-idx1-ubyte.gz from github.com/zalandoresearch/fashion-mnist and put them into {root}',
+    'mnist': 'get train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz and '
+    't10k-labels-idx1-ubyte.gz from ossci-datasets.s3.amazonaws.com/mnist and put them into {root}',
     'imagenet': 'get ILSVRC2012 from image-net.org/download and sort its images into {root}/train/<class> and '
     '{root}/val/<class>',
 }

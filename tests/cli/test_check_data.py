@@ -52,7 +52,8 @@ def test_no_config_is_named(capsys):
     with pytest.raises(SystemExit) as exit_:
         main([])
     assert exit_.value.code == 1
-    assert capsys.readouterr().err == 'error: name at least one config, or use --all\n'
+    assert capsys.readouterr().err == 'error: name at least one config or data set (coco, voc, voc12aug, cityscapes, imagenet, cifar10, cifar100, mnist, '
+        'fashion_mnist), or use --all\n'
 
 
 def test_a_reader_that_has_seen_enough(monkeypatch, capfd):

@@ -86,7 +86,7 @@ def test_within_other_datasets_and_once_for_every_loader(folder):
         f'train_dataloader = dict(dataset={nested})\nval_dataloader = dict(dataset={COCO})\ntest_dataloader = None\n'
     )
     cfg = Config.fromfile('run.py')
-    assert [found.loader for found in inspect_data(cfg)] == ['train', 'train', 'val']
+    assert [found.split for found in inspect_data(cfg)] == ['train', 'train', 'val']
     with pytest.raises(UserError) as error:
         check_data(cfg)
     first = check(COCO)[0]
@@ -195,7 +195,7 @@ def test_cityscapes_and_its_converter(folder):
     assert (
         'ulm_0_gtFine_labelTrainIds.png), though the polygons they are converted from are there: ' in sentence
     )
-    assert sentence.endswith('/.mim/tools/dataset_converters/cityscapes.py data/cityscapes`')
+    assert sentence.endswith('run `python tools/dataset_converters/cityscapes.py data/cityscapes`')
     put(folder, 'data/cityscapes/gtFine/train/ulm/ulm_0_gtFine_labelTrainIds.png')
     assert check(city) == []
     (folder / 'data/cityscapes/leftImg8bit/train/ulm/ulm_0_leftImg8bit.png').unlink()

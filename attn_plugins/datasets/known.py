@@ -1,0 +1,160 @@
+"""The public data sets that our configs read: where they stand, which lists they have, how many images are published."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from attn_plugins.datasets.check import DatasetCheck, inspect_dataset
+
+
+@dataclass(frozen=True)
+class Split:
+    """One list or folder of a data set: its name, the config that reads it, and the published number of its images."""
+
+    name: str
+    dataset: dict
+    images: int
+
+
+@dataclass(frozen=True)
+class Known:
+    """A data set: the folder that configs expect it in, who publishes the numbers of its images, and its splits.
+
+    A split's `data_root` is below that folder.
+    """
+
+    home: str
+    source: str
+    splits: tuple[Split, ...]
+
+
+def _coco(split: str) -> dict:
+    return dict(
+        type='mmdet.CocoDataset',
+        data_root='',
+        ann_file=f'annotations/instances_{split}.json',
+        data_prefix=dict(img=f'{split}/'),
+    )
+
+
+def _voc_boxes(year: str, split: str) -> dict:
+    return dict(
+        type='mmdet.VOCDataset',
+        data_root='',
+        ann_file=f'{year}/ImageSets/Main/{split}.txt',
+        data_prefix=dict(sub_data_root=f'{year}/'),
+    )
+
+
+def _voc_masks(split: str, folder: str = 'SegmentationClass') -> dict:
+    return dict(
+        type='mmseg.PascalVOCDataset',
+        data_root='VOC2012',
+        ann_file=f'ImageSets/Segmentation/{split}.txt',
+        data_prefix=dict(img_path='JPEGImages', seg_map_path=folder),
+    )
+
+
+def _cityscapes(split: str) -> dict:
+    folders = dict(img_path=f'leftImg8bit/{split}', seg_map_path=f'gtFine/{split}')
+    return dict(type='mmseg.CityscapesDataset', data_root='', data_prefix=folders)
+
+
+def _by_split(kind: str, split: str) -> dict:
+    # mmpretrain's MNIST reads the test images where test_mode says so, whatever the split.
+    return dict(type=f'mmpretrain.{kind}', data_root='', split=split, test_mode=split == 'test')
+
+
+KNOWN = {
+    'coco': Known(
+        'data/coco',
+        'cocodataset.org',
+        (Split('train2017', _coco('train2017'), 118287), Split('val2017', _coco('val2017'), 5000)),
+    ),
+    'voc': Known(
+        'data/VOCdevkit',
+        'host.robots.ox.ac.uk/pascal/VOC, dbstats of 2007 and 2012',
+        (
+            Split('VOC2007 trainval', _voc_boxes('VOC2007', 'trainval'), 5011),
+            Split('VOC2007 test', _voc_boxes('VOC2007', 'test'), 4952),
+            Split('VOC2012 trainval', _voc_boxes('VOC2012', 'trainval'), 11540),
+        ),
+    ),
+    'voc12aug': Known(
+        'data/VOCdevkit',
+        "host.robots.ox.ac.uk/pascal/VOC, dbstats of 2012; the SBD's by mmseg's voc_aug.py",
+        (
+            Split('train', _voc_masks('train'), 1464),
+            Split('aug', _voc_masks('aug', 'SegmentationClassAug'), 9118),
+            Split('val', _voc_masks('val'), 1449),
+        ),
+    ),
+    'cityscapes': Known(
+        'data/cityscapes',
+        'cityscapes-dataset.com/dataset-overview',
+        (Split('train', _cityscapes('train'), 2975), Split('val', _cityscapes('val'), 500)),
+    ),
+    'imagenet': Known(
+        'data/imagenet',
+        'image-net.org/challenges/LSVRC/2012',
+        (
+            Split('train', _by_split('ImageNet', 'train'), 1281167),
+            Split('val', _by_split('ImageNet', 'val'), 50000),
+        ),
+    ),
+    'cifar10': Known(
+        'data/cifar10',
+        'cs.toronto.edu/~kriz/cifar.html',
+        (
+            Split('train', _by_split('CIFAR10', 'train'), 50000),
+            Split('test', _by_split('CIFAR10', 'test'), 10000),
+        ),
+    ),
+    'cifar100': Known(
+        'data/cifar100',
+        'cs.toronto.edu/~kriz/cifar.html',
+        (
+            Split('train', _by_split('CIFAR100', 'train'), 50000),
+            Split('test', _by_split('CIFAR100', 'test'), 10000),
+        ),
+    ),
+    'mnist': Known(
+        'data/mnist',
+        'yann.lecun.com/exdb/mnist',
+        (
+            Split('train', _by_split('MNIST', 'train'), 60000),
+            Split('test', _by_split('MNIST', 'test'), 10000),
+        ),
+    ),
+    'fashion_mnist': Known(
+        'data/fashion_mnist',
+        'github.com/zalandoresearch/fashion-mnist',
+        (
+            Split('train', _by_split('FashionMNIST', 'train'), 60000),
+            Split('test', _by_split('FashionMNIST', 'test'), 10000),
+        ),
+    ),
+}
+
+
+def inspect_known(name: str, root: str | Path | None = None) -> list[DatasetCheck]:
+    """Looks at every split of a public data set, as at a config's, and counts its images.
+
+    Args:
+        name (str): A key of `KNOWN`.
+        root (str or Path, optional): The folder it stands in, by default where our configs expect it.
+
+    Returns:
+        list[DatasetCheck]: One per split. A number that is not the published one is a fault of an otherwise whole split.
+    """
+    known = KNOWN[name]
+    checks = []
+    for split in known.splits:
+        home = Path(root or known.home, split.dataset['data_root'])
+        check = inspect_dataset(split.name, dict(split.dataset, data_root=str(home)))
+        count = None if check.faults else check.count()
+        if count not in (None, split.images):
+            check.faults = [
+                f'{check.content} are {count} images, where {split.images} are published ({known.source})'
+            ]
+        checks.append(check)
+    return checks

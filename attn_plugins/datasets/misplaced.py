@@ -1,0 +1,107 @@
+"""Data that are there but not where configs expect them: moved folders, folders in folders, archives not unpacked."""
+
+import os
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from attn_plugins.datasets.sources import type_name
+
+# A folder or file that no other data set has -> the archives that hold it, and whether they hold its parent too.
+ARCHIVES = {
+    'train2017': (('train2017.zip',), False),
+    'val2017': (('val2017.zip',), False),
+    'annotations': (('annotations_trainval2017.zip',), False),
+    'leftImg8bit': (('leftImg8bit_trainvaltest.zip',), False),
+    'gtFine': (('gtFine_trainvaltest.zip',), False),
+    'VOC2007': (('VOCtrainval_06-Nov-2007.tar', 'VOCtest_06-Nov-2007.tar'), True),
+    'VOC2012': (('VOCtrainval_11-May-2012.tar',), True),
+    'cifar-10-batches-py': (('cifar-10-python.tar.gz',), False),
+    'cifar-100-python': (('cifar-100-python.tar.gz',), False),
+}
+# ImageNet's folders have the names of everybody's, and its archives hold what belongs into them.
+IMAGENET = {'train': 'ILSVRC2012_img_train.tar', 'val': 'ILSVRC2012_img_val.tar'}
+# Only data sets whose folders nobody else has are looked for beside the folder where they should be.
+WANDERING = {'VOC2007', 'VOC2012', 'leftImg8bit', 'gtFine', 'cifar-10-batches-py', 'cifar-100-python'}
+DEPTH = 3
+MOST_FOLDERS = 50  # a folder of more holds classes or towns, not data sets
+
+
+def look_elsewhere(dataset: dict, missing: Path | None) -> str | None:
+    """Where the missing file or folder stands, and the command that puts it in its place; None if it is nowhere near."""
+    if missing is None:
+        return None
+    root = Path(dataset.get('data_root') or '.')
+    parts = missing.parts
+    start = next((i for i, part in enumerate(parts) if part in ARCHIVES), None)
+    if start is None:
+        start = len(root.parts) if root.parts == parts[: len(root.parts)] else None
+    if start is None or start >= len(parts):
+        return None
+    home, name, tail = Path(*parts[:start]), parts[start], Path(*parts[start:])
+    for folder in _places(home, name):
+        if _holds(folder, tail):
+            return f'it stands in {folder}, so run `{_move(folder, home, name, tail)}`'
+    return _not_unpacked(home, name, type_name(dataset))
+
+
+def _places(home: Path, name: str) -> Iterator[Path]:
+    """The folders in which the one of this name may stand by mistake, those near its right place first."""
+    seen = {home}
+    bases = [home, home.parent] if name in WANDERING else [home]
+    for base in bases:
+        for folder in (base, *_folders_below(base, DEPTH)):
+            if folder not in seen:
+                seen.add(folder)
+                yield folder
+
+
+def _folders_below(base: Path, depth: int) -> Iterator[Path]:
+    try:
+        folders = sorted(entry.path for entry in os.scandir(base) if entry.is_dir())
+    except OSError:  # not there, or not for us to read
+        return
+    if len(folders) > MOST_FOLDERS:
+        return
+    yield from map(Path, folders)
+    if depth > 1:
+        for folder in folders:
+            yield from _folders_below(Path(folder), depth - 1)
+
+
+def _holds(folder: Path, tail: Path) -> bool:
+    if '*' in tail.name:
+        return next((folder / tail.parent).glob(tail.name), None) is not None
+    return (folder / tail).exists()
+
+
+def _move(folder: Path, home: Path, name: str, tail: Path) -> str:
+    """The command that brings `folder/name` to `home/name`; links join it with what is there already."""
+    if (folder / name).is_file():
+        return f'mv {shlex.quote(str(folder))}/* {shlex.quote(str(home))}'
+    source, target = shlex.quote(str(folder / name)), shlex.quote(str(home / name))
+    if home / name in (folder, *folder.parents):
+        return f'mv {source}/* {target}'
+    if (home / name).exists():
+        return f'cp -al {source}/. {target}'
+    make = '' if home.is_dir() else f'mkdir -p {shlex.quote(str(home))} && '
+    return f'{make}mv {source} {target}'
+
+
+def _not_unpacked(home: Path, name: str, kind: str) -> str | None:
+    """The command that unpacks the archive of what is missing, if it lies beside it."""
+    archives, with_parent = ARCHIVES.get(name, ((), False))
+    target = home.parent if with_parent else home
+    if kind == 'ImageNet' and name in IMAGENET:
+        archives, target = (IMAGENET[name],), home / name
+    for archive in archives:
+        for folder in (home, home.parent):
+            if (folder / archive).is_file():
+                packed, into = shlex.quote(str(folder / archive)), shlex.quote(str(target))
+                unpack = (
+                    f'unzip -q {packed} -d {into}'
+                    if archive.endswith('.zip')
+                    else f'mkdir -p {into} && tar -xf {packed} -C {into}'
+                )
+                return f'{folder / archive} is there but not unpacked, so run `{unpack}`'
+    return None

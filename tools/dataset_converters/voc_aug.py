@@ -1,0 +1,12 @@
+"""Convert the SBD's masks for VOC 2012."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+import _environment  # noqa: F401  # starts again in the environment of `make install` where no other has the package
+
+from attn_plugins.cli.convert_voc_aug import main
+
+if __name__ == '__main__':
+    sys.exit(main())
