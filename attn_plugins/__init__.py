@@ -1,6 +1,6 @@
 """Attention and norm layers for OpenMMLab models: the layers, their insertion, and the study of what they gain and cost.
 
-Importing this package needs torch, mmengine and `mmcv.cnn` only. What is built on mmdet is imported on first use.
+Importing this package needs torch, mmengine and `mmcv.cnn` only. Models are imported on first use.
 """
 
 from importlib import import_module
@@ -11,11 +11,13 @@ from attn_plugins.official import load_official
 from attn_plugins.registry import MODELS
 from attn_plugins.version import __version__
 
-# Parts that need one of the three libraries: name -> module. mmengine's registries resolve
+# Models, most of which need one of the three libraries: name -> module. mmengine's registries resolve
 # `type='attn_plugins.SSDLiteHead'` through this attribute access.
-_NEEDS_A_LIBRARY = {
+_MODELS = {
     'DeepLabV3Head': 'attn_plugins.models.aspp_head',
     'DropoutClsHead': 'attn_plugins.models.dropout_head',
+    'HBONet': 'attn_plugins.models.backbones.hbonet',
+    'MobileNeXt': 'attn_plugins.models.backbones.mobilenext',
     'SSDLiteHead': 'attn_plugins.models.ssdlite_head',
     'SSDLiteNeck': 'attn_plugins.models.ssdlite_neck',
 }
@@ -26,6 +28,6 @@ register_configs()
 
 
 def __getattr__(name: str):
-    if name in _NEEDS_A_LIBRARY:
-        return getattr(import_module(_NEEDS_A_LIBRARY[name]), name)
+    if name in _MODELS:
+        return getattr(import_module(_MODELS[name]), name)
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

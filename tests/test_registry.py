@@ -24,6 +24,8 @@ assert type(layer).__module__ == 'attn_plugins.layers.channel.se'
 from mmcv.cnn import build_norm_layer, build_plugin_layer
 assert build_norm_layer(dict(type='attn_plugins.IEBN'), 8)[0] == 'bn'
 assert build_plugin_layer(dict(type='attn_plugins.CBAM'), in_channels=32, postfix=1)[0] == 'attn_cbam1'
+assert type(MODELS.build(dict(type='attn_plugins.MobileNeXt', widen_factor=0.1))).__name__ == 'MobileNeXt'
+assert type(MODELS.build(dict(type='attn_plugins.HBONet', widen_factor=0.1))).__name__ == 'HBONet'
 if {scope!r} == 'mmdet':
     assert MODELS.get('attn_plugins.SSDLiteHead').__name__ == 'SSDLiteHead'
 """
@@ -31,7 +33,7 @@ if {scope!r} == 'mmdet':
     assert 'not installed' not in done.stdout + done.stderr
 
 
-def test_importing_the_layers_needs_no_compiled_ops_and_no_library():
+def test_layers_and_backbones_need_no_compiled_ops_and_no_library():
     """A finder refuses them, as on a machine where they are not installed."""
     code = """
 import sys
@@ -44,6 +46,8 @@ import attn_plugins, torch
 from mmengine.registry import MODELS
 for name in ('SE', 'ECA', 'CBAM', 'CoordAttention'):
     assert MODELS.build(dict(type='attn_plugins.' + name, in_channels=32))(torch.zeros(2, 32, 3, 3)).shape[1] == 32
+for name in ('MobileNeXt', 'HBONet'):
+    MODELS.build(dict(type='attn_plugins.' + name, widen_factor=0.1))(torch.zeros(2, 3, 64, 64))
 """
     subprocess.run([sys.executable, '-c', code], check=True, capture_output=True, text=True)
 

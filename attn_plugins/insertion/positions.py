@@ -6,6 +6,8 @@
                                   after_conv1   after_conv2   block_output
     InvertedResidual  x - expand | depthwise | (the host's SE) linear | + x |      each with its norm and activation
                       after_expand  after_depthwise        after_linear  block_output
+    Sandglass         x - depthwise | reduce, expand | depthwise | + x |
+                           after_depthwise   after_expand   after_linear  block_output
     backbone          stem | blocks | blocks | ... | head      each run of blocks with what ends it is a stage
                            stage_output  for each
     FPN               lateral convs | top-down sums, output convs |      one of each per level
@@ -15,7 +17,8 @@
 
 after_conv1, after_conv2 and after_conv3 mean the same as in mmdet's and mmseg's own `plugins=`: the last of them is after
 the norm and before the addition, and the host's own SE comes after it. after_linear is after the convolution that ends
-a branch without an activation. A block that lacks a position is passed over, and a class in a table stands for itself
+a branch without an activation; a Sandglass (attn_plugins.MobileNeXt) has two depthwise convolutions, and the last of them
+is that. A block that lacks a position is passed over, and a class in a table stands for itself
 and for its subclasses, unless they have an entry of their own.
 
 stage_output and level_output need no table but STAGES: they are after the last module of a stage, where it hands on one

@@ -1,1 +1,1 @@
-"""Hosts and heads that OpenMMLab lacks. Each needs one of its libraries, so nothing is imported here."""
+"""Hosts and heads that OpenMMLab lacks. Most need one of its libraries, so nothing is imported here."""

@@ -426,6 +426,20 @@ FAMILIES = {
         block_output=4,
         level_output=4,
     ),
+    'attn_plugins MobileNeXt': inverted(
+        dict(type='attn_plugins.MobileNeXt', widen_factor=0.1),
+        20,
+        20,
+        stages=8,
+        size=32,
+        # Where channels change there is no first depthwise convolution, and no last one either without a stride.
+        after_depthwise=15,
+        after_linear=18,
+        level_output=1,
+    ),
+    'attn_plugins HBONet': inverted(
+        dict(type='attn_plugins.HBONet', widen_factor=0.1), 17, 16, stages=8, size=32, level_output=1
+    ),
     'torchvision ResNet-18': basic_blocks(
         lambda: models.ResNet(models.resnet.BasicBlock, [2, 1, 1, 1], num_classes=4), 5
     ),

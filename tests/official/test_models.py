@@ -9,7 +9,8 @@ from mmengine.registry import MODELS
 from mmpretrain.models.backbones.resnet import Bottleneck
 from mmpretrain.models.backbones.resnet_cifar import ResNet_CIFAR
 
-from attn_plugins import load_official
+from attn_plugins import inserted_layers, load_official
+from attn_plugins.insertion.targets import Places
 from attn_plugins.official.model import names_in_model
 from tests.layers.test_golden import GOLDEN
 
@@ -54,6 +55,11 @@ def resnet(depth: int, plugin: dict) -> torch.nn.Module:
     return classifier(dict(host, plugins=[plugin]), 256)
 
 
+def plain(host: str, channels: int) -> torch.nn.Module:
+    """One of our own hosts at width 0.1, without layers."""
+    return classifier(dict(host=host, widen_factor=0.1, plugins=[]), channels)
+
+
 CA = dict(cfg=dict(type='attn_plugins.CoordAttention'), position='after_depthwise')
 DIA = dict(cfg=dict(type='attn_plugins.DIA'), position='after_conv3', share='stage')
 SEM = dict(cfg=dict(type='attn_plugins.SEM'), position='after_conv3')
@@ -63,6 +69,8 @@ BUILD = {
     'model_resnet20_dia': lambda: resnet(20, DIA),
     'model_resnet11_sem': lambda: resnet(11, SEM),
     'model_resnet11_iebn': lambda: resnet(11, IEBN),
+    'model_mobilenext': lambda: plain('attn_plugins.MobileNeXt', 1280),
+    'model_hbonet': lambda: plain('attn_plugins.HBONet', 1600),
 }
 
 
@@ -102,10 +110,14 @@ def errors(results: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) 
     }
 
 
+# Many batch norms over 3 samples and down to 2 x 2 places: rounding moves what they compute in training by more than 1e-5.
+SENSITIVE = ('model_mobilenetv2_ca', 'model_mobilenext', 'model_hbonet')
+
+
 def published_errors(case: str) -> dict[str, float]:
-    """The errors of a case's model; of the MobileNetV2, whose training rounding moves by more than 1e-5, in evaluation."""
+    """The errors of a case's model; of those whose training rounding moves by more than 1e-5, in evaluation."""
     found = errors(*run(case))
-    return {'y_eval': found['y_eval']} if case == 'model_mobilenetv2_ca' else found
+    return {'y_eval': found['y_eval']} if case in SENSITIVE else found
 
 
 @pytest.mark.parametrize('case', ['model_resnet20_dia', 'model_resnet11_sem', 'model_resnet11_iebn'])
@@ -113,19 +125,43 @@ def test_equals_the_authors_model(case):
     assert max(errors(*run(case)).values()) <= 1e-5
 
 
-def test_equals_the_authors_mobilenetv2_with_coordinate_attention():
+@pytest.mark.parametrize('case', SENSITIVE)
+def test_equals_the_authors_mobile_network(case):
     """At 1e-5 in evaluation; in training as near as the network's own rounding lets two float32 programs be.
 
-    Its 52 batch norms over 3 samples and down to 2 x 2 places make it so sensitive that one float32 rounding of its weights moves
-    its training output by 4e-5 to 2e-4 and its input gradient by up to 8e-3 (the authors' are 4e-5 and 2e-3 from ours in float64).
+    The 52 batch norms of MobileNetV2 make it so sensitive that one float32 rounding of its weights moves its training output by
+    4e-5 to 2e-4 and its input gradient by up to 8e-3 (the authors' are 4e-5 and 2e-3 from ours in float64). MobileNeXt, without its
+    attention, and HBONet are moved by 2e-5 and 1e-5, and their gradients by 6e-5 and 4e-4.
     """
-    case = 'model_mobilenetv2_ca'
     results, data = run(case)
     found = errors(results, data)
     assert found['y_eval'] <= 1e-5
     moved = [errors(run(case, move=2**-24)[0], results) for _ in range(4)]
     for key, error in found.items():
         assert error <= max(1e-5, 3 * max(move[key] for move in moved)), key
+
+
+def test_the_authors_mobilenext_goes_around_coordinate_attention():
+    """No code of theirs has both: only the layers' keys are missing, and from an identity start the network computes the same."""
+    data = load('model_mobilenext')
+    plain = BUILD['model_mobilenext']()
+    load_official(plain, part(data, 'state'))
+    model = classifier(
+        dict(
+            host='attn_plugins.MobileNeXt',
+            widen_factor=0.1,
+            plugins=[dict(CA, start='identity', stages=Places(plain.backbone).having('after_depthwise'))],
+        ),
+        1280,
+    )
+    missing, unexpected = model.load_state_dict(plain.state_dict(), strict=False)
+    layers = inserted_layers(model)
+    assert len(layers) == 15 and not unexpected
+    assert {key.partition('.attn_ca.')[0] + '.attn_ca' for key in missing} == layers.keys()
+    assert dict(model.named_parameters()).keys() - set(missing) == dict(plain.named_parameters()).keys()
+    model.eval()
+    found = errors({'y_eval': model(data['x'], mode='tensor')}, data)
+    assert found['y_eval'] <= 1e-5
 
 
 def test_shared_weights_have_their_name_at_the_first_block():
