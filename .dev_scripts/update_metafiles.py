@@ -48,7 +48,8 @@ def entry(folder: str, collection: str, leaf: Path, known: dict) -> dict:
     """The entry of a config in its metafile."""
     cfg = load_config(leaf, attention='none' if '$ATTENTION' in leaf.read_text() else None)
     trained, tested, task, metric = data_of(cfg)
-    cost = count_cost(cfg)
+    # A segmentor tests on images of any size: it is counted on the crop that it trains on.
+    cost = count_cost(cfg, (cfg.model.get('data_preprocessor') or {}).get('size'))
     length = cfg.train_cfg.get('max_epochs')
     metadata = {'Training Data': trained}
     metadata |= {'Iterations': cfg.train_cfg.max_iters} if length is None else {'Epochs': length}
@@ -68,10 +69,14 @@ def entry(folder: str, collection: str, leaf: Path, known: dict) -> dict:
     }
 
 
-def texts() -> dict[Path, str]:
-    """Every metafile, every header and the index, as they should be."""
+def texts(chosen: list[str]) -> dict[Path, str]:
+    """Every metafile, every header and the index, as they should be; or those of some folders of configs."""
     made = {}
-    leaves = sorted(path for path in (ROOT / 'configs').glob('*/*.py') if '_base_' not in path.parts)
+    leaves = sorted(
+        path
+        for path in (ROOT / 'configs').glob('*/*.py')
+        if '_base_' not in path.parts and (not chosen or path.parent.name in chosen)
+    )
     metafiles = []
     for folder, group in groupby(leaves, key=lambda path: path.parent):
         metafiles.append(folder / 'metafile.yml')
@@ -82,8 +87,10 @@ def texts() -> dict[Path, str]:
         for leaf in group:
             content['Models'].append(entry(folder.name, collection, leaf, known.get(leaf.stem, {})))
             counted = f'{content["Models"][-1]["Metadata"]["Parameters"]:,}'
-            made[leaf] = re.sub(r'(?<=Counted: )[\d,@]+\b', counted, leaf.read_text())
+            made[leaf] = re.sub(r'(?<=Counted: )[\d,@]+(?=\.)', counted, leaf.read_text())
         made[metafiles[-1]] = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
+    if chosen:
+        return made
     index = '# Every config, with the published and the reproduced result. A test holds it to the files and the counts.\n'
     imports = {'Import': [str(path.relative_to(ROOT)) for path in metafiles]}
     made[ROOT / 'model-index.yml'] = index + yaml.safe_dump(imports)
@@ -94,9 +101,10 @@ def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--check', action='store_true', help='write nothing; exit 1 if a file is out of date')
+    parser.add_argument('folders', nargs='*', help='of configs/; by default all (minutes)')
     args = parser.parse_args()
     logging.disable(logging.WARNING)
-    stale = {path: text for path, text in texts().items() if path.read_text() != text}
+    stale = {path: text for path, text in texts(args.folders).items() if path.read_text() != text}
     for path, text in stale.items():
         if not args.check:
             path.write_text(text)

@@ -25,6 +25,7 @@ from attn_plugins.engine.hooks import CheckpointFitsHook, TrainingRecordHook
 from attn_plugins.engine.launch import init_distributed
 from attn_plugins.engine.library import library_of, prepare
 from attn_plugins.engine.settings import differences, settings_of
+from attn_plugins.engine.start import warn_of_random_start
 from attn_plugins.errors import UserError
 
 # Beside the checkpoints of a training: its settings.
@@ -112,7 +113,9 @@ def train(
                 CheckpointFitsHook(checkpoint, 'choose another --work-dir, or start over with --from-scratch')
             )
             _say(f'resuming from {checkpoint} (--from-scratch starts over)')
-    _build(cfg, hooks).train()
+    runner = _build(cfg, hooks)
+    warn_of_random_start(cfg)  # into the run's log, which there is now
+    runner.train()
 
 
 def test(cfg: Config, checkpoint: str | Path, hooks: Sequence[Hook] = ()) -> dict[str, float]:

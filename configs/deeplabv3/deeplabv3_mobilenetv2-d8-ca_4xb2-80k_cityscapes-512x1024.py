@@ -1,6 +1,6 @@
 # With Coordinate Attention, r=32. Output stride 8. Published: 74.0 mIoU on Cityscapes val, 5.0 M parameters
 # (github.com/houqb/CoordAttention, README, commit 7619bea). Hardware and schedule: not published; mmseg's 80k steps of
-# batch 8 are used. Counted: @@.
+# batch 8 are used. Counted: 4,968,803.
 _base_ = [
     '../_base_/attention/ca.py', '../_base_/models/deeplabv3_mobilenetv2.py',
     '../_base_/datasets/cityscapes_512x1024.py', '../_base_/schedules/seg_80k_light.py',

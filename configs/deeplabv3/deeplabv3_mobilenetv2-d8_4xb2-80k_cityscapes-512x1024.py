@@ -1,6 +1,6 @@
 # DeepLabV3-MobileNetV2, plain, output stride 8. Published: 71.4 mIoU on Cityscapes val, 4.5 M parameters
 # (github.com/houqb/CoordAttention, README, commit 7619bea). Hardware and schedule: not published; mmseg's 80k steps of
-# batch 8 are used. Counted: @@.
+# batch 8 are used. Counted: 4,523,027.
 _base_ = [
     '../_base_/attention/{{$ATTENTION:none}}.py', '../_base_/models/deeplabv3_mobilenetv2.py',
     '../_base_/datasets/cityscapes_512x1024.py', '../_base_/schedules/seg_80k_light.py',

@@ -1,6 +1,6 @@
 # DeepLabV3-MobileNetV2, plain, output stride 8. Published: 71.82 mIoU on VOC 2012 val, 4.5 M parameters
 # (github.com/houqb/CoordAttention, README, commit 7619bea). Hardware and schedule: not published; mmseg's 40k steps of
-# batch 16 are used. Counted: @@.
+# batch 16 are used. Counted: 4,523,541.
 _base_ = [
     '../_base_/attention/{{$ATTENTION:none}}.py', '../_base_/models/deeplabv3_mobilenetv2_voc.py',
     '../_base_/datasets/voc12aug_512x512.py', '../_base_/schedules/seg_40k_light.py',

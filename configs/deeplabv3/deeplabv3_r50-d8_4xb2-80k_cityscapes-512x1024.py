@@ -1,5 +1,5 @@
 # DeepLabV3-ResNet-50, plain, output stride 8. Published: 79.32 mIoU on Cityscapes val (mmseg 1.2,
-# deeplabv3_r50-d8_4xb2-80k_cityscapes-512x1024), 4 GPUs, this schedule, from ImageNet weights. Counted: @@.
+# deeplabv3_r50-d8_4xb2-80k_cityscapes-512x1024), 4 GPUs, this schedule, from ImageNet weights. Counted: 68,113,030.
 _base_ = [
     '../_base_/attention/{{$ATTENTION:none}}.py', '../_base_/models/deeplabv3_r50.py',
     '../_base_/datasets/cityscapes_512x1024.py', '../_base_/schedules/seg_80k.py',

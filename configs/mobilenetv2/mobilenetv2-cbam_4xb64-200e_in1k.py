@@ -1,5 +1,5 @@
 # With CBAM, r=24. Published: 73.6 % top-1 on ImageNet-1k val, 3.89 M parameters, 300 M multiply-adds
-# (github.com/houqb/CoordAttention, README, commit 7619bea), 200 epochs, 4 GPUs. Counted: @@.
+# (github.com/houqb/CoordAttention, README, commit 7619bea), 200 epochs, 4 GPUs. Counted: 3,889,808.
 _base_ = [
     '../_base_/attention/cbam.py', '../_base_/models/mobilenetv2.py',
     '../_base_/datasets/imagenet_224.py', '../_base_/schedules/imagenet_200e.py', '../_base_/runtime_mmpretrain.py'

@@ -1,5 +1,5 @@
 # With Coordinate Attention, r=24. Published: 75.2 % top-1 on ImageNet-1k val, 4.09 M parameters, 330 M multiply-adds
-# (github.com/houqb/CoordAttention, README, commit 7619bea), 200 epochs, 4 GPUs. Counted: @@.
+# (github.com/houqb/CoordAttention, README, commit 7619bea), 200 epochs, 4 GPUs. Counted: 4,108,336.
 _base_ = [
     '../_base_/attention/ca_r24.py', '../_base_/models/mobilenext.py',
     '../_base_/datasets/imagenet_224.py', '../_base_/schedules/imagenet_200e.py', '../_base_/runtime_mmpretrain.py'

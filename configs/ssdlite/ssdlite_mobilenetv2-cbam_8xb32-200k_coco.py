@@ -1,5 +1,5 @@
 # With CBAM, r=24. Published: 23.0 AP on COCO val2017, 4.7 M parameters (github.com/houqb/CoordAttention, README, commit
-# 7619bea). Hardware: not published; schedule: batch 256, 200k steps, cosine. Counted: @@.
+# 7619bea). Hardware: not published; schedule: batch 256, 200k steps, cosine. Counted: 4,689,074.
 _base_ = [
     '../_base_/attention/cbam.py', '../_base_/models/ssdlite_mobilenetv2.py',
     '../_base_/datasets/coco_ssdlite320.py', '../_base_/schedules/ssdlite_200k.py',

@@ -1,6 +1,6 @@
 # With SE, r=24. Published: 71.7 mAP on VOC 2007 test, 4.7 M parameters (github.com/houqb/CoordAttention, README, commit
 # 7619bea). Hardware: not published; schedule: 240k steps of batch 24, which the authors' code makes 60k of batch 96 on 4
-# GPUs. Counted: @@.
+# GPUs. Counted: 3,809,324.
 _base_ = [
     '../_base_/attention/se.py', '../_base_/models/ssdlite_mobilenetv2_voc.py',
     '../_base_/datasets/voc0712_ssdlite320.py', '../_base_/schedules/ssdlite_60k.py',

@@ -1,5 +1,5 @@
 # SSDLite320-MobileNeXt, plain. Published: 23.3 AP on COCO val2017, 4.4 M parameters (github.com/houqb/CoordAttention,
-# README, commit 7619bea). Hardware: not published; schedule: batch 256, 200k steps, cosine. Counted: @@.
+# README, commit 7619bea). Hardware: not published; schedule: batch 256, 200k steps, cosine. Counted: 4,539,418.
 _base_ = [
     '../_base_/attention/{{$ATTENTION:none}}.py', '../_base_/models/ssdlite_mobilenext.py',
     '../_base_/datasets/coco_ssdlite320.py', '../_base_/schedules/ssdlite_200k.py',

@@ -1,0 +1,38 @@
+"""Says when a backbone starts at random, though what is built on it is trained from ImageNet weights."""
+
+import logging
+
+from mmengine.config import Config
+from mmengine.logging import print_log
+
+
+def warn_of_random_start(cfg: Config) -> None:
+    """One warning for a detector or segmentor that gets no trained backbone.
+
+    Nothing of it is wrong, and nothing of it is what the published results did. Stages that are frozen at random, and
+    batch norms that keep the statistics of no data, are named.
+    """
+    backbone = (cfg.get('model') or {}).get('backbone') or {}
+    start = backbone.get('init_cfg')
+    starts = start if isinstance(start, (list, tuple)) else [start]
+    given = any(isinstance(item, dict) and item.get('type') == 'Pretrained' for item in starts)
+    if (
+        cfg.default_scope == 'mmpretrain'
+        or given
+        or cfg.get('load_from')
+        or backbone.get('pretrained')
+        or cfg.model.get('pretrained')
+    ):
+        return
+    kept = []
+    if backbone.get('frozen_stages', -1) >= 0:
+        kept.append(f'frozen_stages={backbone.frozen_stages} keeps the first stages so')
+    if backbone.get('norm_eval'):
+        kept.append('norm_eval=True keeps batch norms at the statistics of no data')
+    print_log(
+        f'the backbone starts at random{"".join(f", and {what}" for what in kept)}: give it trained weights with --cfg-options '
+        'model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.checkpoint=FILE, and '
+        'model.backbone.init_cfg.prefix=backbone. for those of a classifier',
+        'current',
+        logging.WARNING,
+    )
