@@ -70,7 +70,7 @@ def inspect_data(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> list[Datase
     return [
         inspect_dataset(loader.removesuffix('_dataloader'), dataset, cfg.get('default_scope'))
         for loader in loaders
-        for dataset in _innermost((cfg.get(loader) or {}).get('dataset'))
+        for dataset in innermost((cfg.get(loader) or {}).get('dataset'))
     ]
 
 
@@ -88,14 +88,14 @@ def inspect_dataset(split: str, dataset: dict, scope: str | None = None) -> Data
     )
 
 
-def _innermost(dataset: dict | list | None) -> Iterator[dict]:
+def innermost(dataset: dict | list | None) -> Iterator[dict]:
     """The datasets that read files, without what repeats, joins or mixes them."""
     if isinstance(dataset, (list, tuple)):
         for item in dataset:
-            yield from _innermost(item)
+            yield from innermost(item)
     elif dataset:
         inner = dataset.get('dataset') or dataset.get('datasets')
         if inner:
-            yield from _innermost(inner)
+            yield from innermost(inner)
         else:
             yield dataset

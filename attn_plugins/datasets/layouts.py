@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from attn_plugins.datasets.byte_files import FOLDERS, MNIST_FILES, byte_folder
+from attn_plugins.datasets.misplaced import move_up
 from attn_plugins.datasets.sources import digit_scenes_home, type_name
 
 IMAGES = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif')
@@ -182,7 +183,9 @@ def _masks(ann_file: Path | None, images: Path, masks: Path, dataset: dict) -> F
     for source, words in (('_polygons.json', 'polygons'), ('_labelIds.png', '*_labelIds.png')):
         if found.faults and cityscapes and any(masks.rglob(f'*{source}')):
             found.faults = [f'{found.faults[0]}, though the {words} they are converted from are there']
-            found.advice = f'run `python tools/dataset_converters/cityscapes.py {dataset.get("data_root")}`'
+            found.advice = (
+                f'run `python tools/dataset_converters/cityscapes.py {Path(dataset.get("data_root") or ".")}`'
+            )
             break
     return found
 
@@ -229,8 +232,8 @@ def _class_folders(folder: Path, kind: str, dataset: dict) -> Found:
     if len(children) != expected:
         found.faults.append(f'{folder} has {len(children)} class folders, not {expected}')
         if len(children) == 1 and children[0].name == folder.name:
-            found.advice = f'its images stand one level too deep: run `mv {children[0]}/* {folder}`'
-    empty = [child for child in children if next(_images_below(child, extensions), None) is None]
+            found.advice = f'its images stand one level too deep, so run `{move_up(children[0], folder)}`'
+    empty = [child for child in children if not _holds_image(child, extensions)]
     if empty:
         what = f'{len(empty)} of the {len(children)} class folders of {folder} are empty'
         found.faults.append(f'{what} (first: {empty[0]})')
@@ -247,6 +250,13 @@ def _not_unpacked(found: Found, folder: Path) -> Found:
                 '"${f%.tar}" && tar -xf "$f" -C "${f%.tar}" && rm "$f"; done`'
             )
     return found
+
+
+def _holds_image(folder: Path, extensions: tuple[str, ...]) -> bool:
+    # The first name nearly always answers it; a walk reads them all.
+    return any(e.name.lower().endswith(extensions) for e in os.scandir(folder)) or any(
+        _images_below(folder, extensions)
+    )
 
 
 def _images_below(folder: Path, extensions: tuple[str, ...]) -> Iterable[Sample]:

@@ -85,6 +85,8 @@ def _class_of(dataset: dict, scope: str | None) -> type | None:
     kind = dataset['type']
     if isinstance(kind, type):
         return kind
+    if kind in FOLDERS:
+        scope = 'mmpretrain'
     return DATASETS.get(kind if '.' in kind or scope is None else f'{scope}.{kind}')
 
 
