@@ -25,6 +25,7 @@ IMAGENET = {'train': 'ILSVRC2012_img_train.tar', 'val': 'ILSVRC2012_img_val.tar'
 WANDERING = {'VOC2007', 'VOC2012', 'cifar-10-batches-py', 'cifar-100-python'}
 # Those of Cityscapes are in its derivatives too, but not beside them in a folder with the archive's name.
 UNPACKED = {'leftImg8bit': 'leftImg8bit_trainvaltest', 'gtFine': 'gtFine_trainvaltest'}
+CONVERTED = ('aug', 'Aug', 'labelTrainIds')  # what no archive holds
 DEPTH = 3
 MOST_FOLDERS = 50  # a folder of more holds classes or towns, not data sets
 
@@ -44,7 +45,7 @@ def look_elsewhere(dataset: dict, missing: Path | None) -> str | None:
     for folder in _places(home, name):
         if _holds(folder, tail):
             return f'it stands in {folder}, so run `{_move(folder, home, name, tail)}`'
-    return _not_unpacked(home, name, type_name(dataset))
+    return _not_unpacked(home, tail, type_name(dataset))
 
 
 def _places(home: Path, name: str) -> Iterator[Path]:
@@ -98,20 +99,26 @@ def move_up(folder: Path, target: Path) -> str:
     return f'find {source} -mindepth 1 -maxdepth 1 {each} && rmdir {source}'
 
 
-def _not_unpacked(home: Path, name: str, kind: str) -> str | None:
+def _not_unpacked(home: Path, tail: Path, kind: str) -> str | None:
     """The command that unpacks the archive of what is missing, if it lies beside it."""
+    name = tail.parts[0]
     archives, with_parent = ARCHIVES.get(name, ((), False))
+    if any(word in str(tail) for word in CONVERTED):
+        return None
+    if tail.suffix == '.txt':  # VOC's list of the test has an archive of its own
+        archives = [archive for archive in archives if ('test' in archive) == (tail.stem == 'test')]
     target = home.parent if with_parent else home
     if kind == 'ImageNet' and name in IMAGENET:
         archives, target = (IMAGENET[name],), home / name
+    whole = ' wholly' if (home / name).exists() else ''
     for archive in archives:
         for folder in (home, home.parent):
             if (folder / archive).is_file():
                 packed, into = shlex.quote(str(folder / archive)), shlex.quote(str(target))
                 unpack = (
-                    f'unzip -q {packed} -d {into}'
+                    f'unzip -nq {packed} -d {into}'
                     if archive.endswith('.zip')
                     else f'mkdir -p {into} && tar -xf {packed} -C {into}'
                 )
-                return f'{folder / archive} is there but not unpacked, so run `{unpack}`'
+                return f'{folder / archive} is there but not{whole} unpacked, so run `{unpack}`'
     return None

@@ -136,9 +136,9 @@ def test_the_command_that_is_named_puts_it_right(name, capsys):
             COCO,
             'data/coco/annotations_trainval2017.zip',
             'data/coco/annotations',
-            'unzip -q data/coco/annotations_trainval2017.zip -d data/coco',
+            'unzip -nq data/coco/annotations_trainval2017.zip -d data/coco',
         ),
-        (COCO, 'data/val2017.zip', 'data/coco/val2017', 'unzip -q data/val2017.zip -d data/coco'),
+        (COCO, 'data/val2017.zip', 'data/coco/val2017', 'unzip -nq data/val2017.zip -d data/coco'),
         (
             VOC,
             'data/VOCtrainval_11-May-2012.tar',
@@ -160,6 +160,22 @@ def test_an_archive_that_is_not_unpacked(config, archive, missing, command, caps
     assert 'get ' in check(config, capsys)
     Path(archive).write_bytes(b'')
     assert f': {archive} is there but not unpacked, so run `{command}`\n' in check(config, capsys)
+
+
+def test_archives_that_are_kept_after_they_are_unpacked(capsys):
+    write_voc(Path('data/VOCdevkit'))
+    write_coco(Path('data/coco'))
+    for name in ('VOCtrainval_06-Nov-2007.tar', 'VOCtest_06-Nov-2007.tar', 'VOCtrainval_11-May-2012.tar'):
+        Path('data', name).write_bytes(b'')
+    Path('data/coco/val2017.zip').write_bytes(b'')
+    Path('data/coco/val2017/000000000011.jpg').unlink()
+    assert ': data/coco/val2017.zip is there but not wholly unpacked, so run `unzip -nq' in check(
+        COCO, capsys
+    )
+    Path('data/VOCdevkit/VOC2012/ImageSets/Segmentation/aug.txt').unlink()
+    assert 'run `python tools/dataset_converters/voc_aug.py data/VOCdevkit ' in check(VOC_MASKS, capsys)
+    Path('data/VOCdevkit/VOC2007/ImageSets/Main/test.txt').unlink()
+    assert ': data/VOCtest_06-Nov-2007.tar is there but not wholly unpacked, so run `' in check(VOC, capsys)
 
 
 def test_cityscapes_that_are_not_converted(capsys):
