@@ -154,7 +154,7 @@ def inspect_known(name: str, root: str | Path | None = None) -> list[DatasetChec
         count = None if check.faults else check.count()
         if count not in (None, split.images):
             check.faults = [
-                f'{check.content} are {count} images, where {split.images} are published ({known.source})'
+                f'{check.content}: {count} images, not the published {split.images} ({known.source})'
             ]
         checks.append(check)
     return checks

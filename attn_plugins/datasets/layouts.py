@@ -5,45 +5,12 @@ import mmap
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from attn_plugins.datasets.byte_files import FOLDERS, MNIST_FILES, byte_folder
+from attn_plugins.datasets.class_folders import class_folders
+from attn_plugins.datasets.found import Found, Sample
 from attn_plugins.datasets.sources import digit_scenes_home, type_name
-
-IMAGES = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif')
-IMAGENET_CLASSES = 1000
-CAFFE_LISTS = 'https://download.openmmlab.com/mmclassification/datasets/imagenet/meta/caffe_ilsvrc12.tar.gz'
-
-
-@dataclass(frozen=True)
-class Sample:
-    """The files of one image: itself, and its `mask` or the XML file of its `boxes`, if it has one."""
-
-    image: Path
-    mask: Path | None = None
-    boxes: Path | None = None
-
-
-@dataclass
-class Found:
-    """What is there of one dataset.
-
-    Attributes:
-        content (str): What the dataset holds.
-        faults (list[str]): What is wrong; empty if nothing is.
-        missing (Path, optional): The first file or folder that is missing.
-        advice (str, optional): What to do, where the layout tells it.
-        samples (Callable, optional): Gives a `Sample` for every image; None where images have no files of their own.
-    """
-
-    content: str = ''
-    faults: list[str] = field(default_factory=list)
-    missing: Path | None = None
-    advice: str | None = None
-    samples: Callable[[], Iterable[Sample]] | None = None
 
 
 def find_files(dataset: dict) -> Found:
@@ -82,7 +49,7 @@ def find_files(dataset: dict) -> Found:
         scenes = home / 'coco' / 'annotations' / f'instances_{images.name}.json'
         if scenes.is_file():
             return _digit_crops(scenes, images)
-    return _class_folders(images, kind, dataset)
+    return class_folders(images, kind, dataset)
 
 
 def _of_split(dataset: dict) -> dict:
@@ -99,7 +66,7 @@ def _listed(samples: list[Sample], listing: str) -> Found:
     """Samples that something lists, against the files that are there."""
     files = [file for sample in samples for file in (sample.image, sample.mask, sample.boxes) if file]
     found = _against_folders(files, listing)
-    found.samples = lambda: samples
+    found.samples = lambda: iter(samples)
     return found
 
 
@@ -177,12 +144,14 @@ def _masks(ann_file: Path | None, images: Path, masks: Path, dataset: dict) -> F
     if listed:
         return _listed(samples, str(ann_file))
     found = _against_folders([sample.mask for sample in samples], f'the masks of {images}')
-    found.samples = lambda: samples
+    found.samples = lambda: iter(samples)
     found.content = f'{len(names)} images with masks in {images}'
     for source, words in (('_polygons.json', 'polygons'), ('_labelIds.png', '*_labelIds.png')):
         if found.faults and cityscapes and any(masks.rglob(f'*{source}')):
             found.faults = [f'{found.faults[0]}, though the {words} they are converted from are there']
-            found.advice = f'run `python tools/dataset_converters/cityscapes.py {dataset.get("data_root")}`'
+            found.advice = (
+                f'run `python tools/dataset_converters/cityscapes.py {Path(dataset.get("data_root") or ".")}`'
+            )
             break
     return found
 
@@ -202,59 +171,6 @@ def _digit_crops(scenes: Path, folder: Path) -> Found:
         samples.append(Sample(folder / str(digit['category_id'] - 1) / name))
         seen[scene] += 1
     return _listed(samples, f'the digits of {scenes}')
-
-
-def _class_folders(folder: Path, kind: str, dataset: dict) -> Found:
-    """A folder of images for every class; a folder of images alone where no labels are wanted."""
-    extensions = tuple(dataset.get('extensions', IMAGES))
-    children = sorted(child for child in folder.iterdir() if child.is_dir())
-    found = Found(samples=partial(_images_below, folder, extensions))
-    flat = next((e for e in os.scandir(folder) if e.name.lower().endswith(extensions)), None)
-    if dataset.get('with_label') is False or not children:
-        found.content = f'images in {folder}'
-        if next(found.samples(), None) is None:
-            found.faults = [f'the folder {folder} holds no image']
-        elif kind == 'ImageNet' and dataset.get('with_label') is not False:
-            found.faults = [
-                f'{folder} holds images without class folders, which have no labels (first: {flat.path})'
-            ]
-            found.advice = (
-                f'unpack train.txt and val.txt of {CAFFE_LISTS} into {folder.parent}/meta, where mmpretrain reads the '
-                'labels, or sort the images into a folder for every class'
-            )
-        return _not_unpacked(found, folder)
-    classes = (dataset.get('metainfo') or {}).get('classes') or children
-    expected = IMAGENET_CLASSES if kind == 'ImageNet' else len(classes)
-    found.content = f'{len(children)} class folders in {folder}'
-    if len(children) != expected:
-        found.faults.append(f'{folder} has {len(children)} class folders, not {expected}')
-        if len(children) == 1 and children[0].name == folder.name:
-            found.advice = f'its images stand one level too deep: run `mv {children[0]}/* {folder}`'
-    empty = [child for child in children if next(_images_below(child, extensions), None) is None]
-    if empty:
-        what = f'{len(empty)} of the {len(children)} class folders of {folder} are empty'
-        found.faults.append(f'{what} (first: {empty[0]})')
-    return _not_unpacked(found, folder)
-
-
-def _not_unpacked(found: Found, folder: Path) -> Found:
-    """ImageNet's training images come as a tar file of a tar file for every class."""
-    if found.faults and found.advice is None:
-        archives = sum(e.name.endswith('.tar') for e in os.scandir(folder))
-        if archives:
-            found.advice = (
-                f'{archives} tar files in it are not unpacked: run `cd {folder} && for f in *.tar; do mkdir -p '
-                '"${f%.tar}" && tar -xf "$f" -C "${f%.tar}" && rm "$f"; done`'
-            )
-    return found
-
-
-def _images_below(folder: Path, extensions: tuple[str, ...]) -> Iterable[Sample]:
-    """The images of a folder and of those in it, as mmpretrain reads them."""
-    for path, _, names in os.walk(folder):
-        for name in sorted(names):
-            if name.lower().endswith(extensions):
-                yield Sample(Path(path, name))
 
 
 def _lines(file: Path) -> list[str]:

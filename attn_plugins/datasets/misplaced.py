@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from attn_plugins.datasets.sources import type_name
+from attn_plugins.datasets.sources import DIGIT_SCENES, digit_scenes_home, type_name
 
 # A folder or file that no other data set has -> the archives that hold it, and whether they hold its parent too.
 ARCHIVES = {
@@ -22,18 +22,21 @@ ARCHIVES = {
 # ImageNet's folders have the names of everybody's, and its archives hold what belongs into them.
 IMAGENET = {'train': 'ILSVRC2012_img_train.tar', 'val': 'ILSVRC2012_img_val.tar'}
 # Only data sets whose folders nobody else has are looked for beside the folder where they should be.
-WANDERING = {'VOC2007', 'VOC2012', 'leftImg8bit', 'gtFine', 'cifar-10-batches-py', 'cifar-100-python'}
+WANDERING = {'VOC2007', 'VOC2012', 'cifar-10-batches-py', 'cifar-100-python'}
+# Those of Cityscapes are in its derivatives too, but not beside them in a folder with the archive's name.
+UNPACKED = {'leftImg8bit': 'leftImg8bit_trainvaltest', 'gtFine': 'gtFine_trainvaltest'}
+CONVERTED = ('aug', 'Aug', 'labelTrainIds')  # what no archive holds
 DEPTH = 3
 MOST_FOLDERS = 50  # a folder of more holds classes or towns, not data sets
 
 
 def look_elsewhere(dataset: dict, missing: Path | None) -> str | None:
     """Where the missing file or folder stands, and the command that puts it in its place; None if it is nowhere near."""
-    if missing is None:
+    if missing is None or digit_scenes_home(dataset):
         return None
     root = Path(dataset.get('data_root') or '.')
     parts = missing.parts
-    start = next((i for i, part in enumerate(parts) if part in ARCHIVES), None)
+    start = max((i for i, part in enumerate(parts) if part in ARCHIVES), default=None)
     if start is None:
         start = len(root.parts) if root.parts == parts[: len(root.parts)] else None
     if start is None or start >= len(parts):
@@ -42,23 +45,24 @@ def look_elsewhere(dataset: dict, missing: Path | None) -> str | None:
     for folder in _places(home, name):
         if _holds(folder, tail):
             return f'it stands in {folder}, so run `{_move(folder, home, name, tail)}`'
-    return _not_unpacked(home, name, type_name(dataset))
+    return _not_unpacked(home, tail, type_name(dataset))
 
 
 def _places(home: Path, name: str) -> Iterator[Path]:
     """The folders in which the one of this name may stand by mistake, those near its right place first."""
-    seen = {home}
-    bases = [home, home.parent] if name in WANDERING else [home]
-    for base in bases:
-        for folder in (base, *_folders_below(base, DEPTH)):
-            if folder not in seen:
-                seen.add(folder)
-                yield folder
+    yield from _folders_below(home, DEPTH)
+    if name in UNPACKED:
+        yield home.parent / UNPACKED[name]
+    if name in WANDERING:
+        yield home.parent
+        yield from (folder for folder in _folders_below(home.parent, DEPTH) if folder != home)
 
 
 def _folders_below(base: Path, depth: int) -> Iterator[Path]:
     try:
-        folders = sorted(entry.path for entry in os.scandir(base) if entry.is_dir())
+        folders = sorted(
+            entry.path for entry in os.scandir(base) if entry.is_dir() and entry.name != DIGIT_SCENES
+        )
     except OSError:  # not there, or not for us to read
         return
     if len(folders) > MOST_FOLDERS:
@@ -81,27 +85,40 @@ def _move(folder: Path, home: Path, name: str, tail: Path) -> str:
         return f'mv {shlex.quote(str(folder))}/* {shlex.quote(str(home))}'
     source, target = shlex.quote(str(folder / name)), shlex.quote(str(home / name))
     if home / name in (folder, *folder.parents):
-        return f'mv {source}/* {target}'
+        return move_up(folder / name, home / name)
     if (home / name).exists():
         return f'cp -al {source}/. {target}'
     make = '' if home.is_dir() else f'mkdir -p {shlex.quote(str(home))} && '
     return f'{make}mv {source} {target}'
 
 
-def _not_unpacked(home: Path, name: str, kind: str) -> str | None:
+def move_up(folder: Path, target: Path) -> str:
+    """The command that empties a folder into one above it; a shell's `*` would be too long for many files."""
+    source = shlex.quote(str(folder))
+    each = f'-exec mv -t {shlex.quote(str(target))} {{}} +'
+    return f'find {source} -mindepth 1 -maxdepth 1 {each} && rmdir {source}'
+
+
+def _not_unpacked(home: Path, tail: Path, kind: str) -> str | None:
     """The command that unpacks the archive of what is missing, if it lies beside it."""
+    name = tail.parts[0]
     archives, with_parent = ARCHIVES.get(name, ((), False))
+    if any(word in str(tail) for word in CONVERTED):
+        return None
+    if tail.suffix == '.txt':  # VOC's list of the test has an archive of its own
+        archives = [archive for archive in archives if ('test' in archive) == (tail.stem == 'test')]
     target = home.parent if with_parent else home
     if kind == 'ImageNet' and name in IMAGENET:
         archives, target = (IMAGENET[name],), home / name
+    whole = ' wholly' if (home / name).exists() else ''
     for archive in archives:
         for folder in (home, home.parent):
             if (folder / archive).is_file():
                 packed, into = shlex.quote(str(folder / archive)), shlex.quote(str(target))
                 unpack = (
-                    f'unzip -q {packed} -d {into}'
+                    f'unzip -nq {packed} -d {into}'
                     if archive.endswith('.zip')
                     else f'mkdir -p {into} && tar -xf {packed} -C {into}'
                 )
-                return f'{folder / archive} is there but not unpacked, so run `{unpack}`'
+                return f'{folder / archive} is there but not{whole} unpacked, so run `{unpack}`'
     return None

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import track
 
 from attn_plugins.datasets.byte_files import FOLDERS, byte_readers
-from attn_plugins.datasets.layouts import Found, Sample
+from attn_plugins.datasets.found import Found, Sample
 from attn_plugins.datasets.sources import type_name
 
 IGNORED = 255  # the value of pixels without a class
@@ -36,48 +36,48 @@ def read_dataset(dataset: dict, found: Found, scope: str | None) -> tuple[int, l
     Returns:
         tuple[int, list[str]]: How many samples were read, and a sentence for every fault.
     """
-    readers = _readers(dataset, found, scope)
-    total = sum(1 for _ in found.samples()) if found.samples else None
+    dataset_class = _class_of(dataset, scope)
+    names = _class_names(dataset, dataset_class)
+    sizes, faults = _stated_sizes(dataset, names)
+    samples = found.samples or (lambda: iter(()))
+    if type_name(dataset) in FOLDERS:
+        readers = byte_readers(dataset, dataset_class)
+    else:
+        zero_is_ignored = bool(dataset.get('reduce_zero_label'))
+        readers = (
+            partial(read_sample, sample, names, sizes.get(sample.image), zero_is_ignored)
+            for sample in samples()
+        )
+    total = sum(1 for _ in samples()) or None
     threads = min(os.cpu_count() or 1, 16)
-    read, faults = 0, []
+    read = 0
     with ThreadPoolExecutor(threads) as pool:
         results = _in_batches(pool, readers, BATCH * threads)
         name = f'reading {type_name(dataset)}'
         for said in track(results, name, total=total, console=Console(stderr=True), transient=True):
-            read += 1
-            faults += said
+            if said is not None:
+                read += 1
+                faults += said
     return read, faults
 
 
-def _in_batches(pool: ThreadPoolExecutor, readers: Iterator, size: int) -> Iterator[list[str]]:
+def _in_batches(pool: ThreadPoolExecutor, readers: Iterator, size: int) -> Iterator[list[str] | None]:
     """Results in order; a batch at a time, because the pool would hold a million tasks at once."""
     while batch := list(islice(readers, size)):
         yield from pool.map(lambda reader: reader(), batch)
 
 
-def _readers(dataset: dict, found: Found, scope: str | None) -> Iterator[Callable[[], list[str]]]:
-    """Functions that each read one sample and say what is wrong with it."""
-    dataset_class = _class_of(dataset, scope)
-    if type_name(dataset) in FOLDERS:
-        yield from byte_readers(dataset, dataset_class)
-        return
-    names = _class_names(dataset, dataset_class)
-    sizes = {}
+def _stated_sizes(
+    dataset: dict, names: tuple[str, ...] | None
+) -> tuple[dict[Path, tuple[int, int]], list[str]]:
+    """The (width, height) that a COCO JSON states of every image, and a sentence for every fault of it."""
     root = Path(dataset.get('data_root') or '')
     ann_file = root / (dataset.get('ann_file') or '')
-    if ann_file.suffix == '.json' and ann_file.is_file():
-        stated, faults = read_coco(ann_file, names)
-        folder = root / (dataset.get('data_prefix') or {}).get('img', '')
-        sizes = {folder / name: size for name, size in stated.items()}
-        yield partial(list, faults)
-    for sample in found.samples() if found.samples else ():
-        yield partial(
-            read_sample,
-            sample,
-            names,
-            size=sizes.get(sample.image),
-            zero_is_ignored=bool(dataset.get('reduce_zero_label')),
-        )
+    if ann_file.suffix != '.json' or not ann_file.is_file():
+        return {}, []
+    sizes, faults = read_coco(ann_file, names)
+    folder = root / (dataset.get('data_prefix') or {}).get('img', '')
+    return {folder / name: size for name, size in sizes.items()}, faults
 
 
 def _class_of(dataset: dict, scope: str | None) -> type | None:
@@ -85,6 +85,8 @@ def _class_of(dataset: dict, scope: str | None) -> type | None:
     kind = dataset['type']
     if isinstance(kind, type):
         return kind
+    if kind in FOLDERS:
+        scope = 'mmpretrain'
     return DATASETS.get(kind if '.' in kind or scope is None else f'{scope}.{kind}')
 
 
@@ -103,7 +105,7 @@ def read_sample(
     names: tuple[str, ...] | None,
     size: tuple[int, int] | None = None,
     zero_is_ignored: bool = False,
-) -> list[str]:
+) -> list[str] | None:
     """Decodes an image, and reads its mask or boxes.
 
     Args:
@@ -113,10 +115,10 @@ def read_sample(
         zero_is_ignored (bool): Whether a mask's classes are counted from 1.
 
     Returns:
-        list[str]: A sentence for every fault.
+        list[str], optional: A sentence for every fault; None if there is no image.
     """
     if not sample.image.is_file():
-        return []
+        return None
     image, fault = _decode(sample.image)
     if fault:
         return [fault]

@@ -2,10 +2,12 @@
 
 import os
 import sys
+from dataclasses import replace
 
 import pytest
 
 from attn_plugins.cli.check_data import main
+from attn_plugins.datasets.known import KNOWN
 from tests.cli.conftest import CLASSIFICATION, DETECTION, SEGMENTATION
 
 
@@ -52,8 +54,82 @@ def test_no_config_is_named(capsys):
     with pytest.raises(SystemExit) as exit_:
         main([])
     assert exit_.value.code == 1
-    assert capsys.readouterr().err == 'error: name at least one config or data set (coco, voc, voc12aug, cityscapes, imagenet, cifar10, cifar100, mnist, '
-        'fashion_mnist), or use --all\n'
+    assert capsys.readouterr().err == (
+        'error: name at least one config or data set (coco, voc, voc12aug, cityscapes, imagenet, cifar10, cifar100, '
+        'mnist, fashion_mnist), or use --all\n'
+    )
+
+
+def test_data_sets_by_name(data_trees, monkeypatch, capsys):
+    """Small trees are whole but not the published ones: the numbers are said."""
+    monkeypatch.chdir(data_trees.parent)
+    assert main(['coco', 'voc', 'voc12aug', 'cityscapes', 'imagenet']) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert said[:2] == [
+        'coco',
+        '  train2017: missing: 4 files of data/coco/annotations/instances_train2017.json: 4 images, not the published '
+        '118287 (cocodataset.org): get train2017.zip, val2017.zip and annotations_trainval2017.zip from '
+        'cocodataset.org/#download and unpack them into data/coco',
+    ]
+    published = [118287, 5000, 5011, 4952, 11540, 1464, 9118, 1449, 2975, 500, 1281167, 50000]
+    assert [
+        int(line.split(' published ')[1].split()[0]) for line in said if ' published ' in line
+    ] == published
+    assert main(['cityscapes', '--root', 'data/cityscapes/', '--read-files']) == 1
+    out = capsys.readouterr().out
+    assert (
+        '4 images with masks in data/cityscapes/leftImg8bit/train: 4 images, not the published 2975 (cityscapes'
+        in out
+    )
+    assert '  val: read: 2 samples without a fault' in out
+
+
+def test_a_data_set_of_the_published_size(data_trees, monkeypatch, capsys):
+    monkeypatch.chdir(data_trees.parent)
+    coco = KNOWN['coco']
+    splits = tuple(replace(split, images=images) for split, images in zip(coco.splits, (4, 2), strict=True))
+    monkeypatch.setitem(KNOWN, 'coco', replace(coco, splits=splits))
+    assert main(['coco']) == 0
+    files = [f'data/coco/annotations/instances_{split}2017.json' for split in ('train', 'val')]
+    assert capsys.readouterr().out.splitlines() == [
+        'coco',
+        f'  train2017: ok: 4 files of {files[0]}',
+        f'  val2017: ok: 2 files of {files[1]}',
+    ]
+
+
+def test_names_without_data(capsys):
+    assert main([*KNOWN]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if not line.startswith(' ')] == [*KNOWN]
+    assert all(': missing: the folder data/' in line for line in lines if line.startswith(' '))
+    assert (
+        '  train, test: missing: the folder data/mnist is missing: get train-images-idx3-ubyte.gz'
+        in '\n'.join(lines)
+    )
+
+
+@pytest.mark.parametrize(
+    'words, sentence',
+    [
+        (['cocoo'], 'there is no data set cocoo: did you mean coco or voc?'),
+        (['coco', 'voc', '--root', 'x'], '--root takes one data set by its name: choose from coco, voc, '),
+        (['run.py', '--root', 'x'], '--root takes one data set by its name: choose from coco, voc, '),
+    ],
+)
+def test_words_that_are_wrong(words, sentence, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(words)
+    assert exit_.value.code == 1
+    assert capsys.readouterr().err.startswith(f'error: {sentence}')
+
+
+def test_files_of_configs_are_read(capsys):
+    assert main([str(DETECTION), str(SEGMENTATION), str(CLASSIFICATION), '--read-files']) == 0
+    out = capsys.readouterr().out
+    assert out.count('without a fault') == 6
+    # Val and test are one dataset, which is read once and said of both.
+    assert '  val, test: read: 4 samples without a fault' in out
 
 
 def test_a_reader_that_has_seen_enough(monkeypatch, capfd):

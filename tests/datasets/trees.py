@@ -1,36 +1,72 @@
-"""Small data sets in the layout of the real ones: the folders, lists and names are real, the images are noise.
+"""Small data sets in the layout of the real ones: folders, lists and names are real, the images are DigitScenes.
 
-`data` of a folder that a test runs in is one of these trees, so configs and tools find it as they are. CIFAR has none:
-mmpretrain compares its files with the MD5 sums of the real ones.
+Digit d stands for class d of the real data set, wherever it has boxes or masks. `data` of a folder that a test runs in
+is one of these trees, so configs and tools find it as they are. CIFAR has none here: mmpretrain compares its files with
+the MD5 sums of the real ones.
 """
 
+import gzip
 import json
+import pickle
+from functools import cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 from mmdet.datasets import CocoDataset, VOCDataset
+from scipy.io import savemat
 
-from attn_plugins.datasets.digit_scenes import write_digit_scenes
+from attn_plugins.datasets.byte_files import FOLDERS, MNIST_FILES
+from attn_plugins.datasets.cityscapes import LABELS
+from attn_plugins.datasets.digit_render import Scene, draw_scene
+from attn_plugins.datasets.digit_scenes import split_digits, write_digit_scenes
 
 IMAGENET_CLASSES = 1000
-CITYSCAPES_CLASSES = 19
-VOC_CLASSES = 21  # of masks: the background and 20 more
+TRAIN_IDS = {number: name for name, number in LABELS.items()}  # of Cityscapes
 HEIGHT, WIDTH = 96, 128
-OBJECT = """<annotation><size><width>{width}</width><height>{height}</height><depth>3</depth></size><object>
-<name>{name}</name><difficult>0</difficult><bndbox><xmin>20</xmin><ymin>10</ymin><xmax>90</xmax><ymax>70</ymax></bndbox>
-</object></annotation>"""
+OBJECT = """<object><name>{name}</name><difficult>0</difficult><bndbox><xmin>{box[0]}</xmin><ymin>{box[1]}</ymin>
+<xmax>{box[2]}</xmax><ymax>{box[3]}</ymax></bndbox></object>"""
+ANNOTATION = """<annotation><size><width>{width}</width><height>{height}</height><depth>3</depth></size>
+{objects}</annotation>"""
+
+
+@cache
+def scene(seed: int) -> Scene:
+    """One of DigitScenes' scenes, of WIDTH x WIDTH pixels, whose upper HEIGHT rows are the image."""
+    digits = _digits()
+    rng = np.random.default_rng(seed)
+    while True:
+        drawn = draw_scene(rng, digits, WIDTH)
+        if boxes(drawn):
+            return drawn
+
+
+@cache
+def _digits():
+    return split_digits()['train']
+
+
+def boxes(drawn: Scene) -> list[tuple[int, tuple[int, int, int, int]]]:
+    """The digit and the box (x1, y1, x2, y2) of every object that is wholly in the image."""
+    return [(item.digit.label, item.box) for item in drawn.objects if item.box[3] <= HEIGHT]
 
 
 def write_image(path: Path, seed: int) -> None:
-    """Noise with three channels."""
-    _write(path, np.random.default_rng(seed).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8))
+    """A scene's image (96, 128, 3)."""
+    _write(path, scene(seed).image[:HEIGHT])
 
 
-def write_mask(path: Path, classes: int, seed: int) -> None:
-    """Patches of every class."""
-    patches = np.random.default_rng(seed).integers(0, classes, (HEIGHT // 8, WIDTH // 8), dtype=np.uint8)
-    _write(path, patches.repeat(8, axis=0).repeat(8, axis=1))
+def write_mask(path: Path, background: int, seed: int) -> None:
+    """A scene's mask (96, 128): digit d is class d, or d + 1 where the background is class 0."""
+    _write(path, mask_of(background, seed))
+
+
+def mask_of(background: int, seed: int) -> np.ndarray:
+    """A scene's classes (96, 128)."""
+    mask = np.full((WIDTH, WIDTH), background, np.uint8)
+    for item in scene(seed).objects:
+        mask[item.mask] = item.digit.label + (background == 0)
+    return mask[:HEIGHT]
 
 
 def _write(path: Path, image: np.ndarray) -> None:
@@ -44,22 +80,25 @@ def write_coco(root: Path) -> None:
     categories = [dict(id=i + 1 + i // 8, name=name) for i, name in enumerate(names)]
     for split, ids in (('train2017', range(1, 5)), ('val2017', range(11, 13))):
         images = [dict(id=i, file_name=f'{i:012}.jpg', height=HEIGHT, width=WIDTH) for i in ids]
-        boxes = [
-            dict(
-                id=i,
-                image_id=i,
-                category_id=categories[7 * i % 80]['id'],
-                bbox=[20.0, 10.0, 70.0, 60.0],
-                area=4200.0,
-                iscrowd=0,
-            )
-            for i in ids
-        ]
+        annotations = []
+        for i in ids:
+            for label, (x1, y1, x2, y2) in boxes(scene(i)):
+                box = [float(x1), float(y1), float(x2 - x1), float(y2 - y1)]
+                annotations.append(
+                    dict(
+                        id=len(annotations) + 1,
+                        image_id=i,
+                        category_id=categories[label]['id'],
+                        bbox=box,
+                        area=box[2] * box[3],
+                        iscrowd=0,
+                    )
+                )
         for image in images:
             write_image(root / split / image['file_name'], image['id'])
         path = root / 'annotations' / f'instances_{split}.json'
         path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps(dict(images=images, annotations=boxes, categories=categories)))
+        path.write_text(json.dumps(dict(images=images, annotations=annotations, categories=categories)))
 
 
 def write_cityscapes(root: Path) -> None:
@@ -68,7 +107,29 @@ def write_cityscapes(root: Path) -> None:
         for i in range(count):
             name = f'{town}/{town}_{i:06}_000019'
             write_image(root / f'leftImg8bit/{split}/{name}_leftImg8bit.png', i)
-            write_mask(root / f'gtFine/{split}/{name}_gtFine_labelTrainIds.png', CITYSCAPES_CLASSES, i)
+            write_mask(root / f'gtFine/{split}/{name}_gtFine_labelTrainIds.png', 255, i)
+
+
+def write_cityscapes_polygons(root: Path) -> None:
+    """The same images before the conversion: a polygon around every digit, on a road below a sky."""
+    for split, town, count in (('train', 'ulm', 4), ('val', 'munster', 2)):
+        for i in range(count):
+            name = f'{town}/{town}_{i:06}_000019'
+            write_image(root / f'leftImg8bit/{split}/{name}_leftImg8bit.png', i)
+            objects = [
+                dict(label='sky', polygon=_corners(0, 0, WIDTH, 40)),
+                dict(label='road', polygon=_corners(0, 40, WIDTH, HEIGHT)),
+            ]
+            objects += [
+                dict(label=TRAIN_IDS[label], polygon=_corners(*box)) for label, box in boxes(scene(i))
+            ]
+            path = root / f'gtFine/{split}/{name}_gtFine_polygons.json'
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(dict(imgHeight=HEIGHT, imgWidth=WIDTH, objects=objects)))
+
+
+def _corners(x1: int, y1: int, x2: int, y2: int) -> list[list[int]]:
+    return [[x1, y1], [x2 - 1, y1], [x2 - 1, y2 - 1], [x1, y2 - 1]]
 
 
 def write_imagenet(root: Path) -> None:
@@ -92,17 +153,57 @@ def write_voc(root: Path) -> None:
             _write_list(root / year / 'ImageSets/Main' / f'{split}.txt', names)
             for i, name in enumerate(names):
                 write_image(root / year / 'JPEGImages' / f'{name}.jpg', i)
-                boxes = root / year / 'Annotations' / f'{name}.xml'
-                boxes.parent.mkdir(exist_ok=True)
-                category = VOCDataset.METAINFO['classes'][i]
-                boxes.write_text(OBJECT.format(name=category, width=WIDTH, height=HEIGHT))
+                _write_boxes(root / year / 'Annotations' / f'{name}.xml', i)
     voc2012 = root / 'VOC2012'
     for split, folder in (('train', ''), ('val', ''), ('aug', 'Aug')):
         names = [f'2012_{split}_{i:06}' for i in range(2)]
         _write_list(voc2012 / 'ImageSets/Segmentation' / f'{split}.txt', names)
         for i, name in enumerate(names):
             write_image(voc2012 / 'JPEGImages' / f'{name}.jpg', i)
-            write_mask(voc2012 / f'SegmentationClass{folder}' / f'{name}.png', VOC_CLASSES, i)
+            write_mask(voc2012 / f'SegmentationClass{folder}' / f'{name}.png', 0, i)
+
+
+def _write_boxes(path: Path, seed: int) -> None:
+    names = VOCDataset.METAINFO['classes']
+    objects = [
+        OBJECT.format(name=names[label], box=(x1 + 1, y1 + 1, x2, y2))
+        for label, (x1, y1, x2, y2) in boxes(scene(seed))
+    ]
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(ANNOTATION.format(width=WIDTH, height=HEIGHT, objects='\n'.join(objects)))
+
+
+def write_sbd(root: Path, names: dict[str, list[str]]) -> None:
+    """The SBD as benchmark.tgz holds it: a .mat file for every image of the lists `train` and `val`."""
+    for split, images in names.items():
+        _write_list(root / 'dataset' / f'{split}.txt', images)
+        for i, name in enumerate(images):
+            path = root / 'dataset/cls' / f'{name}.mat'
+            path.parent.mkdir(parents=True, exist_ok=True)
+            present = np.zeros((20, 1), np.uint8)
+            savemat(
+                path,
+                dict(GTcls=dict(Boundaries=present, Segmentation=mask_of(0, i), CategoriesPresent=present)),
+            )
+
+
+def write_cifar(root: Path, kind: str) -> None:
+    """Files with the names of CIFAR10's or CIFAR100's, and not their MD5 sums."""
+    folder, names = FOLDERS[kind]
+    for name in names:
+        path = root / folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(pickle.dumps(dict(data=np.zeros((2, 3072), np.uint8), labels=[0, 1])))
+
+
+def write_mnist(root: Path, packed: bool) -> None:
+    """MNIST's or FashionMNIST's files, of two images."""
+    root.mkdir(parents=True)
+    for name in MNIST_FILES:
+        lengths = (2, 28, 28) if 'idx3' in name else (2,)
+        head = bytes([0, 0, 8, len(lengths)]) + b''.join(length.to_bytes(4, 'big') for length in lengths)
+        data = head + bytes(int(np.prod(lengths)))
+        (root / (f'{name}.gz' if packed else name)).write_bytes(gzip.compress(data) if packed else data)
 
 
 def _write_list(path: Path, names: list[str]) -> None:
@@ -111,7 +212,7 @@ def _write_list(path: Path, names: list[str]) -> None:
 
 
 def write_trees(data: Path) -> None:
-    """All of them, under the names that configs give them in `data/`."""
+    """All that configs read, under the names that they give them in `data/`."""
     write_coco(data / 'coco')
     write_cityscapes(data / 'cityscapes')
     write_imagenet(data / 'imagenet')

@@ -1,0 +1,230 @@
+"""Data in a wrong place: the sentence names where they are, and its command puts them right."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from attn_plugins.cli.check_data import main
+from attn_plugins.mim import CONFIGS
+from tests.datasets.trees import (
+    write_cityscapes,
+    write_cityscapes_polygons,
+    write_coco,
+    write_imagenet,
+    write_voc,
+)
+
+BASES = CONFIGS / '_base_' / 'datasets'
+VOC, VOC_MASKS = 'voc0712_ssdlite320.py', 'voc12aug_512x512.py'
+CITYSCAPES, COCO, IMAGENET = 'cityscapes_512x1024.py', 'coco_ssdlite320.py', 'imagenet_224.py'
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def check(config: str, capsys) -> str:
+    """What the command line says; '' if the data are whole."""
+    code = main([str(BASES / config)])
+    out = capsys.readouterr().out
+    assert code == ('missing: ' in out)
+    return out if code else ''
+
+
+def move(source: str, target: str) -> None:
+    Path(target).parent.mkdir(parents=True, exist_ok=True)
+    Path(source).rename(target)
+
+
+def move_test_apart() -> None:
+    """VOC 2007 test as its own archive holds it, unpacked elsewhere."""
+    home = Path('data/VOCtest_06-Nov-2007/VOCdevkit/VOC2007')
+    for path in sorted(Path('data/VOCdevkit/VOC2007').rglob('*test*.*')):
+        move(path, home / path.relative_to('data/VOCdevkit/VOC2007'))
+
+
+LAYOUTS = {
+    'VOC 2007 beside VOCdevkit': (VOC, write_voc, 'VOCdevkit', {'data/VOCdevkit/VOC2007': 'data/VOC2007'}),
+    'no VOCdevkit at all': (
+        VOC,
+        write_voc,
+        'VOCdevkit',
+        {
+            'data/VOCdevkit/VOC2007': 'data/VOC2007',
+            'data/VOCdevkit/VOC2012': 'data/VOC2012',
+            'data/VOCdevkit': 'aside',
+        },
+    ),
+    "in the archive's own folder": (
+        VOC_MASKS,
+        write_voc,
+        'VOCdevkit',
+        {'data/VOCdevkit/VOC2012': 'data/VOCtrainval_11-May-2012/VOCdevkit/VOC2012'},
+    ),
+    'VOC2012 in VOC2012': (
+        VOC_MASKS,
+        write_voc,
+        'VOCdevkit',
+        {'data/VOCdevkit/VOC2012': 'data/VOC', 'data/VOC': 'data/VOCdevkit/VOC2012/VOC2012'},
+    ),
+    'TrainVal': (VOC, write_voc, 'VOCdevkit', {'data/VOCdevkit': 'data/TrainVal/VOCdevkit'}),
+    'VOC 2007 test apart': (VOC, write_voc, 'VOCdevkit', move_test_apart),
+    'leftImg8bit_trainvaltest': (
+        CITYSCAPES,
+        write_cityscapes,
+        'cityscapes',
+        {
+            'data/cityscapes/leftImg8bit': 'data/cityscapes/leftImg8bit_trainvaltest/leftImg8bit',
+            'data/cityscapes/gtFine': 'data/gtFine_trainvaltest/gtFine',
+        },
+    ),
+    'images of COCO in images': (
+        COCO,
+        write_coco,
+        'coco',
+        {f'data/coco/{split}2017': f'data/coco/images/{split}2017' for split in ('train', 'val')},
+    ),
+    'COCO in COCO': (COCO, write_coco, 'coco', {'data/coco': 'data/x', 'data/x': 'data/coco/coco'}),
+    'ImageNet one level too deep': (
+        IMAGENET,
+        write_imagenet,
+        'imagenet',
+        {'data/imagenet/train': 'data/x', 'data/x': 'data/imagenet/train/train'},
+    ),
+    'ImageNet as Kaggle packs it': (
+        IMAGENET,
+        write_imagenet,
+        'imagenet',
+        {
+            f'data/imagenet/{split}': f'data/imagenet/ILSVRC/Data/CLS-LOC/{split}'
+            for split in ('train', 'val')
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize('name', LAYOUTS)
+def test_the_command_that_is_named_puts_it_right(name, capsys):
+    config, write, home, moves = LAYOUTS[name]
+    write(Path('data', home))
+    assert check(config, capsys) == ''
+    if callable(moves):
+        moves()
+    else:
+        for source, target in moves.items():
+            move(source, target)
+    said = check(config, capsys)
+    assert said
+    for _ in range(4):
+        command = re.search(r'so run `(.+?)`', said)
+        assert command, said
+        subprocess.run(command[1], shell=True, check=True)
+        said = check(config, capsys)
+        if not said:
+            return
+    pytest.fail(said)
+
+
+@pytest.mark.parametrize(
+    'config, archive, missing, command',
+    [
+        (
+            COCO,
+            'data/coco/annotations_trainval2017.zip',
+            'data/coco/annotations',
+            'unzip -nq data/coco/annotations_trainval2017.zip -d data/coco',
+        ),
+        (COCO, 'data/val2017.zip', 'data/coco/val2017', 'unzip -nq data/val2017.zip -d data/coco'),
+        (
+            VOC,
+            'data/VOCtrainval_11-May-2012.tar',
+            'data/VOCdevkit/VOC2012',
+            'mkdir -p data && tar -xf data/VOCtrainval_11-May-2012.tar -C data',
+        ),
+        (
+            IMAGENET,
+            'data/imagenet/ILSVRC2012_img_val.tar',
+            'data/imagenet/val',
+            'mkdir -p data/imagenet/val && tar -xf data/imagenet/ILSVRC2012_img_val.tar -C data/imagenet/val',
+        ),
+    ],
+)
+def test_an_archive_that_is_not_unpacked(config, archive, missing, command, capsys):
+    write = {COCO: write_coco, VOC: write_voc, IMAGENET: write_imagenet}[config]
+    write(Path('data', {COCO: 'coco', VOC: 'VOCdevkit', IMAGENET: 'imagenet'}[config]))
+    move(missing, 'aside')
+    assert 'get ' in check(config, capsys)
+    Path(archive).write_bytes(b'')
+    assert f': {archive} is there but not unpacked, so run `{command}`\n' in check(config, capsys)
+
+
+def test_archives_that_are_kept_after_they_are_unpacked(capsys):
+    write_voc(Path('data/VOCdevkit'))
+    write_coco(Path('data/coco'))
+    for name in ('VOCtrainval_06-Nov-2007.tar', 'VOCtest_06-Nov-2007.tar', 'VOCtrainval_11-May-2012.tar'):
+        Path('data', name).write_bytes(b'')
+    Path('data/coco/val2017.zip').write_bytes(b'')
+    Path('data/coco/val2017/000000000011.jpg').unlink()
+    assert ': data/coco/val2017.zip is there but not wholly unpacked, so run `unzip -nq' in check(
+        COCO, capsys
+    )
+    Path('data/VOCdevkit/VOC2012/ImageSets/Segmentation/aug.txt').unlink()
+    assert 'run `python tools/dataset_converters/voc_aug.py data/VOCdevkit ' in check(VOC_MASKS, capsys)
+    Path('data/VOCdevkit/VOC2007/ImageSets/Main/test.txt').unlink()
+    assert ': data/VOCtest_06-Nov-2007.tar is there but not wholly unpacked, so run `' in check(VOC, capsys)
+
+
+def test_cityscapes_that_are_not_converted(capsys):
+    write_cityscapes_polygons(Path('data/cityscapes'))
+    said = check(CITYSCAPES, capsys)
+    advice = ': run `python tools/dataset_converters/cityscapes.py data/cityscapes`\n'
+    assert said.count(f'though the polygons they are converted from are there{advice}') == 2
+    for path in Path('data').rglob('*_polygons.json'):
+        path.rename(path.with_name(path.name.replace('polygons.json', 'labelIds.png')))
+    assert f'though the *_labelIds.png they are converted from are there{advice}' in check(CITYSCAPES, capsys)
+
+
+def test_imagenet_without_class_folders(capsys):
+    write_imagenet(Path('data/imagenet'))
+    for i, path in enumerate(sorted(Path('data/imagenet/val').glob('*/*.JPEG'))):
+        path.rename(f'data/imagenet/val/ILSVRC2012_val_{i:08}.JPEG')
+        path.parent.rmdir()
+    said = check(IMAGENET, capsys)
+    assert 'data/imagenet/val holds images without class folders, which have no labels (first: ' in said
+    assert 'caffe_ilsvrc12.tar.gz into data/imagenet/meta, where mmpretrain reads the labels' in said
+    # The list gives the labels, and mmpretrain reads the images as they are.
+    names = sorted(path.name for path in Path('data/imagenet/val').iterdir())
+    Path('data/imagenet/meta').mkdir()
+    Path('data/imagenet/meta/val.txt').write_text(''.join(f'{name} {i}\n' for i, name in enumerate(names)))
+    assert check(IMAGENET, capsys) == ''
+
+
+def test_imagenet_of_tar_files(capsys):
+    write_imagenet(Path('data/imagenet'))
+    for path in sorted(Path('data/imagenet/train').iterdir())[:3]:
+        subprocess.run(['tar', '-cf', f'{path}.tar', '-C', str(path), '.'], check=True)
+        subprocess.run(['rm', '-r', str(path)], check=True)
+    said = check(IMAGENET, capsys)
+    assert (
+        'data/imagenet/train has 997 class folders, not 1000: 3 tar files in it are not unpacked: run `'
+        in said
+    )
+    subprocess.run(['bash', '-c', re.search(r'run `(.+)`', said)[1]], check=True)
+    assert check(IMAGENET, capsys) == ''
+
+
+def test_folders_with_everybodys_names_are_not_taken_from_others(capsys):
+    """`train` of another data set is not offered as ImageNet's."""
+    write_imagenet(Path('data/other'))
+    Path('data/imagenet').mkdir()
+    said = check(IMAGENET, capsys)
+    assert 'get ILSVRC2012' in said and 'data/other' not in said
+    write_cityscapes(Path('data/digit_scenes/cityscapes'))
+    write_voc(Path('data/digit_scenes/VOCdevkit'))
+    write_cityscapes(Path('data/foggy/cityscapes'))
+    for config in (CITYSCAPES, VOC, VOC_MASKS):
+        assert 'stands in' not in check(config, capsys)
