@@ -80,6 +80,7 @@ FLOORS = [
     'datasets',
     'engine',
     'analysis',
+    'visualization',
     'benchmark',
     'cli',
 ]
