@@ -245,20 +245,19 @@ def _cam(args: argparse.Namespace, subjects: Sequence, out: Path) -> None:
 
 def _gates(args: argparse.Namespace, subjects: Sequence, out: Path) -> None:
     from attn_plugins.visualization.gates import choose_layers, read_gates
-    from attn_plugins.visualization.gates_figure import draw_gates, rows_of
+    from attn_plugins.visualization.gates_figure import Block, draw_gates
     from attn_plugins.visualization.network import Network
     from attn_plugins.visualization.picture import read_picture
 
     for subject in subjects:
         choose_layers(subject.model, None, subject.name)
-    rows = []
+    blocks = []
     for path in _images(args, subjects, 1):
-        columns = []
         for subject in subjects:
             picture = read_picture(subject, path)
-            columns.append(read_gates(Network(subject, picture.samples), picture.inputs, args.layers))
-        rows += rows_of(picture, columns)
-    draw_gates(subjects, rows, out)
+            gates = read_gates(Network(subject, picture.samples), picture.inputs, args.layers)
+            blocks.append(Block(subject, picture, gates))
+    draw_gates(blocks, out)
 
 
 def _receptive_field(args: argparse.Namespace, subjects: Sequence, out: Path) -> None:
@@ -285,8 +284,8 @@ def _receptive_field(args: argparse.Namespace, subjects: Sequence, out: Path) ->
         layers = inserted_layers(subject.model)
         if args.layer in layers:
             before, after = fields_around(network, batch, layers[args.layer])
-            rows.setdefault(f'before {args.layer}', []).append(before)
-            rows.setdefault(f'after {args.layer}', []).append(after)
+            rows.setdefault('before', []).append(before)
+            rows.setdefault('after', []).append(after)
         else:
             layer = args.layer or backbone_layers(network, batch[0])[-1]
             rows.setdefault(layer, []).append(receptive_field(network, batch, layer))

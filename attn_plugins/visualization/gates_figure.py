@@ -1,4 +1,4 @@
-"""Gates as a picture: a row per image and layer, a column per model, each gate drawn over what it depends on."""
+"""Gates as a picture: those of each model and image side by side, each drawn over what it depends on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,53 +25,45 @@ NO_GATE = (
 )
 
 
-# Cells of a line where one model's layers stand side by side.
+# Gates of a line.
 ACROSS = 4
 
 
 @dataclass(frozen=True)
-class Row:
-    """One image and gates side by side: those of one layer, a model each, or of several layers of the only model."""
+class Block:
+    """The gates of one model for one image."""
 
+    subject: Subject
     picture: Picture
-    gates: Sequence[Gate | None]
+    gates: Sequence[Gate]
 
 
-def rows_of(picture: Picture, gates: Sequence[Sequence[Gate]]) -> list[Row]:
-    """Rows from the gates of one image, model by model."""
-    if len(gates) == 1:
-        return [Row(picture, gates[0][i : i + ACROSS]) for i in range(0, len(gates[0]), ACROSS)]
-    return [Row(picture, line) for line in zip_longest(*gates)]
-
-
-def draw_gates(subjects: Sequence[Subject], rows: Sequence[Row], path: Path) -> None:
+def draw_gates(blocks: Sequence[Block], path: Path) -> None:
     """Writes the picture."""
-    gates = [gate for row in rows for gate in row.gates if gate is not None]
+    gates = [gate for block in blocks for gate in block.gates]
     drawn = [values for gate in gates if gate.factor is not None for values in _drawn(gate)]
     span = (min(map(np.min, drawn)), max(map(np.max, drawn))) if drawn else (0, 1)
     changed = [gate.change for gate in gates if gate.factor is None]
     most = max((float(change.max()) for change in changed), default=1)
-    weights = ', '.join(f'{subject.name} {subject.weights}' for subject in subjects)
+    weights = ', '.join(dict.fromkeys(f'{block.subject.name} {block.subject.weights}' for block in blocks))
     caption = f'{CAPTION}{NO_GATE if changed else ""} Weights: {weights}.'
-    columns = 1 + max(len(row.gates) for row in rows)
-    with grid(len(rows), columns, path, caption, cell=(CELL * 1.15, CELL)) as (figure, axes):
-        maps = {}
-        for number, (line, row) in enumerate(zip(axes, rows, strict=True)):
-            if number == 0 or row.picture is not rows[number - 1].picture:
-                show_image(line[0], row.picture.pixels)
-                line[0].set_title('image' if number == 0 else '')
-                line[0].set_xlabel(row.picture.name, color=GREY)
+    lines = [(block, start) for block in blocks for start in range(0, len(block.gates), ACROSS)]
+    columns = 1 + min(ACROSS, max(len(block.gates) for block in blocks))
+    maps = {}
+    with grid(len(lines), columns, path, caption, cell=(CELL * 1.15, CELL)) as (figure, axes):
+        for (block, start), (first, *others) in zip(lines, axes, strict=True):
+            if start == 0:
+                show_image(first, block.picture.pixels)
+                first.set_title(block.subject.name, fontweight='bold')
+                first.set_xlabel(block.picture.name, color=GREY)
             else:
-                line[0].axis('off')
-            for cell, gate, subject in zip_longest(line[1:], row.gates, subjects):
+                first.axis('off')
+            for cell, gate in zip_longest(others, block.gates[start : start + ACROSS]):
                 if gate is None:
                     cell.axis('off')
                     continue
-                name = '' if number or subject is None or len(subjects) == 1 else subject.name
-                cell.set_title(f'{name}\n{gate.layer}\n{gate.type}, {_size(gate)}'.strip(), fontsize=6.5)
+                cell.set_title(f'{gate.layer}\n{gate.type}, {_size(gate)}', fontsize=6.5)
                 maps |= _draw(cell, gate, span, most)
-        if len(subjects) == 1:
-            figure.suptitle(subjects[0].name, fontweight='bold', fontsize=8)
         for label, image in maps.items():
             colour_bar(figure, image, axes, label)
 
