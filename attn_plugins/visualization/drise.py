@@ -18,10 +18,11 @@ def drise(network: Network, inputs: Tensor, target: Target, masks: int, seed: in
     """The saliency of a detection.
 
     Equation:
-        S = sum_i s_i M_i,  s_i = max_j IoU(box, box_ij) * score_ij over the detections j of its class in image * M_i
+        S = sum_i (s_i - mean s) M_i,  s_i = max_j IoU(box, box_ij) * score_ij, detections j of its class in image * M_i
 
     Masked places have the value 0 of the normalised input, which is the mean colour. The paper compares all class
-    probabilities by their cosine; mmdet's detectors hand on one class and its score, which stand in for them.
+    probabilities by their cosine; mmdet's detectors hand on one class and its score, which stand in for them. It does not
+    take off the mean of s, which adds the same to all places but for chance: how often each place was left.
 
     Args:
         network: The detector.
@@ -35,16 +36,17 @@ def drise(network: Network, inputs: Tensor, target: Target, masks: int, seed: in
     """
     size = inputs.shape[2:]
     generator = torch.Generator().manual_seed(seed)
-    saliency = torch.zeros(size)
+    saliency, left, total = torch.zeros(size), torch.zeros(size), 0.0
     starts = range(0, masks, BATCH)
     for start in track(starts, f'D-RISE, {masks} masks', transient=True):
         batch = random_masks(min(BATCH, masks - start), size, generator)
         network(inputs * batch)
         for mask, found in zip(batch[:, 0], network.detections, strict=True):
             right = found.labels == target.label
-            if right.any():
-                saliency += (overlap(target.box, found.bboxes[right]) * found.scores[right]).max() * mask
-    return saliency
+            likeness = overlap(target.box, found.bboxes[right]) * found.scores[right]
+            score = float(likeness.max()) if len(likeness) else 0.0
+            saliency, left, total = saliency + score * mask, left + mask, total + score
+    return saliency - total / masks * left
 
 
 def random_masks(number: int, size: tuple[int, int], generator: torch.Generator) -> Tensor:

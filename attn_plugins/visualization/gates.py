@@ -130,7 +130,7 @@ class _Factors(TorchFunctionMode):
         if func in (torch.Tensor.mul, torch.mul, torch.Tensor.__mul__, torch.Tensor.__rmul__):
             for x, other in (args, args[::-1]):
                 self._follow(x, result, lambda factor, other=other: factor * other)
-        elif func in (torch.Tensor.reshape, torch.Tensor.view):
+        elif func in (torch.Tensor.reshape, torch.Tensor.view, torch.Tensor.unflatten, torch.Tensor.flatten):
             self._follow(args[0], result, lambda factor: factor.reshape(result.shape))
         elif func is torch.addcmul:  # IEBN: a batch norm times a gate, and a shift that belongs to it
             self._follow(args[1], result, lambda factor: factor * args[2])

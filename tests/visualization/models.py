@@ -29,7 +29,7 @@ class TinyClassifier(nn.Module):
 class BrightSpot(nn.Module):
     """A detector that finds one box, with the mean brightness inside it as its score; as mmdet's, it detaches."""
 
-    box = (8, 12, 20, 24)
+    box = (8, 12, 14, 18)
 
     def __init__(self):
         super().__init__()

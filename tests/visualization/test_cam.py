@@ -61,7 +61,7 @@ def test_odam_of_a_box_goes_through_the_detach_of_the_head():
     target = choose_target(network, picture_of(inputs), box=0)
     x1, y1, x2, y2 = BrightSpot.box
     wanted = torch.zeros(32, 32)
-    wanted[y1:y2, x1:x2] = inputs[0, :, y1:y2, x1:x2].sum(0) / (3 * 12 * 12)
+    wanted[y1:y2, x1:x2] = inputs[0, :, y1:y2, x1:x2].sum(0) / (3 * 6 * 6)
     torch.testing.assert_close(odam(network, inputs, target, 'backbone'), wanted)
 
 

@@ -12,13 +12,12 @@ def test_the_same_seed_gives_the_same_map_which_peaks_on_the_object():
     network = network_of(BrightSpot(), 'mmdet')
     inputs = torch.ones(1, 3, 32, 32)
     target = choose_target(network, picture_of(inputs))
-    first, again, other = (drise(network, inputs, target, 200, seed) for seed in (3, 3, 4))
+    first, again, other = (drise(network, inputs, target, 400, seed) for seed in (3, 3, 4))
     assert torch.equal(first, again) and not torch.equal(first, other)
     x1, y1, x2, y2 = BrightSpot.box
     y, x = divmod(int(first.argmax()), 32)
     assert x1 <= x < x2 and y1 <= y < y2
-    inside = first[y1:y2, x1:x2].mean()
-    assert inside > first[:, 24:].mean() * 1.03
+    assert first[y1:y2, x1:x2].mean() > 3 * first[:, 24:].abs().mean()
 
 
 def test_masks_are_half_open_and_between_0_and_1():
