@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmengine.config import Config
-from mmengine.registry import DATASETS, DefaultScope
+from mmengine.registry import DATASETS
 from mmengine.runner import CheckpointLoader
 from torch import nn
 
@@ -114,6 +114,7 @@ def _classes_of(cfg: Config, library: str) -> tuple[str, ...]:
     named = (dataset.get('metainfo') or {}).get('classes')
     if named:
         return named
-    with DefaultScope.overwrite_default_scope(library):
-        kind = DATASETS.get(dataset['type']) if isinstance(dataset.get('type'), str) else dataset.get('type')
+    kind = dataset.get('type')
+    if isinstance(kind, str):
+        kind = DATASETS.get(kind if '.' in kind else f'{library}.{kind}')
     return (getattr(kind, 'METAINFO', None) or {}).get('classes') or ()
