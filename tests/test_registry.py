@@ -84,6 +84,7 @@ FLOORS = [
     'datasets',
     'engine',
     'analysis',
+    'visualization',
     'benchmark',
     'cli',
 ]

@@ -10,6 +10,7 @@ COMMANDS = {
     'benchmark': 'run, watch and report a suite of configs x presets x seeds',
     'cost': "count and measure what a config's model costs",
     'inspect_model': "a config's model as a tree with every inserted layer",
+    'visualize': 'pictures of what trained models look at: activation maps, gates, receptive fields',
     'convert_official': "the authors' checkpoint into one of a config",
     'publish_model': 'a checkpoint to give away: weights, config, hash, counted cost',
     'check_data': 'which data are missing and how to get them',

@@ -1,0 +1,1 @@
+"""What a trained model looks at: class activation maps, the gates of its layers, its effective receptive field, as pictures."""

@@ -1,0 +1,84 @@
+"""Grids of pictures for papers and READMEs: what all of them share."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use('Agg')
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+STYLE = {'font.size': 8, 'axes.titlesize': 8, 'axes.labelsize': 8, 'figure.dpi': 100, 'savefig.dpi': 160}
+CELL = 1.75  # inches, of one picture
+GREY, RED = '#555555', '#d62728'
+
+
+@contextmanager
+def grid(
+    rows: int, columns: int, path: Path, caption: str, cell: tuple[float, float] = (CELL, CELL)
+) -> Iterator:
+    """A figure with a grid of equal cells and a caption below; written as PNG at the end of the block.
+
+    Yields:
+        tuple[Figure, np.ndarray]: The figure and the axes, (rows, columns).
+    """
+    width = columns * cell[0] + 1.0
+    # About 18 letters of the caption's size go into an inch.
+    lines = textwrap.wrap(caption, int(18 * width))
+    below = 0.16 * len(lines) + 0.12
+    height = rows * (cell[1] + 0.3) + 0.3 + below
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(
+            rows, columns, figsize=(width, height), squeeze=False, layout='constrained'
+        )
+        figure.get_layout_engine().set(
+            rect=(0, below / height, 1, 1 - below / height), w_pad=0.03, h_pad=0.03
+        )
+        try:
+            yield figure, axes
+            figure.text(0.01, 0.06 / height, '\n'.join(lines), color=GREY, fontsize=7.5, va='bottom')
+            figure.savefig(path, metadata={'Software': None})
+        finally:
+            plt.close(figure)
+
+
+def plain(axes: Axes) -> None:
+    """Takes the ticks and the frame from a picture's axes."""
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+
+
+def show_image(axes: Axes, pixels: np.ndarray) -> None:
+    """An image, (H, W, 3)."""
+    axes.imshow(pixels, interpolation='nearest')
+    plain(axes)
+
+
+def draw_box(axes: Axes, box: Sequence[float]) -> None:
+    """A box x1, y1, x2, y2 in pixels."""
+    x1, y1, x2, y2 = map(float, box)
+    axes.add_patch(
+        plt.Rectangle((x1 - 0.5, y1 - 0.5), x2 - x1, y2 - y1, fill=False, color='white', linewidth=2.2)
+    )
+    axes.add_patch(
+        plt.Rectangle((x1 - 0.5, y1 - 0.5), x2 - x1, y2 - y1, fill=False, color=RED, linewidth=1.1)
+    )
+
+
+def colour_bar(figure: Figure, drawn, axes, label: str) -> None:
+    """A bar beside the given axes, as thick in every figure."""
+    bar = figure.colorbar(
+        drawn, ax=axes, label=label, aspect=30, pad=0.01, fraction=0.04, shrink=min(1, 3 / len(axes))
+    )
+    bar.outline.set_visible(False)
+    bar.solids.set_alpha(1)
+
+
+def row_label(axes: Axes, text: str) -> None:
+    """What a row is of, left of its first cell."""
+    axes.set_ylabel('\n'.join(textwrap.wrap(text, 26)), color=GREY, fontsize=7.5)

@@ -1,0 +1,120 @@
+"""A model to look at: built from its config, with the weights of a checkpoint, in eval mode."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.registry import DATASETS
+from mmengine.runner import CheckpointLoader
+from torch import nn
+
+from attn_plugins.engine.checkpoint import check_file, check_fits, latest_checkpoint
+from attn_plugins.engine.library import build_model, library_of, prepare
+from attn_plugins.errors import UserError
+from attn_plugins.registry import nearest
+
+RANDOM = 'random weights'
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model, ready to be looked at.
+
+    Attributes:
+        name: What it is called in pictures.
+        cfg: Its config.
+        library: 'mmpretrain', 'mmdet' or 'mmseg'.
+        model: In eval mode, with gradients for every parameter: frozen stages have maps too.
+        classes: Their names, in the order of the model's outputs; empty where nothing says them.
+        weights: Where the weights come from, or `RANDOM`.
+    """
+
+    name: str
+    cfg: Config
+    library: str
+    model: nn.Module
+    classes: tuple[str, ...]
+    weights: str
+
+    def class_name(self, index: int) -> str:
+        """The name of a class, or its number where nothing says its name."""
+        return self.classes[index] if index < len(self.classes) else str(index)
+
+    def class_index(self, word: str) -> int:
+        """The number of the class that a user names, by its name or, where no class has that name, its number.
+
+        Raises:
+            UserError: There is no such class.
+        """
+        if word in self.classes:
+            return self.classes.index(word)
+        if word.isdecimal() and (not self.classes or int(word) < len(self.classes)):
+            return int(word)
+        raise UserError(f'{self.name} has no class {word!r}: {nearest(word, self.classes)}')
+
+
+def load_subject(cfg: Config, checkpoint: str | Path | None = None, name: str = 'model') -> Subject:
+    """Builds a config's model and loads a checkpoint into it.
+
+    Args:
+        cfg: The config.
+        checkpoint: The file; None leaves the weights random, which the subject says.
+        name: What it is called in pictures.
+
+    Raises:
+        UserError: The config is of none of the three libraries, or the checkpoint cannot be used or is of another model.
+    """
+    prepare(cfg)
+    model = build_model(cfg)
+    meta = {}
+    if checkpoint is not None:
+        content = _read(checkpoint)
+        check_fits(content, model, checkpoint, 'give the config and preset that it was trained with')
+        # Not strict: weights from before torch counted batches fit too, and all else has just been compared.
+        model.load_state_dict(content.get('state_dict', content), strict=False)
+        meta = content.get('meta', {}).get('dataset_meta') or {}
+    model.eval().requires_grad_(True)
+    library = library_of(cfg)
+    classes = meta.get('classes') or meta.get('CLASSES') or _classes_of(cfg, library)
+    weights = RANDOM if checkpoint is None else Path(checkpoint).name
+    return Subject(name, cfg, library, model, tuple(map(str, classes)), weights)
+
+
+def load_trained(path: str | Path, name: str) -> Subject:
+    """A model from what its training left: a work dir, whose last checkpoint is taken, or a checkpoint.
+
+    Raises:
+        UserError: There is no checkpoint, or it does not hold the config that it was trained with.
+    """
+    path = Path(path)
+    checkpoint = path
+    if path.is_dir():
+        checkpoint = latest_checkpoint(path)
+        if checkpoint is None:
+            raise UserError(f'{path} holds no whole checkpoint: train there first, or name another folder')
+    config = (_read(checkpoint).get('meta') or {}).get('cfg')
+    if not isinstance(config, str):
+        raise UserError(
+            f'{checkpoint} does not hold the config that it was trained with: give CONFIG and CHECKPOINT in place of --model'
+        )
+    return load_subject(Config.fromstring(config, '.py'), checkpoint, name)
+
+
+def _read(checkpoint: str | Path) -> dict:
+    check_file(checkpoint)
+    content = CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu', logger='silent')
+    if not isinstance(content, dict):
+        raise UserError(f'{checkpoint} holds no weights: give a checkpoint that a training run has written')
+    return content
+
+
+def _classes_of(cfg: Config, library: str) -> tuple[str, ...]:
+    """The classes that the config's test data set names, or its class knows."""
+    dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
+    named = (dataset.get('metainfo') or {}).get('classes')
+    if named:
+        return named
+    kind = dataset.get('type')
+    if isinstance(kind, str):
+        kind = DATASETS.get(kind if '.' in kind else f'{library}.{kind}')
+    return (getattr(kind, 'METAINFO', None) or {}).get('classes') or ()
