@@ -142,8 +142,13 @@ def short_run(leaf: str) -> list[str]:
         options['train_dataloader.dataset.times'] = 1
     options |= smaller('model.data_preprocessor.size', cfg.model.get('data_preprocessor', {}).get('size'))
     if cfg.default_scope == 'mmdet':
-        # Focal scores start at 0.01, below every threshold in use, and COCO's evaluation of no box has no result.
-        options['model.test_cfg.score_thr'] = 0.0
+        # Scores start below every threshold in use, COCO's evaluation of no box has no result, and NMS of all takes seconds.
+        stage = 'model.test_cfg.rcnn' if 'rcnn' in cfg.model.test_cfg else 'model.test_cfg'
+        options[f'{stage}.score_thr'] = 0.0
+        options[f'{stage}.max_per_img'] = 20
+        options[
+            'model.test_cfg.rpn.nms_pre' if 'rcnn' in cfg.model.test_cfg else 'model.test_cfg.nms_pre'
+        ] = 20
     return ['--cfg-options', *(f'{key}={value}' for key, value in options.items())]
 
 

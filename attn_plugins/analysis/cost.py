@@ -215,3 +215,44 @@ def _tensors(result) -> Iterator[Tensor]:
 
 def _storage(tensor: Tensor) -> torch.UntypedStorage:
     return tensor.untyped_storage()
+
+
+def count_training_memory(model: nn.Module, inputs: Tensor) -> dict[str, int]:
+    """Bytes that one training step must hold, counted, without what the device's kernels need besides.
+
+    Args:
+        model (nn.Module): The model; a copy in training mode is counted.
+        inputs (Tensor): At least two images (N, C, H, W): batch norms over one place need more than one value.
+
+    Returns:
+        dict: `weights`, for the weights with gradient and momentum, and `per_image`, for the maps that the backward pass
+        needs, each storage once, divided by N. The loss's own are not among them.
+
+    Raises:
+        UserError: The model cannot run on this input.
+    """
+    try:
+        kept = _saved(model, inputs.to('meta'))
+    except UserError:  # as in count_madds
+        kept = _saved(model, inputs)
+    weights = 3 * sum(p.numel() * p.element_size() for p in model.parameters())
+    return dict(weights=weights, per_image=kept // len(inputs))
+
+
+def _saved(model: nn.Module, inputs: Tensor) -> int:
+    """Bytes of the storages that autograd keeps for the backward pass, weights left out."""
+    model = deepcopy(model).to(inputs.device).train()
+    own = {StorageWeakRef(_storage(tensor)).cdata for tensor in (*model.parameters(), *model.buffers())}
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = _storage(tensor)
+        key = StorageWeakRef(storage).cdata
+        if key not in own:
+            kept[key] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        outputs = ForwardPass(model, inputs)()
+    del outputs  # it has held the graph, and with it every storage whose address was noted
+    return sum(kept.values())

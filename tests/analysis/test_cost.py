@@ -4,7 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from attn_plugins.analysis.cost import count_madds, count_parameters, measure_latency, peak_memory
+from attn_plugins.analysis.cost import (
+    count_madds,
+    count_parameters,
+    count_training_memory,
+    measure_latency,
+    peak_memory,
+)
 from attn_plugins.errors import UserError
 
 
@@ -124,3 +130,10 @@ def test_peak_memory_of_weights_shared_by_layers():
     assert (
         peak_memory(nn.Sequential(layer, nn.Sequential(layer)), torch.zeros(1, 16)) == (256 + 16 + 2 * 16) * 4
     )
+
+
+def test_training_memory_is_what_the_backward_pass_needs_each_storage_once():
+    """The input for the first convolution, the activation's output for itself and for the second one."""
+    model = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 4, 1))
+    counted = count_training_memory(model, torch.zeros(2, 3, 16, 16))
+    assert counted == dict(weights=3 * 4 * count_parameters(model), per_image=4 * (3 + 8) * 16 * 16)

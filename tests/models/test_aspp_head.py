@@ -26,3 +26,13 @@ def test_only_the_fusion_differs_from_mmseg():
 def test_output_keeps_height_and_width():
     out = DeepLabV3Head(**OPTIONS)([torch.randn(2, 12, 9, 7)])
     assert out.shape == (2, 5, 9, 7)
+
+
+def test_separable_branches_leave_the_parameters_of_the_article():
+    """320 channels, 256 wide, 21 classes, 1x1 fusion: 2,568,021 - 1,811,712 parameters (a depthwise and a 1x1 per branch)."""
+    options = dict(OPTIONS, in_channels=320, channels=256, num_classes=21, dilations=(1, 6, 12, 18))
+    head = DeepLabV3Head(separable=True, **options)
+    branch = 9 * 320 + 2 * 320 + 320 * 256 + 2 * 256
+    expected = 3 * branch + 2 * (320 * 256 + 2 * 256) + 5 * 256 * 256 + 2 * 256 + 256 * 21 + 21
+    assert sum(p.numel() for p in head.parameters()) == expected == 2_568_021 - 1_811_712
+    assert head([torch.randn(2, 320, 5, 7)]).shape == (2, 21, 5, 7)
