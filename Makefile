@@ -32,7 +32,8 @@ format: install
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-docs: install ## after a change in layers or docstrings: their pages, the README's tables, and the checks, which take minutes
+docs: install ## after a change in layers, docstrings or configs: pages, metafiles, tables, and the checks; takes minutes
+	$(VENV)/bin/python -W ignore .dev_scripts/update_metafiles.py
 	$(VENV)/bin/python .dev_scripts/make_docs.py
 	$(VENV)/bin/python .dev_scripts/update_readme.py
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -W ignore .dev_scripts/check_layers.py

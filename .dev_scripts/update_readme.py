@@ -1,4 +1,4 @@
-"""Writes the README's tables from what they are made of; with --check it only says whether they are up to date."""
+"""Writes the tables of README.md and of projects' from what they are made of; with --check it only says whether they are up to date."""
 
 import argparse
 import json
@@ -11,6 +11,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 from layer_docs import measure  # noqa: E402
+import project_tables  # noqa: E402
 from layer_docs.markdown import table  # noqa: E402
 
 
@@ -93,6 +94,28 @@ def demo() -> str:
     return f'{table(header, rows)}\n\n{report["verdict"]} {where}'
 
 
+FILES = {
+    'README.md': {'demo': demo, 'layers': layers, 'models': models},
+    'projects/coordinate_attention/README.md': project_tables.BLOCKS,
+}
+
+
+def filled(file: str) -> str:
+    """A file's text with its tables as they should be.
+
+    Raises:
+        SystemExit: A table has lost its place.
+    """
+    text = (ROOT / file).read_text()
+    for name, make in FILES[file].items():
+        begin, end = f'<!-- begin: {name} -->', f'<!-- end: {name} -->'
+        block = f'{begin}\n{make()}\n{end}'
+        text, count = re.subn(f'{begin}\n.*?{end}', lambda _, block=block: block, text, flags=re.DOTALL)
+        if count != 1:
+            sys.exit(f'{file} has no block {name!r}: put {begin} and {end} back')
+    return text
+
+
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -100,26 +123,14 @@ def main() -> int:
         '--check', action='store_true', help='write nothing; exit 1 if a table is out of date'
     )
     args = parser.parse_args()
-    readme = ROOT / 'README.md'
-    before = text = readme.read_text()
-    for name, make in (('demo', demo), ('layers', layers), ('models', models)):
-        block = f'<!-- begin: {name} -->\n{make()}\n<!-- end: {name} -->'
-        text, count = re.subn(
-            rf'<!-- begin: {name} -->\n.*?<!-- end: {name} -->',
-            lambda _, block=block: block,
-            text,
-            flags=re.DOTALL,
-        )
-        if count != 1:
-            print(
-                f'README.md has no block {name!r}: put <!-- begin: {name} --> and <!-- end: {name} --> back'
-            )
-            return 1
+    texts = {file: filled(file) for file in FILES}
+    stale = [file for file, text in texts.items() if (ROOT / file).read_text() != text]
     if args.check:
-        if text != before:
-            print('the tables of README.md are out of date: run python .dev_scripts/update_readme.py')
-        return int(text != before)
-    readme.write_text(text)
+        if stale:
+            print(f'the tables of {", ".join(stale)} are out of date: run python .dev_scripts/update_readme.py')
+        return int(bool(stale))
+    for file in stale:
+        (ROOT / file).write_text(texts[file])
     return 0
 
 

@@ -1,0 +1,165 @@
+"""The tables of projects/coordinate_attention/README.md, from metafiles, counted.json, configs and the report that was kept."""
+
+import json
+from pathlib import Path
+
+import yaml
+from layer_docs.markdown import table
+from scipy import stats
+
+from attn_plugins.benchmark.suite import BASELINE, read_suite
+from attn_plugins.datasets.known import KNOWN
+from attn_plugins.engine.config import load_config
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = ROOT / 'projects' / 'coordinate_attention'
+# Sustained operations per second of one GPU that the hours are reckoned with.
+RATE = 1e13
+
+
+def _models() -> list[dict]:
+    return [
+        model
+        for file in yaml.safe_load((ROOT / 'model-index.yml').read_text())['Import']
+        for model in yaml.safe_load((ROOT / file).read_text())['Models']
+    ]
+
+
+def published() -> str:
+    """Every config with a published number, by data set: published and reproduced, printed and counted, apart."""
+    groups: dict[str, list] = {}
+    for model in _models():
+        if model['Published']:
+            (result,) = model['Results']
+            ((metric, measured),) = result['Metrics'].items()
+            groups.setdefault(f'{result["Dataset"]}, {metric}', []).append((model, metric, measured))
+    parts = []
+    for title, rows in groups.items():
+        lines = []
+        for model, metric, measured in rows:
+            given, counted = model['Published'], model['Metadata']
+            lines.append(
+                [
+                    f'[{model["Name"]}](../../{model["Config"]})',
+                    given['Metrics'][metric],
+                    'not run yet' if measured is None else measured,
+                    given['Parameters'] or 'not printed',
+                    f'{counted["Parameters"]:,}',
+                    given.get('M-Adds', 'not printed'),
+                    f'{counted["M-Adds"] / 1e6:,.0f} M at {counted["Input Size"]}',
+                    given.get('Note', ''),
+                ]
+            )
+        header = ['config', 'published', 'reproduced', 'parameters (printed)', 'parameters (counted)']
+        header += ['M-Adds (printed)', 'M-Adds (counted)', 'where printed and counted differ']
+        parts.append(f'**{title}**\n\n{table(header, lines)}')
+    return '\n\n'.join(parts)
+
+
+def counted() -> str:
+    """Every config and preset of the suites: what the layer adds."""
+    content = json.loads((PROJECT / 'counted.json').read_text())
+    rows = []
+    for name, cost in content.items():
+        suite, config, preset = name.split('/')
+        if suite == 'digitscenes':
+            continue
+        plain = content.get(f'{suite}/{config}/{BASELINE}')
+        more = [
+            '' if preset == BASELINE or plain is None else f'{100 * (cost[key] / plain[key] - 1):+.1f} %'
+            for key in ('parameters', 'madds')
+        ]
+        size = 'x'.join(map(str, cost['size']))
+        rows.append(
+            [suite, config, preset, f'{cost["parameters"]:,}', more[0], f'{cost["madds"] / 1e6:,.1f} M', more[1], size]
+        )
+    return table(
+        ['suite', 'config', 'preset', 'parameters', 'to none', 'M-Adds', 'to none', 'input'], rows
+    )
+
+
+def hours() -> str:
+    """What a plain run of each config asks for, reckoned from what is counted."""
+    content = json.loads((PROJECT / 'counted.json').read_text())
+    rows = []
+    for path in sorted(PROJECT.glob('suites/*.yml')):
+        suite = read_suite(path)
+        for key in suite.config_keys:
+            run = next(run for run in suite.runs if run.config_key == key)
+            cfg = load_config(run.config, attention=run.preset)
+            if 'auto_scale_lr' not in cfg:  # DigitScenes
+                continue
+            batch, each = cfg.auto_scale_lr.base_batch_size, cfg.train_dataloader.batch_size
+            cost = content[f'{path.stem}/{key}/{run.preset_name}']
+            seen = _images_seen(cfg, batch)
+            operations = 6 * cost['madds'] * seen
+            memory = (cost['weights_bytes'] + each * cost['bytes_per_image']) / 2**30
+            rows.append(
+                [
+                    path.stem,
+                    key,
+                    f'{batch // each} x {each}',
+                    f'{seen / 1e6:.1f} M',
+                    f'{operations / 1e15:,.0f}',
+                    f'{operations / RATE / 3600:,.1f}',
+                    f'{operations / RATE / 3600 / 8:,.1f}',
+                    f'{memory:.1f} GiB',
+                    len({run.preset for run in suite.runs if run.config_key == key}),
+                ]
+            )
+    header = ['suite', 'config', 'GPUs x batch', 'images seen', 'Pflop', 'hours on 1 GPU', 'on 8', 'memory per GPU', 'presets']
+    return table(header, rows)
+
+
+def _images_seen(cfg, batch: int) -> int:
+    """Images of a whole training."""
+    if 'max_iters' in cfg.train_cfg:
+        return cfg.train_cfg.max_iters * batch
+    dataset = cfg.train_dataloader.dataset
+    times = dataset.get('times', 1)
+    root = str((dataset.dataset if 'dataset' in dataset else dataset).data_root)
+    known = next(known for known in KNOWN.values() if root.startswith(known.home))
+    return cfg.train_cfg.max_epochs * times * known.splits[0].images
+
+
+def offline() -> str:
+    """The study on DigitScenes: scores, paired differences with their intervals, and what the seeds could have shown."""
+    report = json.loads((PROJECT / 'digitscenes_report.json').read_text())
+    rows = []
+    for comparison in report['comparisons']:
+        for result in comparison['presets']:
+            score, difference = result['score'], result['difference']
+            paired, least = '', ''
+            if difference and difference['n'] > 1:
+                low, high = difference['interval']
+                paired = f'{difference["mean"]:+.1f} [{low:+.1f}, {high:+.1f}]'
+                least = f'{(high - low) / 2:.1f}'
+            rows.append(
+                [
+                    comparison['name'],
+                    result['preset'],
+                    f'{score["mean"]:.1f} ± {score["std"]:.1f}' if score and score['std'] is not None else 'not finished',
+                    score['n'] if score else 0,
+                    paired,
+                    least,
+                    f'{result["parameters"]:,}' if result['parameters'] else '',
+                    f'{result["madds"] / 1e6:.1f} M' if result['madds'] else '',
+                    f'{result["train_seconds"]:.0f} s' if result['train_seconds'] else '',
+                ]
+            )
+    header = ['task', 'preset', 'score, %', 'seeds', 'to none, paired [95 %]', 'least that could show']
+    header += ['parameters (counted)', 'M-Adds (counted)', 'training (measured)']
+    machine, versions = report['made_with']['machines'][0], report['made_with']['versions'][0]
+    where = f'{machine["cpu"]}, {machine["cores"]} cores, torch {versions["torch"]}, mmcv {versions["mmcv"]}'
+    metrics = ', '.join(
+        f'{comparison["name"]}: {comparison["metric"]["name"]}' for comparison in report['comparisons'] if comparison['metric']
+    )
+    students_t = stats.t.ppf(0.975, 2)
+    return (
+        f'{table(header, rows)}\n\n{metrics}. Measured on {where}. The interval is Student\'s t over the paired differences '
+        f'(with three seeds {students_t:.2f} standard errors to each side); a difference smaller than half of it, '
+        f'"least that could show", could not have been told from none.\n\n{report["verdict"]}'
+    )
+
+
+BLOCKS = {'published': published, 'counted': counted, 'hours': hours, 'offline': offline}
