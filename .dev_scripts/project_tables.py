@@ -93,7 +93,7 @@ def hours() -> str:
             cost = content[f'{path.stem}/{key}/{run.preset_name}']
             seen = _images_seen(cfg, batch)
             operations = 6 * cost['madds'] * seen
-            memory = (cost['weights_bytes'] + each * cost['bytes_per_image']) / 2**30
+            memory = (cost['weights'] + each * cost['per_image']) / 2**30
             rows.append(
                 [
                     path.stem,

@@ -69,7 +69,12 @@ def test_a_preset_is_short_and_says_what_it_is(name):
 @pytest.mark.parametrize('name', PRESETS)
 @pytest.mark.parametrize('leaf', LEAVES)
 def test_every_preset_runs_and_trains_in_every_host(leaf, name):
-    model = build_model(load_config(ROOT / leaf, name, LEAVES[leaf])).train()
+    cfg = load_config(ROOT / leaf, name, LEAVES[leaf])
+    if name == 'se_r24' and '18' in leaf:  # its first stage has 16 channels
+        with pytest.raises(attn_plugins.InsertionError, match='choose a reduction of at most 16'):
+            build_model(cfg)
+        return
+    model = build_model(cfg).train()
     layers = attn_plugins.inserted_layers(model)
     assert {f'attn_plugins.{type(layer).__name__}' for layer in layers.values()} == layer_types(preset(name))
     maps = tensors(model(torch.randn(2, 3, 48, 32), mode='tensor'))

@@ -1,5 +1,6 @@
 """Where each data set comes from: the end of the sentence that says one is missing."""
 
+import re
 from pathlib import Path
 
 DIGIT_SCENES = 'digit_scenes'
@@ -12,6 +13,7 @@ SOURCES = {
     'vocaug': 'get VOCtrainval_11-May-2012.tar from host.robots.ox.ac.uk/pascal/VOC/voc2012 and unpack it into {parent}, get '
     'the SBD (benchmark.tgz) and unpack it into {parent}/VOCaug, then run '
     '`python tools/dataset_converters/voc_aug.py {parent} {parent}/VOCaug`',
+    'voc2012': 'get VOCtrainval_11-May-2012.tar from host.robots.ox.ac.uk/pascal/VOC/voc2012 and unpack it into {parent}',
     'voc': 'get VOCtrainval_06-Nov-2007.tar, VOCtest_06-Nov-2007.tar and VOCtrainval_11-May-2012.tar from '
     'host.robots.ox.ac.uk/pascal/VOC and unpack them so that {root} holds VOC2007 and VOC2012',
     'cifar100': 'get cifar-100-python.tar.gz from www.cs.toronto.edu/~kriz/cifar.html and unpack it into {root}',
@@ -31,6 +33,8 @@ def how_to_get(dataset: dict) -> str:
     home = digit_scenes_home(dataset)
     if home is not None:
         option = '' if home == Path('data', DIGIT_SCENES) else f' --root {home}'
+        number = home.name.rpartition('_')[2]
+        option += f' --train {number}' if number.isdecimal() else ''
         return f'run `python tools/make_digit_scenes.py{option}`, which writes the whole set'
     words = f'{root} {type_name(dataset)}'.lower()
     if 'Aug' in str(dataset.get('ann_file')) + str(dataset.get('data_prefix')):
@@ -48,6 +52,12 @@ def type_name(dataset: dict) -> str:
 
 
 def digit_scenes_home(dataset: dict) -> Path | None:
-    """The folder of the DigitScenes that a dataset reads, None if it reads something else."""
+    """The folder of the DigitScenes that a dataset reads, None if it reads something else.
+
+    It is called digit_scenes, or digit_scenes_1000 where it has another number of training scenes.
+    """
     parts = Path(dataset.get('data_root') or '.').parts
-    return Path(*parts[: parts.index(DIGIT_SCENES) + 1]) if DIGIT_SCENES in parts else None
+    for i, part in enumerate(parts):
+        if part == DIGIT_SCENES or re.fullmatch(rf'{DIGIT_SCENES}_\d+', part):
+            return Path(*parts[: i + 1])
+    return None

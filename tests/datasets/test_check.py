@@ -255,6 +255,10 @@ def test_digit_scenes_of_any_size_are_whole_as_they_were_written(folder):
         'the folder elsewhere/digit_scenes/classes is missing: run `python tools/make_digit_scenes.py '
         '--root elsewhere/digit_scenes`, which writes the whole set'
     ]
+    assert check(dict(dataset, data_root='data/digit_scenes_700/classes/')) == [
+        'the folder data/digit_scenes_700/classes is missing: run `python tools/make_digit_scenes.py '
+        '--root data/digit_scenes_700 --train 700`, which writes the whole set'
+    ]
     write_digit_scenes(
         'elsewhere/digit_scenes', train=1, val=1, size=64, progress=False
     )  # most digits do not occur

@@ -1,3 +1,2 @@
-# Coordinate Attention, both axes, reduction 24 (Hou et al., CVPR 2021): in MobileNeXt its parameters are nearest to those that
-# the authors print (4.09 M).
+# Coordinate Attention, both axes, reduction 24 (Hou et al., CVPR 2021): in MobileNeXt nearest to the printed 4.09 M.
 attention = [dict(cfg=dict(type='attn_plugins.CoordAttention', reduction=24))]
