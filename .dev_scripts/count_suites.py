@@ -50,7 +50,9 @@ def main() -> None:
     content = {}
     for name, run in track(runs.items(), 'counted'):
         content[name] = known.get(name) or count(run.config, run.preset, run.cfg_options)
-        path.write_text(json.dumps(content | {key: known[key] for key in known if key in runs}, indent=0) + '\n')
+        path.write_text(
+            json.dumps(content | {key: known[key] for key in known if key in runs}, indent=0) + '\n'
+        )
         gc.collect()  # a detector's graph is gigabytes, in a cycle
     path.write_text(json.dumps(content, indent=0) + '\n')
 

@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 import yaml
-from layer_docs.markdown import table
 from scipy import stats
 
 from attn_plugins.benchmark.suite import BASELINE, read_suite
 from attn_plugins.datasets.known import KNOWN
 from attn_plugins.engine.config import load_config
+from layer_docs.markdown import table
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = ROOT / 'projects' / 'coordinate_attention'
@@ -71,11 +71,18 @@ def counted() -> str:
         ]
         size = 'x'.join(map(str, cost['size']))
         rows.append(
-            [suite, config, preset, f'{cost["parameters"]:,}', more[0], f'{cost["madds"] / 1e6:,.1f} M', more[1], size]
+            [
+                suite,
+                config,
+                preset,
+                f'{cost["parameters"]:,}',
+                more[0],
+                f'{cost["madds"] / 1e6:,.1f} M',
+                more[1],
+                size,
+            ]
         )
-    return table(
-        ['suite', 'config', 'preset', 'parameters', 'to none', 'M-Adds', 'to none', 'input'], rows
-    )
+    return table(['suite', 'config', 'preset', 'parameters', 'to none', 'M-Adds', 'to none', 'input'], rows)
 
 
 def hours() -> str:
@@ -107,7 +114,17 @@ def hours() -> str:
                     len({run.preset for run in suite.runs if run.config_key == key}),
                 ]
             )
-    header = ['suite', 'config', 'GPUs x batch', 'images seen', 'Pflop', 'hours on 1 GPU', 'on 8', 'memory per GPU', 'presets']
+    header = [
+        'suite',
+        'config',
+        'GPUs x batch',
+        'images seen',
+        'Pflop',
+        'hours on 1 GPU',
+        'on 8',
+        'memory per GPU',
+        'presets',
+    ]
     return table(header, rows)
 
 
@@ -138,7 +155,9 @@ def offline() -> str:
                 [
                     comparison['name'],
                     result['preset'],
-                    f'{score["mean"]:.1f} ± {score["std"]:.1f}' if score and score['std'] is not None else 'not finished',
+                    f'{score["mean"]:.1f} ± {score["std"]:.1f}'
+                    if score and score['std'] is not None
+                    else 'not finished',
                     score['n'] if score else 0,
                     paired,
                     least,
@@ -152,11 +171,13 @@ def offline() -> str:
     machine, versions = report['made_with']['machines'][0], report['made_with']['versions'][0]
     where = f'{machine["cpu"]}, {machine["cores"]} cores, torch {versions["torch"]}, mmcv {versions["mmcv"]}'
     metrics = ', '.join(
-        f'{comparison["name"]}: {comparison["metric"]["name"]}' for comparison in report['comparisons'] if comparison['metric']
+        f'{comparison["name"]}: {comparison["metric"]["name"]}'
+        for comparison in report['comparisons']
+        if comparison['metric']
     )
     students_t = stats.t.ppf(0.975, 2)
     return (
-        f'{table(header, rows)}\n\n{metrics}. Measured on {where}. The interval is Student\'s t over the paired differences '
+        f"{table(header, rows)}\n\n{metrics}. Measured on {where}. The interval is Student's t over the paired differences "
         f'(with three seeds {students_t:.2f} standard errors to each side); a difference smaller than half of it, '
         f'"least that could show", could not have been told from none.\n\n{report["verdict"]}'
     )

@@ -10,8 +10,9 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-from layer_docs import measure  # noqa: E402
 import project_tables  # noqa: E402
+
+from layer_docs import measure  # noqa: E402
 from layer_docs.markdown import table  # noqa: E402
 
 
@@ -127,7 +128,9 @@ def main() -> int:
     stale = [file for file, text in texts.items() if (ROOT / file).read_text() != text]
     if args.check:
         if stale:
-            print(f'the tables of {", ".join(stale)} are out of date: run python .dev_scripts/update_readme.py')
+            print(
+                f'the tables of {", ".join(stale)} are out of date: run python .dev_scripts/update_readme.py'
+            )
         return int(bool(stale))
     for file in stale:
         (ROOT / file).write_text(texts[file])
