@@ -2,6 +2,7 @@
 
 import logging
 import os
+import select
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -57,9 +58,10 @@ def _leave(sentence: str, advice: str, code: int, joint: str = ': ') -> None:
 
 def _reader_is_gone() -> bool:
     """Whether nobody reads stdout any more; if so, what is left in it goes nowhere, so that Python ends in silence."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
+    # Another flush need not say it: a write that has failed may have dropped what was left.
+    pipe = select.poll()
+    pipe.register(sys.stdout.fileno(), select.POLLOUT)
+    if not any(event & select.POLLERR for _, event in pipe.poll(0)):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return True

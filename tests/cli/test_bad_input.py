@@ -38,7 +38,7 @@ def test_a_config_or_preset_that_does_not_exist(workspace, refused):
     assert line == f'error: there is no config {wrong}: did you mean {CLASSIFICATION}?'
     line = refused('train', CLASSIFICATION, '--attention', 'cax')
     assert line.startswith(
-        "error: there is no attention preset 'cax', did you mean ca_x: choose from aa_conv, bam, ca, ca_x, ca_y, cam, "
+        "error: there is no attention preset 'cax', did you mean ca_x: choose from aa_conv, bam, ca, ca_r12, "
     )
     assert line.endswith(", or give the path of your own preset's .py file")
     line = refused('train', CLASSIFICATION, '--attention', 'my/se4.py')
