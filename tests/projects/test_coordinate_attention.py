@@ -61,7 +61,7 @@ def test_suites_run_as_their_configs_say_on_eight_devices(name):
 
 
 def test_every_published_row_of_the_authors_is_a_run_of_a_suite():
-    presets = {(str(run.config.relative_to(ROOT)), run.preset_name) for run in runs().values()}
+    presets = {(str(run.config.resolve().relative_to(ROOT)), run.preset_name) for run in runs().values()}
     for file in yaml.safe_load((ROOT / 'model-index.yml').read_text())['Import']:
         for model in yaml.safe_load((ROOT / file).read_text())['Models']:
             source = (model['Published'] or {}).get('Source', '')
