@@ -84,7 +84,7 @@ def test_a_users_config_takes_presets_by_name_and_by_path(project, preset, layer
 def test_every_preset_is_named():
     section = (ROOT / 'README.md').read_text().partition('## Presets')[2].partition('\n## ')[0]
     table = ' '.join(line for line in section.splitlines() if line.startswith('|'))
-    named = [name for names in re.findall('`([a-z_ ]+)`', table) for name in names.split()]
+    named = [name for names in re.findall('`([a-z0-9_ ]+)`', table) for name in names.split()]
     assert sorted(named) == preset_names(ROOT / 'configs/_base_/attention')
 
 
