@@ -64,6 +64,13 @@ def _by_split(kind: str, split: str) -> dict:
     return dict(type=f'mmpretrain.{kind}', data_root='', split=split, test_mode=split == 'test')
 
 
+def _train_and_test(kind: str, source: str, train: int) -> Known:
+    """CIFAR and MNIST, each with 10,000 images to test on."""
+    folder = dict(FashionMNIST='fashion_mnist').get(kind, kind.lower())
+    splits = tuple(Split(name, _by_split(kind, name), n) for name, n in (('train', train), ('test', 10000)))
+    return Known(f'data/{folder}', source, splits)
+
+
 KNOWN = {
     'coco': Known(
         'data/coco',
@@ -101,38 +108,10 @@ KNOWN = {
             Split('val', _by_split('ImageNet', 'val'), 50000),
         ),
     ),
-    'cifar10': Known(
-        'data/cifar10',
-        'cs.toronto.edu/~kriz/cifar.html',
-        (
-            Split('train', _by_split('CIFAR10', 'train'), 50000),
-            Split('test', _by_split('CIFAR10', 'test'), 10000),
-        ),
-    ),
-    'cifar100': Known(
-        'data/cifar100',
-        'cs.toronto.edu/~kriz/cifar.html',
-        (
-            Split('train', _by_split('CIFAR100', 'train'), 50000),
-            Split('test', _by_split('CIFAR100', 'test'), 10000),
-        ),
-    ),
-    'mnist': Known(
-        'data/mnist',
-        'yann.lecun.com/exdb/mnist',
-        (
-            Split('train', _by_split('MNIST', 'train'), 60000),
-            Split('test', _by_split('MNIST', 'test'), 10000),
-        ),
-    ),
-    'fashion_mnist': Known(
-        'data/fashion_mnist',
-        'github.com/zalandoresearch/fashion-mnist',
-        (
-            Split('train', _by_split('FashionMNIST', 'train'), 60000),
-            Split('test', _by_split('FashionMNIST', 'test'), 10000),
-        ),
-    ),
+    'cifar10': _train_and_test('CIFAR10', 'cs.toronto.edu/~kriz/cifar.html', 50000),
+    'cifar100': _train_and_test('CIFAR100', 'cs.toronto.edu/~kriz/cifar.html', 50000),
+    'mnist': _train_and_test('MNIST', 'yann.lecun.com/exdb/mnist', 60000),
+    'fashion_mnist': _train_and_test('FashionMNIST', 'github.com/zalandoresearch/fashion-mnist', 60000),
 }
 
 

@@ -44,7 +44,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         UserError: There is no such file, or it holds no weights.
     """
     check_file(path)
-    weights = _weights(CheckpointLoader.load_checkpoint(str(path), map_location='cpu'))
+    weights = weights_of(CheckpointLoader.load_checkpoint(str(path), map_location='cpu'))
     if not weights:
         raise UserError(f'{path} holds no weights: give a checkpoint that a training run has written')
     return weights
@@ -62,7 +62,7 @@ def check_fits(checkpoint: dict, model: nn.Module, path: str | Path, advice: str
     Raises:
         UserError: The two differ; the message counts the differences and names the first.
     """
-    loaded = _weights(checkpoint)
+    loaded = weights_of(checkpoint)
     if not loaded:
         raise UserError(f'{path} holds no weights: give a checkpoint that a training run has written')
     expected = model.state_dict()
@@ -125,8 +125,8 @@ def progress_of(path: Path) -> str:
     return f'{dict(iter="iteration").get(kind, kind)} {number}'
 
 
-def _weights(checkpoint) -> dict[str, Tensor]:
-    """The weights by name, as mmengine loads them: with or without `state_dict` around and `module.` before."""
+def weights_of(checkpoint) -> dict[str, Tensor]:
+    """The weights of a checkpoint by name, as mmengine loads them: with or without `state_dict` around and `module.` before."""
     weights = checkpoint.get('state_dict', checkpoint) if isinstance(checkpoint, Mapping) else {}
     if not isinstance(weights, Mapping):
         return {}

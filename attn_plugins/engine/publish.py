@@ -9,7 +9,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import CheckpointLoader
 
-from attn_plugins.engine.checkpoint import check_file, check_fits
+from attn_plugins.engine.checkpoint import check_file, check_fits, weights_of
 from attn_plugins.engine.library import build_model
 from attn_plugins.errors import UserError
 
@@ -43,8 +43,7 @@ def publish(cfg: Config, checkpoint: Path, folder: Path, name: str, facts: dict)
     content = CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu')
     model = build_model(cfg)
     check_fits(content, model, checkpoint, 'give the config, and the preset, that it was trained with')
-    weights = content.get('state_dict', content)
-    weights = {key.removeprefix('module.'): value for key, value in weights.items()}
+    weights = weights_of(content)
     own = {key: weights[key].clone() for key in model.state_dict() if key in weights}
     text = _as_published(cfg)
     known = content.get('meta') or {}

@@ -8,7 +8,7 @@ from mmengine.registry import DATASETS
 from mmengine.runner import CheckpointLoader
 from torch import nn
 
-from attn_plugins.engine.checkpoint import check_file, check_fits, latest_checkpoint
+from attn_plugins.engine.checkpoint import check_file, check_fits, latest_checkpoint, weights_of
 from attn_plugins.engine.library import build_model, library_of, prepare
 from attn_plugins.errors import UserError
 from attn_plugins.registry import nearest
@@ -71,7 +71,7 @@ def load_subject(cfg: Config, checkpoint: str | Path | None = None, name: str = 
         content = _read(checkpoint)
         check_fits(content, model, checkpoint, 'give the config and preset that it was trained with')
         # Not strict: weights from before torch counted batches fit too, and all else has just been compared.
-        model.load_state_dict(content.get('state_dict', content), strict=False)
+        model.load_state_dict(weights_of(content), strict=False)
         meta = content.get('meta', {}).get('dataset_meta') or {}
     model.eval().requires_grad_(True)
     library = library_of(cfg)

@@ -1,5 +1,7 @@
 """visualize.py: pictures of models of all three libraries, and one sentence for each thing that cannot be."""
 
+from pathlib import Path
+
 import matplotlib.image
 import pytest
 import torch
@@ -54,6 +56,18 @@ def test_maps_of_a_suite_side_by_side(capsys):
     one = picture(capsys, 'cam', *SUITE, 'classification', '--first', 1)
     two = picture(capsys, 'cam', *SUITE, 'classification', '--first', 2)
     assert two.shape[1] == one.shape[1] and two.shape[0] > one.shape[0]
+
+
+def test_a_checkpoint_of_a_wrapped_model_is_loaded(capsys):
+    """Its names begin with `module.`; weights that are not taken leave a picture of random ones."""
+    path = Path('work_dirs/demo/classification/ca/seed0/epoch_1.pth')
+    content = torch.load(path)
+    content['state_dict'] = {f'module.{key}': value for key, value in content['state_dict'].items()}
+    wrapped = Path('wrapped') / path.name  # the caption has the name
+    wrapped.parent.mkdir(exist_ok=True)
+    torch.save(content, wrapped)
+    one, two = (picture(capsys, 'cam', '--model', f'ca={file}', '--first', 1) for file in (path, wrapped))
+    assert (one == two).all()
 
 
 def test_boxes_of_detectors_by_name(capsys):
