@@ -5,6 +5,7 @@ stand here: `_load_from_state_dict`, torch's way to rename keys before they are 
 need it (`Wrapper`, `GeneralizedAttention`). Seen in torch 2.1.2 and 2.12.1, unless another is named.
 """
 
+import inspect
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -14,6 +15,7 @@ from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.utils import check_file_exist
 from torch import nn
+from torch.autograd import forward_ad
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -22,11 +24,19 @@ __all__ = [
     'BatchNorm',
     'TorchDispatchMode',
     'buffers_of',
+    'call_module',
     'children_of',
+    'compile_function',
+    'counts_graphs_by_function',
+    'has_hooks',
+    'in_compiler',
+    'in_forward_mode',
+    'in_function_transform',
     'inherit_configs',
     'parameters_of',
     'register_load_state_dict_pre_hook',
     'register_state_dict_hook',
+    'set_compiled_call',
 ]
 
 # --- torch ---
@@ -41,6 +51,40 @@ __all__ = [
 CPU_ATTENTION = getattr(torch.ops.aten, '_scaled_dot_product_flash_attention_for_cpu', None)
 
 
+# Whether a compiler or an exporter reads the code. `torch.compiler` has it since torch 2.3; it is a constant in a compiled graph.
+in_compiler = getattr(torch.compiler, 'is_compiling', None) or torch._utils.is_compiling
+
+
+def in_function_transform() -> bool:
+    """Whether a transform of `torch.func` is at work, which takes no `torch.autograd.Function` with a context of its own."""
+    return torch._C._are_functorch_transforms_active()
+
+
+def in_forward_mode() -> bool:
+    """Whether forward-mode differentiation is at work (`torch.autograd.forward_ad.dual_level`)."""
+    return forward_ad._current_level >= 0
+
+
+def call_module(module: nn.Module, *args, **kwargs) -> torch.Tensor:
+    """A module's call with its hooks, and without what `set_compiled_call` hung on it."""
+    return module._call_impl(*args, **kwargs)
+
+
+def set_compiled_call(module: nn.Module, call: Callable) -> None:
+    """Has `call` run in place of the module, as `nn.Module.compile` does; copies and pickles leave it out."""
+    module._compiled_call_impl = call
+
+
+def counts_graphs_by_function() -> bool:
+    """Whether `torch.compile` takes the number of graphs that it may make of a function. Seen in torch 2.12.1, not in 2.1.2."""
+    return 'recompile_limit' in inspect.signature(torch.compile).parameters
+
+
+def compile_function(function: Callable, recompile_limit: int) -> Callable:
+    """`torch.compile` of one function; the first graph is for the sizes that are met, the next for changing ones."""
+    return torch.compile(function, recompile_limit=recompile_limit)
+
+
 def children_of(module: nn.Module) -> dict[str, nn.Module | None]:
     """A module's own dict of its children, to be read and written.
 
@@ -48,6 +92,16 @@ def children_of(module: nn.Module) -> dict[str, nn.Module | None]:
     a module makes of it. Empty before the module's `__init__` has run.
     """
     return module.__dict__.get('_modules', {})
+
+
+def has_hooks(module: nn.Module) -> bool:
+    """Whether something wants to be told when the module runs, so that its work cannot be done without running it."""
+    return bool(
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
+    )
 
 
 def parameters_of(module: nn.Module) -> dict[str, nn.Parameter | None]:

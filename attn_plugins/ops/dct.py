@@ -63,9 +63,13 @@ def grouped_dct(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     Returns:
         Tensor: (N, C), the dtype of `x`.
     """
-    basis = fit_bases(rows, x.shape[2])[:, :, None] * fit_bases(columns, x.shape[3])[:, None, :]
     groups = x.unflatten(1, (rows.shape[0], -1))
-    return (groups * basis[:, None].to(x.dtype)).sum((3, 4)).flatten(1)
+    return (groups * bases(rows, columns, x)[:, None]).sum((3, 4)).flatten(1)
+
+
+def bases(rows: Tensor, columns: Tensor, x: Tensor) -> Tensor:
+    """The bases for a map of any size, in its dtype: (F, L_h), (F, L_w) -> (F, H, W)."""
+    return (fit_bases(rows, x.shape[2])[:, :, None] * fit_bases(columns, x.shape[3])[:, None, :]).to(x.dtype)
 
 
 def grouped_dct_as_published(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:

@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from attn_plugins.ops.fused import Fused, Tensors
+from attn_plugins.ops.maps import scale_and_shift, sums, variance_and_mean
 from attn_plugins.ops.pool import global_mean
 
 
@@ -16,8 +18,8 @@ def instance_gate(x: Tensor, gate_weight: Tensor, gate_bias: Tensor) -> Tensor:
 def apply_instance_gate(normalized: Tensor, delta: Tensor, bias: Tensor | None) -> Tensor:
     """Puts the gate on the scale of a finished batch norm: y = delta * (h - bias) + bias, h = weight * x_hat + bias.
 
-    Published as weight * delta * x_hat + bias (`iebn_as_published`). Here it is one scale and shift per (sample, channel), so any batch norm (SyncBN, frozen, evaluating)
-    can have computed `normalized`.
+    Published as weight * delta * x_hat + bias (`EnhancedBatchNorm`). Here it is one scale and shift per (sample, channel), so
+    any batch norm (SyncBN, another norm layer) can have computed `normalized`.
 
     Args:
         normalized (Tensor): h, the batch norm's output, (N, C, H, W).
@@ -31,6 +33,82 @@ def apply_instance_gate(normalized: Tensor, delta: Tensor, bias: Tensor | None) 
         return normalized * delta.to(normalized.dtype)
     shift = bias[:, None, None] * (1 - delta)
     return torch.addcmul(shift.to(normalized.dtype), normalized, delta.to(normalized.dtype))
+
+
+class EnhancedBatchNorm(Fused):
+    """y = weight * delta * (x - mu) / sqrt(var + eps) + bias with delta = sigmoid(gate_weight * mean_hw(x) + gate_bias).
+
+    In training mu and var are the batch's, and the running ones are updated; else they are the running ones, and it is one
+    scale and shift. The parameters are weight, bias, gate_weight and gate_bias, (C,) each.
+
+    Args:
+        running_mean (Tensor, optional): As in `torch.nn.functional.batch_norm`.
+        running_var (Tensor, optional): Likewise.
+        training (bool): Whether the batch's own statistics are taken.
+        momentum (float): Of the running statistics.
+        eps (float): Added to the variance.
+    """
+
+    def __init__(
+        self,
+        running_mean: Tensor | None,
+        running_var: Tensor | None,
+        training: bool,
+        momentum: float,
+        eps: float,
+    ):
+        self.running_mean, self.running_var = running_mean, running_var
+        self.training, self.momentum, self.eps = training, momentum, eps
+
+    def formula(
+        self, x: Tensor, weight: Tensor, bias: Tensor, gate_weight: Tensor, gate_bias: Tensor
+    ) -> Tensor:
+        """(N, C, H, W) -> (N, C, H, W)."""
+        normalized = F.batch_norm(
+            x, self.running_mean, self.running_var, weight, bias, self.training, self.momentum, self.eps
+        )
+        return apply_instance_gate(normalized, instance_gate(x, gate_weight, gate_bias), bias)
+
+    def forward(
+        self, x: Tensor, weight: Tensor, bias: Tensor, gate_weight: Tensor, gate_bias: Tensor
+    ) -> tuple[Tensor, Tensors]:
+        """With the means of the instances, the gate, and the mean and 1 / sqrt(var + eps) that normalise."""
+        if self.training:
+            variances, means = variance_and_mean(x)
+            mean = means.mean(0)
+            variance = (variances + (means - mean).square()).mean(0)
+            self._update(mean, variance, x.numel() // x.shape[1])
+        else:
+            means, mean, variance = global_mean(x), self.running_mean, self.running_var
+        inverse_std = torch.rsqrt(variance + self.eps)
+        delta = torch.sigmoid(torch.addcmul(gate_bias, means, gate_weight))
+        scale = weight * inverse_std * delta
+        return scale_and_shift(x, scale, bias - mean * scale), (means, delta, mean, inverse_std)
+
+    def _update(self, mean: Tensor, variance: Tensor, count: int) -> None:
+        if self.running_mean is not None:
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
+
+    def backward(self, dy: Tensor, inputs: Tensors, kept: Tensors) -> Tensors:
+        """One pass for the sums over space, two for the gradient of the map."""
+        (x, weight, _, gate_weight, _), (means, delta, mean, inverse_std) = inputs, kept
+        of_bias, products = sums(dy, x, mean)
+        products = products * inverse_std  # with the normalised map
+        of_logit = weight * products * delta * (1 - delta)
+        size = x.shape[2] * x.shape[3]
+        scale = weight * inverse_std * delta
+        shift = of_logit * gate_weight / size
+        of_weight = (delta * products).sum(0)
+        slope = None
+        if self.training:
+            count = x.numel() // x.shape[1]
+            slope = -inverse_std.square() * weight * of_weight / count
+            shift = shift - (scale * of_bias).sum(0) / count - slope * mean
+        dx = scale_and_shift(dy, scale, shift)
+        if slope is not None:
+            dx.addcmul_(x, slope[:, None, None])
+        return dx, of_weight, of_bias.sum(0), (of_logit * means).sum(0), of_logit.sum(0)
 
 
 def iebn_as_published(

@@ -1,6 +1,7 @@
 """Pooling by plain reductions: deterministic, exportable and faster than adaptive pooling.
 
-Each is computed as its docstring says; the tests compare with torch's pooling and with the sums written out.
+Each is computed as its docstring says; the tests compare with torch's pooling and with the sums written out. A maximum
+that several places have gives its gradient to the first of them, as torch's max pooling does.
 """
 
 import torch
@@ -14,8 +15,14 @@ def global_mean(x: Tensor) -> Tensor:
 
 
 def global_max(x: Tensor) -> Tensor:
-    """Maximum over space: z_nc = max_hw x_nchw, (N, C, H, W) -> (N, C). Ties share the gradient."""
-    return x.amax((2, 3))
+    """Maximum over space: z_nc = max_hw x_nchw, (N, C, H, W) -> (N, C)."""
+    return maximum(x.flatten(2), 2)
+
+
+def maximum(x: Tensor, dim: int, keepdim: bool = False) -> Tensor:
+    """Maximum along an axis; where nothing is differentiated torch has a faster one, which knows no place."""
+    differentiated = torch.is_grad_enabled() and not torch.jit.is_tracing()
+    return x.max(dim, keepdim).values if differentiated else x.amax(dim, keepdim)
 
 
 def at_least_float32(x: Tensor) -> Tensor:
@@ -28,9 +35,9 @@ def global_l1(x: Tensor) -> Tensor:
     return at_least_float32(x).abs().sum((2, 3))
 
 
-def global_l2(x: Tensor, eps: float) -> Tensor:
-    """z_nc = sqrt(sum_hw x_nchw^2 + eps), (N, C, H, W) -> (N, C), at least float32."""
-    return (at_least_float32(x).square().sum((2, 3)) + eps).sqrt()
+def global_square_sum(x: Tensor) -> Tensor:
+    """z_nc = sum_hw x_nchw^2, (N, C, H, W) -> (N, C), at least float32."""
+    return at_least_float32(x).square().sum((2, 3))
 
 
 def variance_correction(x: Tensor, unbiased: bool) -> int:
@@ -38,10 +45,9 @@ def variance_correction(x: Tensor, unbiased: bool) -> int:
     return int(unbiased and x.shape[-2] * x.shape[-1] > 1)
 
 
-def global_mean_std(x: Tensor, eps: float, unbiased: bool) -> tuple[Tensor, Tensor]:
-    """Mean and sqrt(var_hw + eps) in one pass: (N, C, H, W) -> (N, C) each; `unbiased` divides by H W - 1."""
-    var, mean = torch.var_mean(x, (2, 3), correction=variance_correction(x, unbiased))
-    return mean, (var + eps).sqrt()
+def global_var_mean(x: Tensor, unbiased: bool) -> tuple[Tensor, Tensor]:
+    """Variance and mean over space in one pass: (N, C, H, W) -> (N, C) each; `unbiased` divides by H W - 1."""
+    return torch.var_mean(x, (2, 3), correction=variance_correction(x, unbiased))
 
 
 def standardize(x: Tensor, eps: float, unbiased: bool) -> Tensor:
@@ -65,21 +71,10 @@ def max_pool_2x2(x: Tensor) -> Tensor:
 
 
 def row_mean(x: Tensor) -> Tensor:
-    """Mean over the width, one value per row: (N, C, H, W) -> (N, C, H, 1)."""
-    return x.mean(3, keepdim=True)
+    """Mean over the width, one value per row: (N, C, H, W) -> (N, C, H)."""
+    return x.mean(3)
 
 
 def column_mean(x: Tensor) -> Tensor:
-    """Mean over the height, one value per column: (N, C, H, W) -> (N, C, 1, W)."""
-    return x.mean(2, keepdim=True)
-
-
-def strip_mean(x: Tensor) -> Tensor:
-    """A descriptor per row and per column, rows first: (N, C, H, W) -> (N (H + W), C)."""
-    strips = torch.cat([row_mean(x)[..., 0], column_mean(x)[:, :, 0]], 2)
-    return strips.transpose(1, 2).flatten(0, 1)
-
-
-def channel_max_mean(x: Tensor) -> Tensor:
-    """Maximum and mean over the channels, in this order: (N, C, H, W) -> (N, 2, H, W)."""
-    return torch.cat([x.amax(1, keepdim=True), x.mean(1, keepdim=True)], 1)
+    """Mean over the height, one value per column: (N, C, H, W) -> (N, C, W)."""
+    return x.mean(2)

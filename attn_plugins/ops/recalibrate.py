@@ -32,17 +32,6 @@ def multiply_gates(gates: Tensor) -> Tensor:
     return gates if gates.dim() == 2 else functools.reduce(torch.mul, gates.unbind(2))
 
 
-def strip_gates(gates: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-    """The gates of `strip_mean`'s descriptors as a gate per row and one per column.
-
-    (N (H + W), C) -> (N, C, H, 1) and (N, C, 1, W) for a map (N, C, H, W).
-    """
-    height, width = x.shape[2], x.shape[3]
-    strips = gates.unflatten(0, (x.shape[0], height + width)).transpose(1, 2)
-    rows, columns = strips.split([height, width], 2)
-    return rows[..., None], columns[:, :, None]
-
-
 def upsample(gate: Tensor, x: Tensor) -> Tensor:
     """Spreads a coarse gate over the map by nearest neighbour: (N, C, h, w) -> (N, C, H, W) of `x`."""
     return F.interpolate(gate, size=x.shape[2:], mode='nearest')

@@ -6,6 +6,7 @@ import pickle
 import re
 import warnings
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import torch.fx
 from mmengine.registry import MODELS
 
 from attn_plugins.layers.conv.base import ConvLike
+from attn_plugins.ops.mode import reference
 from tests.stack import AUTOCAST, onnx_session
 
 SHAPES = [(2, 5, 7), (1, 4, 9), (2, 1, 1), (3, 8, 3)]
@@ -116,6 +118,28 @@ def check_gradients(cfg: dict, channels: int) -> None:
             return torch.func.functional_call(layer, state, (x,))
 
         assert torch.autograd.gradcheck(call, (x, *parameters))
+
+
+def check_reference(cfg: dict, channels: int) -> None:
+    """The result and every gradient are those of the published formula, in all shapes, layouts and precisions, in both modes."""
+    for training in (False, True):
+        layer = build(cfg, channels).train(training)
+        for memory_format in (torch.contiguous_format, torch.channels_last):
+            for dtype, rtol in ((torch.float32, 1e-4), (torch.float64, 1e-9)):
+                for x in inputs(layer, channels, memory_format):
+                    found = []
+                    for follow in (nullcontext, reference):
+                        twin = copy.deepcopy(layer).to(dtype)
+                        given = x.to(dtype).requires_grad_()
+                        with follow():
+                            y = twin(given)
+                        (y * torch.arange(y.numel(), dtype=dtype).view_as(y).sin()).sum().backward()
+                        state = [value for name, value in twin.named_buffers()]
+                        found.append([y, given.grad, *(p.grad for p in twin.parameters()), *state])
+                    for ours, theirs in zip(*found, strict=True):
+                        if theirs is not None:
+                            scale = max(1.0, float(theirs.abs().max()))
+                            torch.testing.assert_close(ours, theirs, rtol=rtol, atol=rtol * scale)
 
 
 def check_autocast(cfg: dict, channels: int, dtype: torch.dtype) -> None:
@@ -238,6 +262,7 @@ def check_layer(cfg: dict, channels: int = 16) -> None:
     check_calls(cfg, channels)
     check_channels_last(cfg, channels)
     check_gradients(cfg, min(channels, 8))
+    check_reference(cfg, channels)
     for dtype in AUTOCAST:
         check_autocast(cfg, channels, dtype)
     check_copies(cfg, channels)

@@ -5,6 +5,7 @@ import torch
 
 from attn_plugins.layers.recurrent import recurrent_parts
 from attn_plugins.ops.lstm import lstm_step
+from tests.layers.channel.test_squeeze import descriptor
 from tests.layers.helpers import exact, random_map
 
 
@@ -35,7 +36,10 @@ def test_every_squeeze_has_a_state_of_its_own(squeezes):
     """Each squeeze's sequence of descriptors over the blocks goes through the recurrence alone; the results are added."""
     layer = exact('ChannelAttention', in_channels=8, squeeze=squeezes, excitation='lstm', gate='identity')
     maps = [random_map(2, 8, 5, 7) for _ in range(3)]
-    sequences = [gates_of_blocks(layer.excitation, [squeeze(x) for x in maps]) for squeeze in layer.squeezes]
+    sequences = [
+        gates_of_blocks(layer.excitation, [descriptor(squeeze, x) for x in maps])
+        for squeeze in layer.squeezes
+    ]
     for _ in range(2):  # nothing is left for the next forward
         for x, y, gates in zip(maps, run_stage(layer, maps), zip(*sequences, strict=True), strict=True):
             torch.testing.assert_close(y, x * sum(gates)[:, :, None, None])

@@ -7,11 +7,14 @@ import torch.fx
 from torch import Tensor, nn
 
 from attn_plugins.layers.channel.excitation import build_excitation
-from attn_plugins.layers.channel.squeeze import check_strips
+from attn_plugins.layers.channel.squeeze import check_strips, read_all
 from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.place import Place
 from attn_plugins.layers.recurrent import recurrent_parts
-from attn_plugins.ops.recalibrate import multiply_gates, recalibrate, strip_gates
+from attn_plugins.ops.channel_gating import ChannelGating
+from attn_plugins.ops.gating import gated
+from attn_plugins.ops.recalibrate import multiply_gates
+from attn_plugins.ops.strip_gating import StripGating, split_strips
 from attn_plugins.registry import GATES, MODELS, SQUEEZES, build_part
 
 # A symbolic trace takes it as it is: it asks for the number of axes.
@@ -102,6 +105,11 @@ class ChannelAttention(Layer):
         squeezes = [squeeze] if isinstance(squeeze, (str, dict)) else squeeze
         self.squeezes = nn.ModuleList(build_part(cfg, SQUEEZES, in_channels=in_channels) for cfg in squeezes)
         check_strips(self.squeezes)
+        self.gating = (
+            StripGating('hw')
+            if self.squeezes[0].strips
+            else ChannelGating([part for squeeze in self.squeezes for part in squeeze.statistics])
+        )
         features = {squeeze.features for squeeze in self.squeezes}
         if len(features) != 1:
             raise ValueError(
@@ -120,8 +128,11 @@ class ChannelAttention(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
-        logits = sum(self.excitation(squeeze(x)) for squeeze in self.squeezes)
+        constants = (constant for squeeze in self.squeezes for constant in squeeze.constants())
+        return gated(self.gating, x, self._gates, *constants)
+
+    def _gates(self, *values: Tensor) -> tuple[Tensor, ...]:
+        """The values of the squeezes' statistics -> a gate per channel, or those of the strips."""
+        logits = sum(self.excitation(descriptor) for descriptor in read_all(self.squeezes, values))
         gates = multiply_gates(self.gate(logits))
-        return recalibrate(
-            x, *(strip_gates(gates, x) if self.squeezes[0].strips else (gates[:, :, None, None],))
-        )
+        return split_strips(gates, *values) if self.squeezes[0].strips else (gates,)

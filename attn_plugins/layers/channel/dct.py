@@ -6,15 +6,12 @@ Checked against cfzd/FcaNet aa5fb63.
 from collections.abc import Sequence
 
 import torch
-import torch.fx
 from torch import Tensor
 
 from attn_plugins.layers.channel.squeeze import Squeeze
-from attn_plugins.ops.dct import dct_factors, grouped_dct
+from attn_plugins.ops.dct import dct_factors
+from attn_plugins.ops.statistics import Projection
 from attn_plugins.registry import SQUEEZES, nearest
-
-# A symbolic trace takes it as it is: it asks for the size.
-torch.fx.wrap('grouped_dct')
 
 # The authors' rankings of the 7 x 7 frequencies, vertical and horizontal index: the best alone, the lowest, the worst.
 RANKINGS = {
@@ -73,7 +70,7 @@ class DctSqueeze(Squeeze):
         dct_size: Sequence[int] | int = (7, 7),
         frequencies: str | Sequence[Sequence[int]] = 'top16',
     ):
-        super().__init__(in_channels)
+        super().__init__(in_channels, Projection())
         size = (dct_size, dct_size) if isinstance(dct_size, int) else tuple(dct_size)
         if len(size) != 2 or min(size) < GRID:
             raise ValueError(
@@ -91,6 +88,6 @@ class DctSqueeze(Squeeze):
         basis = self.rows[:, :, None] * self.columns[:, None, :]
         return basis.repeat_interleave(self.in_channels // len(basis), 0)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C)."""
-        return grouped_dct(x, self.rows, self.columns)
+    def constants(self) -> tuple[Tensor, ...]:
+        """The factors of the bases, (F, L_h) and (F, L_w)."""
+        return self.rows, self.columns

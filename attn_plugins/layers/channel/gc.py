@@ -11,10 +11,8 @@ from torch import Tensor, nn
 
 from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.place import Place
-from attn_plugins.ops.context import attention_pool
-from attn_plugins.ops.pool import global_mean
-from attn_plugins.ops.recalibrate import recalibrate
-from attn_plugins.ops.residual import add_branch
+from attn_plugins.ops.context_gating import ContextGating
+from attn_plugins.ops.gating import gated
 from attn_plugins.registry import MODELS, nearest
 
 POOLINGS = ('att', 'avg')
@@ -119,6 +117,7 @@ class GC(Layer):
         self.mask = nn.Conv2d(in_channels, 1, 1) if pooling_type == 'att' else None
         self.add = Transform(in_channels, hidden) if 'channel_add' in fusions else None
         self.mul = Transform(in_channels, hidden) if 'channel_mul' in fusions else None
+        self.gating = ContextGating(pooling_type == 'att', 'channel_mul' in fusions, 'channel_add' in fusions)
         self.init_weights()
 
     def init_weights(self) -> None:
@@ -132,6 +131,11 @@ class GC(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
-        context = global_mean(x) if self.mask is None else attention_pool(x, self.mask(x))
-        y = x if self.mul is None else recalibrate(x, torch.sigmoid(self.mul(context))[:, :, None, None])
-        return y if self.add is None else add_branch(y, self.add(context)[:, :, None, None])
+        return gated(
+            self.gating, x, self._terms, *(() if self.mask is None else (self.mask.weight, self.mask.bias))
+        )
+
+    def _terms(self, context: Tensor) -> tuple[Tensor, ...]:
+        """(N, C) -> the gate and the summand of every channel, those that are there."""
+        gate = () if self.mul is None else (torch.sigmoid(self.mul(context)),)
+        return gate if self.add is None else (*gate, self.add(context))

@@ -1,21 +1,23 @@
 """Squeezes: what channel attention knows about a map, (N, C, H, W) -> descriptor (N, C) or (N, C, K).
 
-None has parameters. `features` is K, the values per channel. One with `strips` gives a descriptor per row and column.
+None has parameters. `features` is K, the values per channel. A squeeze names the statistics of the map that it is made of
+(`ops/statistics.py`) and says what it makes of their values; one with `strips` gives a descriptor per row and column instead.
 """
 
 from collections.abc import Sequence
 
 import torch
-import torch.fx
 from torch import Tensor, nn
 
-from attn_plugins.ops.pool import global_l1, global_l2, global_max, global_mean, global_mean_std, strip_mean
+from attn_plugins.ops.statistics import (
+    AbsoluteSum,
+    Maximum,
+    Mean,
+    MeanVariance,
+    SquareSum,
+    Statistic,
+)
 from attn_plugins.registry import SQUEEZES, build_part
-
-# A symbolic trace takes these as they are: they ask for the dtype or the size.
-torch.fx.wrap('global_l1')
-torch.fx.wrap('global_l2')
-torch.fx.wrap('global_mean_std')
 
 
 class Squeeze(nn.Module):
@@ -23,13 +25,24 @@ class Squeeze(nn.Module):
 
     Args:
         in_channels (int): Channels of the map.
+        statistics (Statistic): What is measured of the map.
     """
 
     features = 1
     strips = False
 
-    def __init__(self, in_channels: int):
+    def __init__(self, in_channels: int, *statistics: Statistic):
         super().__init__()
+        self.statistics = statistics
+        self.values = sum(statistic.number for statistic in statistics)
+
+    def constants(self) -> tuple[Tensor, ...]:
+        """What the statistics are given beside the map."""
+        return ()
+
+    def forward(self, value: Tensor) -> Tensor:
+        """The values of the statistics, (N, C) each -> (N, C) or (N, C, K)."""
+        return value
 
 
 @SQUEEZES.register_module('mean')
@@ -40,9 +53,8 @@ class MeanSqueeze(Squeeze):
         in_channels (int): Channels of the map; any number works.
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C)."""
-        return global_mean(x)
+    def __init__(self, in_channels: int):
+        super().__init__(in_channels, Mean())
 
 
 @SQUEEZES.register_module('max')
@@ -53,9 +65,8 @@ class MaxSqueeze(Squeeze):
         in_channels (int): Channels of the map; any number works.
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C)."""
-        return global_max(x)
+    def __init__(self, in_channels: int):
+        super().__init__(in_channels, Maximum())
 
 
 @SQUEEZES.register_module('strips')
@@ -70,9 +81,13 @@ class StripsSqueeze(Squeeze):
 
     strips = True
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N (H + W), C)."""
-        return strip_mean(x)
+    def __init__(self, in_channels: int):
+        super().__init__(in_channels)
+        self.values = 2
+
+    def forward(self, rows: Tensor, columns: Tensor) -> Tensor:
+        """(N, C, H) and (N, C, W) -> (N (H + W), C), rows first."""
+        return torch.cat([rows, columns], 2).transpose(1, 2).flatten(0, 1)
 
 
 @SQUEEZES.register_module('l1')
@@ -83,9 +98,8 @@ class L1Squeeze(Squeeze):
         in_channels (int): Channels of the map; any number works.
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C)."""
-        return global_l1(x)
+    def __init__(self, in_channels: int):
+        super().__init__(in_channels, AbsoluteSum())
 
 
 @SQUEEZES.register_module('l2')
@@ -98,12 +112,12 @@ class L2Squeeze(Squeeze):
     """
 
     def __init__(self, in_channels: int, eps: float = 1e-5):
-        super().__init__(in_channels)
+        super().__init__(in_channels, SquareSum())
         self.eps = eps
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C)."""
-        return global_l2(x, self.eps)
+    def forward(self, square_sum: Tensor) -> Tensor:
+        """(N, C) -> (N, C)."""
+        return (square_sum + self.eps).sqrt()
 
 
 @SQUEEZES.register_module('std')
@@ -117,13 +131,12 @@ class StdSqueeze(Squeeze):
     """
 
     def __init__(self, in_channels: int, eps: float = 1e-5, unbiased: bool = True):
-        super().__init__(in_channels)
+        super().__init__(in_channels, MeanVariance(unbiased))
         self.eps = eps
-        self.unbiased = unbiased
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C)."""
-        return global_mean_std(x, self.eps, self.unbiased)[1]
+    def forward(self, mean: Tensor, variance: Tensor) -> Tensor:
+        """(N, C) twice -> (N, C)."""
+        return (variance + self.eps).sqrt()
 
 
 @SQUEEZES.register_module('mean_std')
@@ -138,10 +151,9 @@ class MeanStdSqueeze(StdSqueeze):
 
     features = 2
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C, 2)."""
-        mean, std = global_mean_std(x, self.eps, self.unbiased)
-        return torch.stack((mean, std), 2)
+    def forward(self, mean: Tensor, variance: Tensor) -> Tensor:
+        """(N, C) twice -> (N, C, 2)."""
+        return torch.stack((mean, (variance + self.eps).sqrt()), 2)
 
 
 @SQUEEZES.register_module('stack')
@@ -156,21 +168,33 @@ class StackSqueeze(Squeeze):
     """
 
     def __init__(self, in_channels: int, squeezes: Sequence[str | dict] = ('mean', 'max')):
-        super().__init__(in_channels)
-        self.squeezes = nn.ModuleList(build_part(cfg, SQUEEZES, in_channels=in_channels) for cfg in squeezes)
-        check_strips(self.squeezes)
+        parts = [build_part(cfg, SQUEEZES, in_channels=in_channels) for cfg in squeezes]
+        check_strips(parts)
+        super().__init__(in_channels, *(statistic for part in parts for statistic in part.statistics))
+        self.squeezes = nn.ModuleList(parts)
         self.features = sum(squeeze.features for squeeze in self.squeezes)
         if self.features < 2:
             raise ValueError(
                 f'stack of squeezes={list(squeezes)} needs at least two values: name the squeezes to stack'
             )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C, K)."""
-        parts = [
-            squeeze(x).unsqueeze(2) if squeeze.features == 1 else squeeze(x) for squeeze in self.squeezes
-        ]
-        return torch.cat(parts, 2)
+    def constants(self) -> tuple[Tensor, ...]:
+        """Those of all."""
+        return tuple(constant for squeeze in self.squeezes for constant in squeeze.constants())
+
+    def forward(self, *values: Tensor) -> Tensor:
+        """(N, C) each -> (N, C, K)."""
+        parts = zip(read_all(self.squeezes, values), self.squeezes, strict=True)
+        return torch.cat([part[:, :, None] if squeeze.features == 1 else part for part, squeeze in parts], 2)
+
+
+def read_all(squeezes: Sequence[Squeeze], values: Sequence[Tensor]) -> list[Tensor]:
+    """The descriptors of several squeezes from the values of all their statistics, one after another."""
+    descriptors, start = [], 0
+    for squeeze in squeezes:
+        descriptors.append(squeeze(*values[start : start + squeeze.values]))
+        start += squeeze.values
+    return descriptors
 
 
 def check_strips(squeezes: Sequence[Squeeze]) -> None:

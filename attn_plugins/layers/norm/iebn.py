@@ -6,9 +6,12 @@ Checked against gbup-group/IEBN ed6d563.
 import torch
 from torch import Tensor, nn
 
+from attn_plugins.compat import children_of, has_hooks
 from attn_plugins.layers.norm.base import NormLayer
 from attn_plugins.layers.place import Place
-from attn_plugins.ops.instance_enhance import apply_instance_gate, instance_gate
+from attn_plugins.ops.fused import fused
+from attn_plugins.ops.instance_enhance import EnhancedBatchNorm, apply_instance_gate, instance_gate
+from attn_plugins.ops.mode import runs_eagerly
 from attn_plugins.registry import MODELS
 
 
@@ -67,6 +70,34 @@ class IEBN(NormLayer):
         """The published start of the gate. The batch norm's weight is the host's matter (zero-init residuals)."""
         nn.init.zeros_(self.gate_weight)
         nn.init.constant_(self.gate_bias, -1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, H, W)."""
+        bn = self.bn
+        if not (self._fits(x) and runs_eagerly(x)):
+            return super().forward(x)
+        by_batch = bn.training or bn.running_mean is None
+        momentum = bn.momentum
+        if bn.training and bn.num_batches_tracked is not None:
+            bn.num_batches_tracked.add_(1)
+            momentum = 1 / float(bn.num_batches_tracked) if momentum is None else momentum
+        running = (
+            (bn.running_mean, bn.running_var) if bn.track_running_stats or not bn.training else (None, None)
+        )
+        op = EnhancedBatchNorm(*running, by_batch, momentum or 0.0, bn.eps)
+        return fused(op, x, bn.weight, bn.bias, self.gate_weight, self.gate_bias)
+
+    def _fits(self, x: Tensor) -> bool:
+        """Whether norm and gate can be one op: a plain batch norm, whole, of a map in its own precision with several values."""
+        bn = children_of(self)['bn']
+        return (
+            type(bn) is nn.BatchNorm2d
+            and not has_hooks(bn)
+            and bn.affine
+            and isinstance(x, Tensor)
+            and x.dtype == bn.weight.dtype == self.gate_weight.dtype
+            and x.numel() > x.shape[1]
+        )
 
     def adapt(self, x: Tensor, y: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""

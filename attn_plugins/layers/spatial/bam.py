@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from attn_plugins.layers.checks import check_batch_size, follows_code, hidden_channels
 from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.place import Place
-from attn_plugins.ops.pool import global_mean
-from attn_plugins.ops.recalibrate import recalibrate
+from attn_plugins.ops.gating import gated
+from attn_plugins.ops.logit_gating import LogitGating
 from attn_plugins.registry import MODELS
 
 
@@ -36,11 +36,11 @@ class ChannelBranch(nn.Module):
             nn.init.zeros_(layer.bias)
         self.norm.reset_parameters()
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C, 1, 1)."""
-        hidden = self.fc1(global_mean(x))
+    def forward(self, mean: Tensor) -> Tensor:
+        """The mean over space, (N, C) -> (N, C)."""
+        hidden = self.fc1(mean)
         check_batch_size(hidden, self.norm)
-        return self.fc2(torch.relu(self.norm(hidden)))[:, :, None, None]
+        return self.fc2(torch.relu(self.norm(hidden)))
 
 
 class SpatialBranch(nn.Module):
@@ -71,9 +71,9 @@ class SpatialBranch(nn.Module):
             else:
                 module.reset_parameters()
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, 1, H, W)."""
-        x = torch.relu(self.reduce_norm(self.reduce(x)))
+    def forward(self, reduced: Tensor) -> Tensor:
+        """What `reduce` makes of the map, (N, m, H, W) -> (N, 1, H, W)."""
+        x = torch.relu(self.reduce_norm(reduced))
         x = torch.relu(self.norm1(self.conv1(x)))
         return self.out(torch.relu(self.norm2(self.conv2(x))))
 
@@ -135,6 +135,7 @@ class BAM(Layer):
         self.product = follows_code(variant)
         self.channel = ChannelBranch(in_channels, hidden)
         self.spatial = SpatialBranch(in_channels, hidden, dilation)
+        self.gating = LogitGating(plus_one=True)
         self.init_weights()
 
     def init_weights(self) -> None:
@@ -144,6 +145,11 @@ class BAM(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
-        channel, spatial = self.channel(x), self.spatial(x)
-        logits = channel * spatial if self.product else channel + spatial
-        return recalibrate(x, 1 + torch.sigmoid(logits))
+        return gated(self.gating, x, self._logits, self.spatial.reduce.weight, self.spatial.reduce.bias)
+
+    def _logits(self, mean: Tensor, reduced: Tensor) -> tuple[Tensor, ...]:
+        """(N, C) and (N, m, H, W) -> what is added per channel and what the logits per place are multiplied by, and these."""
+        channel, local = self.channel(mean), self.spatial(reduced)
+        if self.product:
+            return torch.zeros_like(channel), channel, local
+        return channel, torch.ones_like(channel), local

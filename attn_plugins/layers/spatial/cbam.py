@@ -10,13 +10,13 @@ from attn_plugins.layers.channel.attention import ChannelAttention
 from attn_plugins.layers.checks import check_kernel_size
 from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.place import Place
-from attn_plugins.ops.pool import channel_max_mean
-from attn_plugins.ops.recalibrate import recalibrate
+from attn_plugins.ops.gating import gated
+from attn_plugins.ops.plane_gating import PlaneGating
 from attn_plugins.registry import MODELS
 
 
 class SpatialGate(nn.Module):
-    """Ms = sigmoid(BN(conv_kxk([max_c x; mean_c x]))), one gate per place.
+    """sigmoid(BN(conv_kxk([max; mean]))), one gate per place of a plane (`PlaneGating`).
 
     Args:
         kernel_size (int): k, odd.
@@ -34,9 +34,9 @@ class SpatialGate(nn.Module):
         nn.init.zeros_(self.norm.weight)
         nn.init.zeros_(self.norm.bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, 1, H, W)."""
-        return torch.sigmoid(self.norm(self.conv(channel_max_mean(x))))
+    def forward(self, max_mean: Tensor) -> Tensor:
+        """(N, 2, H, W) -> (N, 1, H, W)."""
+        return torch.sigmoid(self.norm(self.conv(max_mean)))
 
 
 @MODELS.register_module()
@@ -51,8 +51,7 @@ class CBAM(Layer):
     Parameters: 2 C m + m + C + 2 k^2 + 2 with m = C // reduction.
 
     Deviations: the authors' code, which is followed, has a batch norm after the spatial convolution; the paper's formula,
-    as quoted at paperswithcode.com/method/spatial-attention-module, has none. Where several places share the
-    maximum, the gradient is shared among them (the authors' max pooling gives it to the first).
+    as quoted at paperswithcode.com/method/spatial-attention-module, has none.
 
     Args:
         in_channels (int): C.
@@ -80,6 +79,7 @@ class CBAM(Layer):
         excitation = dict(type='fc', reduction=reduction)
         self.channel = ChannelAttention(in_channels, squeeze=['mean', 'max'], excitation=excitation)
         self.spatial = SpatialGate(kernel_size) if spatial else None
+        self.gating = PlaneGating('c')
         self.init_weights()
 
     def init_weights(self) -> None:
@@ -93,4 +93,4 @@ class CBAM(Layer):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
         x = self.channel(x)
-        return x if self.spatial is None else recalibrate(x, self.spatial(x))
+        return x if self.spatial is None else gated(self.gating, x, lambda plane: (self.spatial(plane),))

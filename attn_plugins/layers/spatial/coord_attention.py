@@ -6,8 +6,8 @@ from torch import Tensor, nn
 from attn_plugins.layers.checks import hidden_channels
 from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.place import Place
-from attn_plugins.ops.pool import column_mean, row_mean
-from attn_plugins.ops.recalibrate import recalibrate
+from attn_plugins.ops.gating import gated
+from attn_plugins.ops.strip_gating import StripGating
 from attn_plugins.registry import MODELS
 
 AXES = ('hw', 'h', 'w')
@@ -66,6 +66,7 @@ class CoordAttention(Layer):
         self.act = nn.Hardswish()
         self.conv_h = nn.Conv2d(hidden, in_channels, 1) if 'h' in axes else None
         self.conv_w = nn.Conv2d(hidden, in_channels, 1) if 'w' in axes else None
+        self.gating = StripGating(axes)
         self.init_weights()
 
     def init_weights(self) -> None:
@@ -78,16 +79,18 @@ class CoordAttention(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
-        strips = []
-        if self.conv_h is not None:
-            strips.append(row_mean(x))
-        if self.conv_w is not None:
-            strips.append(column_mean(x).transpose(2, 3))
-        features = self.act(self.norm(self.conv1(torch.cat(strips, 2))))
+        return gated(self.gating, x, self._gates)
+
+    def _gates(self, *strips: Tensor) -> tuple[Tensor, ...]:
+        """The means of rows and columns -> their gates, (N, C, H) and (N, C, W)."""
+        features = torch.cat([conv_strips(strip, self.conv1) for strip in strips], 2)
+        features = self.act(self.norm(features[..., None])[..., 0])
         features = features.split([strip.shape[2] for strip in strips], 2)
-        gates = []
-        if self.conv_h is not None:
-            gates.append(torch.sigmoid(self.conv_h(features[0])))
-        if self.conv_w is not None:
-            gates.append(torch.sigmoid(self.conv_w(features[-1])).transpose(2, 3))
-        return recalibrate(x, *gates)
+        convs = [conv for conv in (self.conv_h, self.conv_w) if conv is not None]
+        return tuple(torch.sigmoid(conv_strips(features[i], conv)) for i, conv in enumerate(convs))
+
+
+def conv_strips(strips: Tensor, conv: nn.Conv2d) -> Tensor:
+    """A 1x1 convolution of strips as a product of matrices, which is faster on a CPU: (N, C, L) -> (N, C', L)."""
+    weight = conv.weight.flatten(1).expand(strips.shape[0], -1, -1)
+    return torch.baddbmm(conv.bias[:, None], weight, strips)

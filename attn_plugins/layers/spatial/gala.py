@@ -6,8 +6,8 @@ from torch import Tensor, nn
 from attn_plugins.layers.checks import check_kernel_size, follows_code, hidden_channels
 from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.place import Place
-from attn_plugins.ops.pool import global_mean
-from attn_plugins.ops.recalibrate import recalibrate
+from attn_plugins.ops.gating import gated
+from attn_plugins.ops.logit_gating import LogitGating
 from attn_plugins.registry import MODELS
 
 INTERACTIONS = ('both', 'additive', 'multiplicative')
@@ -107,6 +107,7 @@ class GALA(Layer):
         self.local_out = nn.Conv2d(hidden, 1, 1)
         self.fc1 = nn.Linear(in_channels, hidden)
         self.fc2 = nn.Linear(hidden, in_channels)
+        self.gating = LogitGating(tanh=not self.code)
         if interaction == 'both':
             self.alpha = nn.Parameter(torch.empty(in_channels))
             self.beta = nn.Parameter(torch.empty(in_channels))
@@ -127,19 +128,18 @@ class GALA(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
-        features = torch.relu(self.local_reduce(x))
-        vector = self.fc2(torch.relu(self.fc1(global_mean(x))))
+        return gated(self.gating, x, self._logits, self.local_reduce.weight, self.local_reduce.bias)
+
+    def _logits(self, mean: Tensor, reduced: Tensor) -> tuple[Tensor, ...]:
+        """(N, C) and (N, m, H, W) -> what is added per channel and what L is multiplied by, (N, C) each, and L."""
+        features = torch.relu(reduced)
+        vector = self.fc2(torch.relu(self.fc1(mean)))
         if self.code:
             features = torch.relu(self.local_conv(features))
             vector = torch.relu(vector)
-        logits = self._combine(self.local_out(features), vector[:, :, None, None])
-        return recalibrate(x, torch.sigmoid(logits) if self.code else torch.tanh(logits))
-
-    def _combine(self, local: Tensor, vector: Tensor) -> Tensor:
-        """(N, 1, H, W) and (N, C, 1, 1) -> (N, C, H, W)."""
+        local = self.local_out(features)
         if self.interaction == 'additive':
-            return local + vector
+            return vector, torch.ones_like(vector), local
         if self.interaction == 'multiplicative':
-            return local * vector
-        alpha, beta = self.alpha[:, None, None], self.beta[:, None, None]
-        return alpha * (local + vector) + beta * (local * vector)
+            return torch.zeros_like(vector), vector, local
+        return self.alpha * vector, self.alpha + self.beta * vector, local

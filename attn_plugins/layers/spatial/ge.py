@@ -11,8 +11,11 @@ from torch import Tensor, nn
 from attn_plugins.layers.checks import hidden_channels
 from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.place import Place
-from attn_plugins.ops.pool import global_mean, strided_mean
+from attn_plugins.ops.channel_gating import ChannelGating
+from attn_plugins.ops.gating import gated
+from attn_plugins.ops.pool import strided_mean
 from attn_plugins.ops.recalibrate import recalibrate, upsample
+from attn_plugins.ops.statistics import Mean
 from attn_plugins.registry import MODELS
 
 EXTENTS = {2: 1, 4: 2, 8: 3}  # extent: convolutions of stride 2 that gather it
@@ -85,7 +88,9 @@ class GE(Layer):
             raise ValueError(f'mode={mode!r} must be one of {", ".join(MODES)}')
         self.extent = extent
         self.spatial_size = _map_size(spatial_size, extent, mode)
-        self.gather = self.excite = None
+        self.gather = self.excite = self.gating = None
+        if extent == 'global' and mode == 'theta_minus':
+            self.gating = ChannelGating([Mean()])
         if mode != 'theta_minus':
             self.gather = self._make_gather(in_channels, bias)
         if mode == 'theta_plus':
@@ -124,8 +129,10 @@ class GE(Layer):
         Raises:
             ValueError: The layer is bound to another map size.
         """
+        if self.gating is not None:
+            return gated(self.gating, x, lambda mean: (torch.sigmoid(mean),))
         self._check_size(x)
-        gathered = self._gathered(x)
+        gathered = strided_mean(x, self.extent) if self.gather is None else self.gather(x)
         if self.excite is not None:
             gathered = self.excite(gathered)
         gate = torch.sigmoid(gathered)
@@ -140,11 +147,6 @@ class GE(Layer):
                 f'the global extent with parameters was built for maps of {self.spatial_size}, not '
                 f"{tuple(x.shape[2:])}: give spatial_size, or extent=8 or mode='theta_minus', which fit any size"
             )
-
-    def _gathered(self, x: Tensor) -> Tensor:
-        if self.gather is not None:
-            return self.gather(x)
-        return global_mean(x)[:, :, None, None] if self.extent == 'global' else strided_mean(x, self.extent)
 
 
 def _map_size(size: Sequence[int] | int | None, extent: int | str, mode: str) -> tuple[int, int] | None:

@@ -1,18 +1,14 @@
 """Spatial Group-wise Enhance (Li et al., 2019, arXiv:1905.09646). Checked against implus/PytorchInsight 2864528."""
 
 import torch
-import torch.fx
 from torch import Tensor, nn
 
 from attn_plugins.layers.checks import check_groups, follows_code
 from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.place import Place
-from attn_plugins.ops.group_similarity import group_similarity
-from attn_plugins.ops.recalibrate import recalibrate
+from attn_plugins.ops.fused import fused
+from attn_plugins.ops.group_similarity import SimilarityGate
 from attn_plugins.registry import MODELS
-
-# A symbolic trace takes it as it is: it asks for dtype and size.
-torch.fx.wrap('group_similarity')
 
 
 @MODELS.register_module()
@@ -49,8 +45,7 @@ class SGE(Layer):
     def __init__(self, in_channels: int, groups: int = 64, variant: str = 'code'):
         super().__init__(in_channels)
         check_groups('groups', groups, in_channels)
-        self.groups = groups
-        self.unbiased = follows_code(variant)
+        self.gate = SimilarityGate(groups, 1e-5, unbiased=follows_code(variant))
         self.weight = nn.Parameter(torch.empty(groups))
         self.bias = nn.Parameter(torch.empty(groups))
         self.init_weights()
@@ -62,7 +57,4 @@ class SGE(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
-        groups = x.unflatten(1, (self.groups, -1))
-        similarity = group_similarity(groups, 1e-5, self.unbiased)
-        gate = torch.sigmoid(similarity * self.weight[:, None, None] + self.bias[:, None, None])
-        return recalibrate(groups, gate[:, :, None]).reshape(x.shape)
+        return fused(self.gate, x, self.weight, self.bias)

@@ -1,17 +1,12 @@
 """SimAM, a parameter-free attention module (Yang et al., ICML 2021). Checked against ZjjConan/SimAM ae98f43."""
 
-import torch
-import torch.fx
 from torch import Tensor
 
 from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.place import Place
-from attn_plugins.ops.energy import inverse_energy
-from attn_plugins.ops.recalibrate import recalibrate
+from attn_plugins.ops.energy import EnergyGate
+from attn_plugins.ops.fused import fused
 from attn_plugins.registry import MODELS
-
-# A symbolic trace takes it as it is: it asks for dtype and size.
-torch.fx.wrap('inverse_energy')
 
 
 @MODELS.register_module()
@@ -62,4 +57,4 @@ class SimAM(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
-        return recalibrate(x, torch.sigmoid(inverse_energy(x, self.e_lambda)))
+        return fused(EnergyGate(self.e_lambda), x)

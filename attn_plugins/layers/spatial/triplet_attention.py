@@ -8,12 +8,9 @@ from torch import Tensor, nn
 from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.place import Place
 from attn_plugins.layers.spatial.cbam import SpatialGate
-from attn_plugins.ops.recalibrate import recalibrate
+from attn_plugins.ops.gating import gated
+from attn_plugins.ops.plane_gating import PlaneGating
 from attn_plugins.registry import MODELS
-
-# Exchanges the channels with the rows or with the columns; each is its own inverse.
-ROWS = (0, 2, 1, 3)
-COLUMNS = (0, 3, 2, 1)
 
 
 @MODELS.register_module()
@@ -30,7 +27,6 @@ class TripletAttention(Layer):
     Parameters: 3 (2 k^2 + 2), without `spatial` 2 (2 k^2 + 2), whatever C is.
 
     Deviations: the gates are added before the one multiplication with the map (the authors add three gated maps).
-    Where several places share the maximum, the gradient is shared among them (the authors' goes to the first).
 
     Args:
         in_channels (int): C; any number works.
@@ -63,6 +59,7 @@ class TripletAttention(Layer):
         self.gate_cw = SpatialGate(kernel_size)
         self.gate_ch = SpatialGate(kernel_size)
         self.gate_hw = SpatialGate(kernel_size) if spatial else None
+        self.gating = PlaneGating('hwc' if spatial else 'hw')
         self.init_weights()
 
     def init_weights(self) -> None:
@@ -75,9 +72,9 @@ class TripletAttention(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
-        gates = self.gate_cw(x.permute(ROWS)).permute(ROWS) + self.gate_ch(x.permute(COLUMNS)).permute(
-            COLUMNS
-        )
-        if self.gate_hw is None:
-            return recalibrate(x, gates / 2)
-        return recalibrate(x, (gates + self.gate_hw(x)) / 3)
+        return gated(self.gating, x, self._gates)
+
+    def _gates(self, *planes: Tensor) -> tuple[Tensor, ...]:
+        """The planes that the axes H, W and C leave -> their gates, (N, 1, C, W), (N, 1, H, C), (N, 1, H, W)."""
+        gates = [gate for gate in (self.gate_cw, self.gate_ch, self.gate_hw) if gate is not None]
+        return tuple(gate(planes[i]) for i, gate in enumerate(gates))

@@ -1,0 +1,126 @@
+"""Compiles the layers in a model with `torch.compile`, each on its own, and leaves the host as it is.
+
+Detectors do not compile whole, but their layers do, and it is the layers that read a map many times. What is compiled hangs
+on a layer as `torch.nn.Module.compile` hangs it there: state dicts, copies and pickles do not know of it, and a copy is
+eager.
+"""
+
+import functools
+import os
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from types import FunctionType
+
+import torch
+from mmengine.logging import print_log
+from torch import Tensor, nn
+
+from attn_plugins.compat import (
+    call_module,
+    compile_function,
+    counts_graphs_by_function,
+    set_compiled_call,
+)
+from attn_plugins.insertion.tree import held_layers
+from attn_plugins.ops.mode import runs_eagerly
+
+#: Graphs of one layer, of whatever widths: training and evaluation, one size and changing sizes, precisions.
+MOST_GRAPHS = 32
+
+
+def compile_layers(model: nn.Module) -> nn.Module:
+    """Has every inserted layer of a model run through `torch.compile`, from its next call on.
+
+    Layers that are built alike share their graphs, in all models of a process; each other width has its own, so no width
+    uses up another's limit. A second size of the map makes a graph for changing sizes. The first call of each takes
+    seconds, which is said; what is compiled is kept in a folder (`TORCHINDUCTOR_CACHE_DIR`, by default
+    `~/.cache/attn_plugins/inductor`) for the next run. The numbers are those of the eager layers up to rounding. A compiled
+    layer cannot be differentiated twice, which torch says.
+
+    Where nothing can be compiled, for lack of a C++ compiler or in an old torch, one warning says why, and the layers stay
+    eager; so do layers with a batch norm over all processes.
+
+    Args:
+        model (nn.Module): A model with layers in it; it is changed in place. A second call changes nothing.
+
+    Returns:
+        nn.Module: The model.
+    """
+    layers = [layer for layer in _outermost(model) if not _synchronizes(layer)]
+    if not layers:
+        print_log('there is no layer to compile in this model', 'current')
+        return model
+    reason = _why_not(_device(model).type)
+    if reason:
+        warnings.warn(f'the layers are not compiled and run as they are: {reason}', stacklevel=2)
+        return model
+    for layer in layers:
+        set_compiled_call(layer, _Compiled(layer))
+    return model
+
+
+def _outermost(model: nn.Module) -> list[nn.Module]:
+    """The layers, each once, without those that are inside another."""
+    layers = list(dict.fromkeys(layer for _, layer in held_layers(model)))
+    inside = {id(part) for layer in layers for part in layer.modules() if part is not layer}
+    return [layer for layer in layers if id(layer) not in inside]
+
+
+def _synchronizes(layer: nn.Module) -> bool:
+    return any(isinstance(module, nn.SyncBatchNorm) for module in layer.modules())
+
+
+def _device(model: nn.Module) -> torch.device:
+    return next((tensor.device for tensor in model.state_dict().values()), torch.device('cpu'))
+
+
+class _Compiled:
+    """Calls a layer through its graph; in traces, transforms and under a whole model's compiler, the layer itself."""
+
+    def __init__(self, layer: nn.Module):
+        self.layer, self.structure = layer, _structure(layer)
+
+    def __call__(self, *args, **kwargs) -> Tensor:
+        if not runs_eagerly(args[0] if args else next(iter(kwargs.values()), None)):
+            return call_module(self.layer, *args, **kwargs)
+        if self.structure in _called:
+            return _runner(self.structure)(self.layer, *args, **kwargs)
+        _called.add(self.structure)
+        started = time.monotonic()
+        y = _runner(self.structure)(self.layer, *args, **kwargs)
+        seconds = time.monotonic() - started
+        print_log(f'compiled {self.structure[0]} in {seconds:.0f} s, layer kind {len(_called)}', 'current')
+        return y
+
+
+#: What layers have been called through a graph in this process.
+_called: set[tuple] = set()
+
+
+def _structure(layer: nn.Module) -> tuple:
+    """What two layers agree in that can share graphs: what they are made of and the shapes of their parameters."""
+    shapes = tuple((name, tuple(tensor.shape)) for name, tensor in layer.state_dict().items())
+    return type(layer).__name__, repr(layer), shapes
+
+
+@functools.cache
+def _runner(structure: tuple) -> Callable:
+    """Calls a layer of a structure, compiled; a function with code of its own, as torch counts graphs by the code."""
+    code = call_module.__code__.replace(co_name=f'call_{structure[0]}')
+    return compile_function(FunctionType(code, call_module.__globals__), recompile_limit=MOST_GRAPHS)
+
+
+@functools.cache
+def _why_not(device: str) -> str:
+    """Why torch compiles nothing here; empty if it does. Sets the folder that graphs are kept in."""
+    folder = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'attn_plugins' / 'inductor'
+    os.environ.setdefault('TORCHINDUCTOR_CACHE_DIR', str(folder))
+    if not counts_graphs_by_function():
+        return f'torch {torch.__version__} has no limit of graphs for each function, without which it stops compiling at the eighth width'
+    try:
+        compile_function(lambda x: (2 * x).sin(), recompile_limit=1)(torch.ones(2, device=device))
+    except Exception as error:  # whatever a missing or broken compiler raises
+        return f'torch.compile fails here ({str(error).strip().splitlines()[0]})'
+    return ''

@@ -1,0 +1,81 @@
+"""A gate per channel, from statistics of the channel's map: SE, ECA, SRM, FCA, GCT, SEM, DIA and every composition of their parts."""
+
+from collections.abc import Iterator, Sequence
+
+from torch import Tensor
+
+from attn_plugins.ops.gating import Gating, Tensors
+from attn_plugins.ops.maps import scale_and_shift, sum_of_products
+from attn_plugins.ops.recalibrate import recalibrate
+from attn_plugins.ops.statistics import Statistic
+
+
+class ChannelGating(Gating):
+    """y_nc = x_nc * gate_nc; the descriptors are the values of the statistics in their order.
+
+    Args:
+        statistics (sequence): What is squeezed; its constants are the weights of `gated`.
+    """
+
+    def __init__(self, statistics: Sequence[Statistic]):
+        self.statistics = statistics
+
+    def squeeze(self, x: Tensor, *weights: Tensor) -> Tensors:
+        """(N, C, H, W) -> (N, C) each."""
+        given = iter(weights)
+        return tuple(
+            value for part in self.statistics for value in part.formula(x, *_take(given, part.constants))
+        )
+
+    def squeeze_and_keep(self, x: Tensor, *weights: Tensor) -> tuple[Tensors, Tensors]:
+        """In as few passes as the statistics take."""
+        given = iter(weights)
+        measured = [part.measure(x, *_take(given, part.constants)) for part in self.statistics]
+        more = tuple(tensor for _, kept in measured for tensor in kept)
+        return tuple(value for values, _ in measured for value in values), more
+
+    def recalibrate(self, x: Tensor, gate: Tensor) -> Tensor:
+        """(N, C, H, W), (N, C) -> (N, C, H, W)."""
+        return recalibrate(x, gate[:, :, None, None])
+
+    def gate_gradients(self, dy: Tensor, x: Tensor, gates: Tensors) -> Tensors:
+        """dgate_nc = sum_hw dy x."""
+        return (sum_of_products(dy, x).to(gates[0].dtype),)
+
+    def map_gradient(
+        self,
+        dy: Tensor,
+        x: Tensor,
+        gates: Tensors,
+        weights: Tensors,
+        descriptors: Tensors,
+        kept: Tensors,
+        gradients: Tensors,
+    ) -> Tensors:
+        """dx = gate * dy + slope * x + constant + the rest."""
+        values, of_values = iter(descriptors), iter(gradients)
+        slope = constant = None
+        for part in self.statistics:
+            affine = part.affine_gradient(x, _take(values, part.number), _take(of_values, part.number))
+            slope, constant = (_sum(*pair) for pair in zip((slope, constant), affine, strict=True))
+        dx = scale_and_shift(dy, gates[0].to(dy.dtype), None if constant is None else constant.to(dy.dtype))
+        if slope is not None:
+            dx.addcmul_(x, slope[:, :, None, None].to(dx.dtype))
+        of_values, given, rest = iter(gradients), iter(weights), iter(kept)
+        for part in self.statistics:
+            part.add_gradient_(
+                dx,
+                x,
+                _take(given, part.constants),
+                _take(rest, part.keeps),
+                _take(of_values, part.number),
+            )
+        return dx, *[None] * len(weights)
+
+
+def _take(tensors: Iterator[Tensor], number: int) -> Tensors:
+    return tuple(next(tensors) for _ in range(number))
+
+
+def _sum(a: Tensor | None, b: Tensor | None) -> Tensor | None:
+    return b if a is None else a if b is None else a + b

@@ -1,0 +1,86 @@
+"""One descriptor of a whole map, pooled with attention, that is added to every place or gates the channels: GC."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from attn_plugins.ops.context import attention_pool
+from attn_plugins.ops.gating import Gating, Tensors
+from attn_plugins.ops.maps import scale_and_shift, sums
+from attn_plugins.ops.pool import global_mean
+from attn_plugins.ops.recalibrate import recalibrate
+from attn_plugins.ops.residual import add_branch
+
+
+class ContextGating(Gating):
+    """y_nc = x_nc * g_nc + t_nc, with the terms that are asked for.
+
+    The descriptor is the mean over space; with attention the places are weighted by softmax_hw(w x + b) (`attention_pool`),
+    and w, (1, C, 1, 1), and b, (1,), are the weights.
+
+    Args:
+        attention (bool): Whether the places are weighted.
+        mul (bool): Whether there is g, the first gate.
+        add (bool): Whether there is t, the last.
+    """
+
+    def __init__(self, attention: bool, mul: bool, add: bool):
+        self.attention, self.mul, self.add = attention, mul, add
+
+    def squeeze(self, x: Tensor, *mask: Tensor) -> Tensors:
+        """(N, C, H, W) -> (N, C)."""
+        return (attention_pool(x, F.conv2d(x, *mask)) if self.attention else global_mean(x),)
+
+    def squeeze_and_keep(self, x: Tensor, *mask: Tensor) -> tuple[Tensors, Tensors]:
+        """With the weights of the places, (N, H W, 1)."""
+        if not self.attention:
+            return self.squeeze(x), ()
+        places = F.conv2d(x, *mask).flatten(1).softmax(1).to(x.dtype)[:, :, None]
+        return ((x.flatten(2) @ places)[:, :, 0],), (places,)
+
+    def recalibrate(self, x: Tensor, *gates: Tensor) -> Tensor:
+        """(N, C, H, W), (N, C) each -> (N, C, H, W)."""
+        gates = [gate[:, :, None, None] for gate in gates]
+        y = recalibrate(x, gates[0]) if self.mul else x
+        return add_branch(y, gates[-1]) if self.add else y
+
+    def gate_gradients(self, dy: Tensor, x: Tensor, gates: Tensors) -> Tensors:
+        """dg_nc = sum_hw dy x, dt_nc = sum_hw dy."""
+        of_add, of_mul = sums(dy, x) if self.mul else (dy.sum((2, 3)), None)
+        gradients = [of_mul] * self.mul + [of_add] * self.add
+        return tuple(gradient.to(gate.dtype) for gradient, gate in zip(gradients, gates, strict=True))
+
+    def map_gradient(
+        self,
+        dy: Tensor,
+        x: Tensor,
+        gates: Tensors,
+        weights: Tensors,
+        descriptors: Tensors,
+        kept: Tensors,
+        gradients: Tensors,
+    ) -> Tensors:
+        """dx = g dy + dz a + w dl, with the weights a of the places, the gradient dz of the descriptor and dl of the logits."""
+        of_context = gradients[0].to(dy.dtype)[:, :, None]
+        if not self.attention:
+            shift = of_context[:, :, 0] / (x.shape[2] * x.shape[3])
+            scale = gates[0].to(dy.dtype) if self.mul else torch.ones_like(shift)
+            return (scale_and_shift(dy, scale, shift),)
+        rows = x.flatten(2)
+        (places,) = kept
+        of_places = (rows.transpose(1, 2) @ of_context).to(places.dtype)
+        of_logits = places * (of_places - (places * of_places).sum(1, keepdim=True))
+        weight = weights[0].to(dy.dtype).flatten()[:, None].expand(len(x), -1, 1)
+        left = torch.cat([of_context, weight], 2)
+        right = torch.cat([places, of_logits], 2).transpose(1, 2)
+        if self.mul:
+            dx = recalibrate(dy, gates[0][:, :, None, None])
+            dx.flatten(2).baddbmm_(left, right)
+        else:
+            dx = torch.baddbmm(dy.flatten(2), left, right).view(x.shape)
+        of_weight = (rows @ of_logits.to(rows.dtype)).sum(0)
+        return (
+            dx,
+            of_weight.view_as(weights[0]).to(weights[0].dtype),
+            of_logits.sum().view_as(weights[1]).to(weights[1].dtype),
+        )

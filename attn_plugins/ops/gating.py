@@ -1,0 +1,176 @@
+"""The way of every gated layer, squeeze, excite and recalibrate, with one backward for the three passes over the map.
+
+Differentiated step by step, y = x * gate(squeeze(x)) writes a map for the gate's gradient, one for the squeeze's and one for
+their sum. Here the gradient of the gate is a sum of products that is never written, and the gradient of the map is
+written once, when both of its parts are known. What lies between, the excitation, stays in torch's own graph: so it may be
+any network, with state, with batch norms over all processes, under activation checkpointing.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+from attn_plugins.ops.maps import dense
+from attn_plugins.ops.mode import runs_eagerly
+
+Tensors = tuple[Tensor, ...]
+
+
+class Gating:
+    """What a kind of gated layer makes of a map: its formula in `squeeze` and `recalibrate`, and the gradients of both.
+
+    The formula alone decides what is computed; the gradients are those of the formula, with fewer passes over the map.
+    """
+
+    def squeeze(self, x: Tensor, *weights: Tensor) -> Tensors:
+        """What the excitation is given, (N, C, H, W) -> descriptors."""
+        raise NotImplementedError
+
+    def recalibrate(self, x: Tensor, *gates: Tensor) -> Tensor:
+        """The map under its gates, shape, dtype and memory format of `x`."""
+        raise NotImplementedError
+
+    def squeeze_and_keep(self, x: Tensor, *weights: Tensor) -> tuple[Tensors, Tensors]:
+        """`squeeze` in as few passes as it takes, and what else its gradient needs."""
+        return self.squeeze(x, *weights), ()
+
+    def recalibrate_and_keep(self, x: Tensor, *gates: Tensor) -> tuple[Tensor, Tensors]:
+        """`recalibrate` in as few passes as it takes, and what else its gradient needs."""
+        return self.recalibrate(x, *gates), ()
+
+    def gate_gradients(self, dy: Tensor, x: Tensor, gates: Tensors) -> Tensors:
+        """Of `recalibrate`, with respect to the gates; `gates` are followed by what was kept."""
+        raise NotImplementedError
+
+    def map_gradient(
+        self,
+        dy: Tensor,
+        x: Tensor,
+        gates: Tensors,
+        weights: Tensors,
+        descriptors: Tensors,
+        kept: Tensors,
+        gradients: Tensors,
+    ) -> Tensors:
+        """Of `recalibrate` and `squeeze` together, with respect to the map, then of `squeeze` with respect to the weights.
+
+        Args:
+            dy (Tensor): The gradient of the result.
+            gates (tuple): The gates, followed by what was kept of `recalibrate`.
+            gradients (tuple): Those of the descriptors, zeros where none has come.
+        """
+        raise NotImplementedError
+
+
+def gated(gating: Gating, x: Tensor, excite: Callable[..., Tensors], *weights: Tensor) -> Tensor:
+    """y = recalibrate(x, *excite(*squeeze(x, *weights))).
+
+    Args:
+        gating (Gating): What is squeezed and recalibrated.
+        x (Tensor): The map, (N, C, H, W).
+        excite (callable): From the descriptors to a tuple of gates.
+        weights (Tensor): Parameters of the squeeze.
+
+    Returns:
+        Tensor: Shape, dtype and memory format of `x`.
+    """
+    if not runs_eagerly(x):
+        return gating.recalibrate(x, *excite(*gating.squeeze(x, *weights)))
+    if not torch.is_grad_enabled():
+        descriptors, _ = gating.squeeze_and_keep(x, *weights)
+        return gating.recalibrate(x, *excite(*descriptors))
+    link, x = _Link(gating), dense(x)
+    carrier, *descriptors = _Squeeze.apply(link, x, *weights)
+    return _Recalibrate.apply(link, carrier, x, *excite(*descriptors))
+
+
+class _Link:
+    """Takes the gates from the backward of the recalibration to that of the squeeze, which runs after it.
+
+    The gradient of y goes the same way, by the carrier: an alias of the map that nothing else reads.
+    """
+
+    def __init__(self, gating: Gating):
+        self.gating = gating
+        self.gates: Tensors | None = None
+
+
+class _Squeeze(Function):
+    """x -> carrier, descriptors."""
+
+    @staticmethod
+    def forward(ctx, link: _Link, x: Tensor, *weights: Tensor) -> Tensors:
+        descriptors, kept = link.gating.squeeze_and_keep(x, *weights)
+        ctx.link, ctx.counts = link, (len(weights), len(descriptors))
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(x, *weights, *descriptors, *kept)
+        return x.view_as(x), *descriptors
+
+    @staticmethod
+    def backward(ctx, dy: Tensor | None, *gradients: Tensor | None) -> tuple:
+        gating, (n_weights, n_descriptors) = ctx.link.gating, ctx.counts
+        x, *saved = ctx.saved_tensors
+        weights, descriptors = saved[:n_weights], saved[n_weights : n_weights + n_descriptors]
+        if dy is None:  # a second derivative, or one of the descriptors alone
+            return None, *vjp(gating.squeeze, (x, *weights), gradients)
+        gates, ctx.link.gates = ctx.link.gates, None
+        gradients = [
+            torch.zeros_like(value) if gradient is None else gradient
+            for value, gradient in zip(descriptors, gradients, strict=True)
+        ]
+        kept = tuple(saved[n_weights + n_descriptors :])
+        return None, *gating.map_gradient(
+            dy, x, gates, tuple(weights), tuple(descriptors), kept, tuple(gradients)
+        )
+
+
+class _Recalibrate(Function):
+    """carrier, x, gates -> y."""
+
+    @staticmethod
+    def forward(ctx, link: _Link, carrier: Tensor, x: Tensor, *gates: Tensor) -> Tensor:
+        y, kept = link.gating.recalibrate_and_keep(x, *gates)
+        ctx.link, ctx.count = link, len(gates)
+        ctx.save_for_backward(x, *gates, *kept)
+        return y
+
+    @staticmethod
+    def backward(ctx, dy: Tensor) -> tuple:
+        gating, (x, *gates) = ctx.link.gating, ctx.saved_tensors
+        if torch.is_grad_enabled():  # for a second derivative: by the formula, and nothing is carried
+            inputs = (x, *gates[: ctx.count])
+            return None, None, *vjp(lambda *given: (gating.recalibrate(*given),), inputs, (dy,))
+        if dy.stride() != x.stride():
+            dy = torch.empty_like(x, dtype=dy.dtype).copy_(dy)
+        ctx.link.gates = tuple(gates)
+        return None, dy, None, *gating.gate_gradients(dy, x, tuple(gates))
+
+
+def vjp(formula: Callable[..., Tensors], inputs: Tensors, gradients: Tensors) -> list[Tensor | None]:
+    """The gradients of a formula with respect to its inputs, by torch; they can be differentiated again where that is asked.
+
+    Args:
+        formula (callable): From the inputs to a tuple.
+        inputs (tuple): Tensors that have been differentiated once.
+        gradients (tuple): One for each result, None where none has come.
+
+    Returns:
+        list: One for each input, None where it has none.
+    """
+    again = torch.is_grad_enabled()
+    with torch.enable_grad():
+        inputs = [t.view_as(t) if again else t.detach().requires_grad_(t.requires_grad) for t in inputs]
+        results = formula(*inputs)
+    pairs = [
+        (result, gradient)
+        for result, gradient in zip(results, gradients, strict=True)
+        if gradient is not None and result.requires_grad
+    ]
+    wanted = [t for t in inputs if t.requires_grad]
+    if not pairs or not wanted:
+        return [None] * len(inputs)
+    results, gradients = zip(*pairs, strict=True)
+    found = iter(torch.autograd.grad(results, wanted, gradients, create_graph=again, allow_unused=True))
+    return [next(found) if t.requires_grad else None for t in inputs]

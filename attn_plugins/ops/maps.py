@@ -1,0 +1,76 @@
+"""What the backwards of the ops do with whole maps, each in one pass: sums of products, and a scale and a shift per channel.
+
+torch's own batch norm has the fast loops for both on every device; a map (N, C, H, W) is one of N C channels to it. Maps
+in channels_last, in half precision or without values take the plain way.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def sum_of_products(a: Tensor, b: Tensor) -> Tensor:
+    """sum_hw a_nchw b_nchw, (N, C, H, W) twice -> (N, C)."""
+    return sums(a, b)[1] if _as_channels(a, b) else (a * b).sum((2, 3))
+
+
+def sums(a: Tensor, b: Tensor, mean: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """sum_hw a_nchw and sum_hw a_nchw (b_nchw - mean_c): (N, C, H, W) twice, (C,) -> (N, C) twice; no mean is 0."""
+    if not _as_channels(a, b):
+        centred = b if mean is None else b - mean[:, None, None].to(b.dtype)
+        return a.sum((2, 3)), (a * centred).sum((2, 3))
+    ones = torch.ones(a.shape[0] * a.shape[1], dtype=a.dtype, device=a.device)
+    means = torch.zeros_like(ones) if mean is None else mean.repeat(a.shape[0])
+    _, of_products, of_a = torch.ops.aten.native_batch_norm_backward(
+        _channels(a), _channels(b), None, means, ones, means, ones, True, 0.0, [False, True, True]
+    )
+    return of_a.view(a.shape[:2]), of_products.view(a.shape[:2])
+
+
+def scale_and_shift(x: Tensor, scale: Tensor, shift: Tensor | None) -> Tensor:
+    """y = scale * x + shift with a scale and a shift per sample and channel, (N, C) each; no shift is 0."""
+    if shift is None:
+        return x * scale[:, :, None, None]
+    if not _as_channels(x, x):
+        return torch.addcmul(laid_out_as(x, shift[:, :, None, None]), x, scale[:, :, None, None])
+    zeros, ones = torch.zeros_like(scale).flatten(), torch.ones_like(scale).flatten()
+    y = F.batch_norm(_channels(x), zeros, ones, scale.flatten(), shift.flatten(), False, 0.0, 0.0)
+    return in_shape(y, x)
+
+
+def dense(x: Tensor) -> Tensor:
+    """The map itself if it lies in memory in one of torch's two formats, so that its places are one axis; else a copy that does."""
+    standard = x.is_contiguous() or x.is_contiguous(memory_format=torch.channels_last)
+    return x if standard else x.contiguous()
+
+
+def laid_out_as(x: Tensor, part: Tensor) -> Tensor:
+    """A part of a map, (N, 1 or C, 1 or H, 1 or W), in the map's memory format, which sums with it then have."""
+    only_channels_last = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
+    return part.contiguous(
+        memory_format=torch.channels_last if only_channels_last else torch.contiguous_format
+    )
+
+
+def variance_and_mean(x: Tensor) -> tuple[Tensor, Tensor]:
+    """The variance, divided by H W, and the mean over space in one pass, (N, C) each."""
+    if not (x.is_cpu and _as_channels(x, x)):  # elsewhere than on CPUs torch's own is fast
+        return torch.var_mean(x, (2, 3), correction=0)
+    mean, variance = torch.batch_norm_update_stats(_channels(x), None, None, 0.0)
+    return variance.view(x.shape[:2]), mean.view(x.shape[:2])
+
+
+def in_shape(y: Tensor, x: Tensor) -> Tensor:
+    """What was just computed, in the shape of `x`, and no view of it: what a `Function` returns may be changed in place."""
+    return torch.ops.aten._unsafe_view(y, x.shape)
+
+
+def _as_channels(*maps: Tensor) -> bool:
+    return (
+        all(x.is_contiguous() and x.numel() > 0 and x.dtype in (torch.float32, torch.float64) for x in maps)
+        and maps[0].dtype == maps[-1].dtype
+    )
+
+
+def _channels(x: Tensor) -> Tensor:
+    return x.view(1, -1, *x.shape[2:])

@@ -1,0 +1,61 @@
+"""Which form of an op runs: the formula as it is written, or the one that moves less memory.
+
+Both compute the same numbers up to rounding; `tests/ops` compares values and all gradients.
+"""
+
+import functools
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from attn_plugins.compat import in_compiler, in_forward_mode, in_function_transform
+
+_reference = os.environ.get('ATTN_PLUGINS_REFERENCE', '0') not in ('', '0')
+
+
+@contextmanager
+def reference() -> Iterator[None]:
+    """Within it every op is computed as published, as with the environment variable `ATTN_PLUGINS_REFERENCE=1`."""
+    global _reference
+    before, _reference = _reference, True
+    try:
+        yield
+    finally:
+        _reference = before
+
+
+def follows_reference() -> bool:
+    """Whether ops are computed as published."""
+    return _reference
+
+
+def published_as(formula: Callable) -> Callable:
+    """A decorator: the op is computed by `formula`, which takes the same arguments, wherever the reference is asked for."""
+
+    def decorate(op: Callable) -> Callable:
+        @functools.wraps(op)
+        def chosen(*args, **kwargs):
+            return (formula if _reference else op)(*args, **kwargs)
+
+        return chosen
+
+    return decorate
+
+
+def runs_eagerly(x: Tensor) -> bool:
+    """Whether an op may be computed in another way than the formula.
+
+    Not where something else sees the single steps: compilers fuse the plain formula themselves, traces and exports write it
+    down, and the transforms of `torch.func` and forward mode differentiate it.
+    """
+    return (
+        type(x) is Tensor
+        and not _reference
+        and not in_compiler()
+        and not torch.jit.is_tracing()
+        and not in_function_transform()
+        and not in_forward_mode()
+    )

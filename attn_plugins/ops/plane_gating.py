@@ -1,0 +1,97 @@
+"""Gates over two of a map's three axes, from maximum and mean along the third: CBAM's per place, triplet attention's per pair."""
+
+import functools
+
+import torch
+from torch import Tensor
+
+from attn_plugins.ops.gating import Gating, Tensors
+from attn_plugins.ops.maps import laid_out_as
+from attn_plugins.ops.pool import maximum
+from attn_plugins.ops.recalibrate import recalibrate
+
+DIMS = {'c': 1, 'h': 2, 'w': 3}
+
+
+class PlaneGating(Gating):
+    """y = x * (the mean of the gates); each gate is that of the plane which is left when one axis is pooled.
+
+    The descriptor of a plane is [max; mean] along its axis: (N, 2, H, W) for 'c', (N, 2, C, W) for 'h', (N, 2, H, C) for 'w'.
+    The map itself is never permuted.
+
+    Args:
+        axes (str): The axes that are pooled, one for each gate.
+    """
+
+    def __init__(self, axes: str):
+        self.axes = axes
+
+    def squeeze(self, x: Tensor) -> Tensors:
+        """(N, C, H, W) -> a descriptor for each axis."""
+        return tuple(_plane(maximum(x, DIMS[axis], keepdim=True), x, axis) for axis in self.axes)
+
+    def squeeze_and_keep(self, x: Tensor) -> tuple[Tensors, Tensors]:
+        """With the places of the maxima."""
+        maxima = [x.max(DIMS[axis], keepdim=True) for axis in self.axes]
+        planes = (_plane(found.values, x, axis) for found, axis in zip(maxima, self.axes, strict=True))
+        return tuple(planes), tuple(found.indices for found in maxima)
+
+    def recalibrate(self, x: Tensor, *gates: Tensor) -> Tensor:
+        """The map, and a gate of one channel for each axis -> the map."""
+        return recalibrate(x, _total(self._shares(gates)))
+
+    def recalibrate_and_keep(self, x: Tensor, *gates: Tensor) -> tuple[Tensor, Tensors]:
+        """With the sum laid out as the map is."""
+        return recalibrate(x, self._gate(x, gates)), ()
+
+    def gate_gradients(self, dy: Tensor, x: Tensor, gates: Tensors) -> Tensors:
+        """The sum of dy x along the axis."""
+        products = dy * x
+        return tuple(
+            (_turn(products.sum(DIMS[axis], keepdim=True), axis) / len(gates)).to(gate.dtype)
+            for gate, axis in zip(gates, self.axes, strict=True)
+        )
+
+    def map_gradient(
+        self,
+        dy: Tensor,
+        x: Tensor,
+        gates: Tensors,
+        weights: Tensors,
+        descriptors: Tensors,
+        kept: Tensors,
+        gradients: Tensors,
+    ) -> Tensors:
+        """dx = gate dy + the means' gradients, shared out, + the maxima's, each at its place."""
+        gate = self._gate(dy, gates)
+        parts = [gradient.to(dy.dtype) for gradient in gradients]
+        shift = _total(
+            laid_out_as(x, _turn(part[:, 1:] / x.shape[DIMS[axis]], axis))
+            for part, axis in zip(parts, self.axes, strict=True)
+        )
+        dx = torch.addcmul(shift, dy, gate)
+        for part, places, axis in zip(parts, kept, self.axes, strict=True):
+            dx.scatter_add_(DIMS[axis], places, _turn(part[:, :1], axis))
+        return (dx,)
+
+    def _shares(self, gates: Tensors) -> list[Tensor]:
+        """What each gate adds to the gate of a value, as it meets the map."""
+        shares = gates if len(gates) == 1 else [gate / len(gates) for gate in gates]
+        return [_turn(share, axis) for share, axis in zip(shares, self.axes, strict=True)]
+
+    def _gate(self, x: Tensor, gates: Tensors) -> Tensor:
+        """The sum of the shares, in the map's precision and layout."""
+        return _total(laid_out_as(x, share.to(x.dtype)) for share in self._shares(gates))
+
+
+def _plane(largest: Tensor, x: Tensor, axis: str) -> Tensor:
+    return torch.cat([_turn(largest, axis), _turn(x.mean(DIMS[axis], keepdim=True), axis)], 1)
+
+
+def _turn(plane: Tensor, axis: str) -> Tensor:
+    """Between a map with one channel, row or column and a plane with one channel; its own inverse."""
+    return plane.transpose(1, DIMS[axis])
+
+
+def _total(parts) -> Tensor:
+    return functools.reduce(torch.add, parts)

@@ -1,0 +1,180 @@
+"""Statistics of a channel's map, which channel attention squeezes it to, each with its gradient.
+
+The gradient of most is slope * x + constant, with a slope and a constant per sample and channel: those of several are added
+before they meet the map. That of the others is added in place.
+"""
+
+import torch
+import torch.fx
+from torch import Tensor
+
+from attn_plugins.ops.dct import bases, grouped_dct
+from attn_plugins.ops.maps import variance_and_mean
+from attn_plugins.ops.pool import (
+    at_least_float32,
+    global_l1,
+    global_max,
+    global_mean,
+    global_square_sum,
+    global_var_mean,
+    variance_correction,
+)
+
+# A symbolic trace takes these as they are: they ask for the dtype or the size.
+torch.fx.wrap('global_l1')
+torch.fx.wrap('global_square_sum')
+torch.fx.wrap('global_var_mean')
+torch.fx.wrap('grouped_dct')
+
+Tensors = tuple[Tensor, ...]
+
+
+class Statistic:
+    """Values of a map, one or more per sample and channel, and their gradient.
+
+    Attributes:
+        number (int): How many values.
+        constants (int): How many tensors it is given beside the map, which are not trained.
+        keeps (int): How many tensors `measure` keeps for the gradient.
+    """
+
+    number = 1
+    constants = 0
+    keeps = 0
+
+    def formula(self, x: Tensor, *constants: Tensor) -> Tensors:
+        """(N, C, H, W) -> values, (N, C) each."""
+        raise NotImplementedError
+
+    def measure(self, x: Tensor, *constants: Tensor) -> tuple[Tensors, Tensors]:
+        """The values in as few passes as they take, and what else the gradient needs."""
+        return self.formula(x, *constants), ()
+
+    def affine_gradient(
+        self, x: Tensor, values: Tensors, gradients: Tensors
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Slope and constant of the gradient, (N, C) each; None for 0."""
+        return None, None
+
+    def add_gradient_(
+        self, dx: Tensor, x: Tensor, constants: Tensors, kept: Tensors, gradients: Tensors
+    ) -> None:
+        """Adds what of the gradient is not affine."""
+
+
+class Mean(Statistic):
+    """z_nc = 1/(H W) sum_hw x_nchw."""
+
+    def formula(self, x: Tensor) -> Tensors:
+        """(N, C, H, W) -> (N, C)."""
+        return (global_mean(x),)
+
+    def affine_gradient(
+        self, x: Tensor, values: Tensors, gradients: Tensors
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """A constant."""
+        return None, gradients[0] / (x.shape[2] * x.shape[3])
+
+
+class MeanVariance(Statistic):
+    """Mean and variance over space, the variance divided by H W or by H W - 1."""
+
+    number = 2
+
+    def __init__(self, unbiased: bool):
+        self.unbiased = unbiased
+
+    def formula(self, x: Tensor) -> Tensors:
+        """(N, C, H, W) -> (N, C) twice."""
+        variance, mean = global_var_mean(x, self.unbiased)
+        return mean, variance
+
+    def measure(self, x: Tensor) -> tuple[Tensors, Tensors]:
+        """In one pass."""
+        size = x.shape[2] * x.shape[3]
+        variance, mean = variance_and_mean(x)
+        return (mean, variance * (size / (size - variance_correction(x, self.unbiased)))), ()
+
+    def affine_gradient(
+        self, x: Tensor, values: Tensors, gradients: Tensors
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Of the variance: 2 (x - mean) / (H W - correction)."""
+        size = x.shape[2] * x.shape[3]
+        slope = gradients[1] * (2 / (size - variance_correction(x, self.unbiased)))
+        return slope, gradients[0] / size - slope * values[0]
+
+
+class SquareSum(Statistic):
+    """z_nc = sum_hw x_nchw^2, at least float32."""
+
+    def formula(self, x: Tensor) -> Tensors:
+        """(N, C, H, W) -> (N, C)."""
+        return (global_square_sum(x),)
+
+    def measure(self, x: Tensor) -> tuple[Tensors, Tensors]:
+        """Without a map of squares."""
+        return (torch.linalg.vector_norm(at_least_float32(x), dim=(2, 3)).square(),), ()
+
+    def affine_gradient(
+        self, x: Tensor, values: Tensors, gradients: Tensors
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """A slope."""
+        return 2 * gradients[0], None
+
+
+class AbsoluteSum(Statistic):
+    """z_nc = sum_hw |x_nchw|, at least float32."""
+
+    def formula(self, x: Tensor) -> Tensors:
+        """(N, C, H, W) -> (N, C)."""
+        return (global_l1(x),)
+
+    def measure(self, x: Tensor) -> tuple[Tensors, Tensors]:
+        """Without a map of absolute values."""
+        return (torch.linalg.vector_norm(at_least_float32(x), 1, (2, 3)),), ()
+
+    def add_gradient_(
+        self, dx: Tensor, x: Tensor, constants: Tensors, kept: Tensors, gradients: Tensors
+    ) -> None:
+        """The signs."""
+        dx.addcmul_(x.sign(), gradients[0][:, :, None, None].to(dx.dtype))
+
+
+class Maximum(Statistic):
+    """z_nc = max_hw x_nchw; the gradient goes to the first of several places that have it, row by row."""
+
+    keeps = 1
+
+    def formula(self, x: Tensor) -> Tensors:
+        """(N, C, H, W) -> (N, C)."""
+        return (global_max(x),)
+
+    def measure(self, x: Tensor) -> tuple[Tensors, Tensors]:
+        """With the places."""
+        values, places = x.flatten(2).max(2, keepdim=True)
+        return (values[:, :, 0],), (places,)
+
+    def add_gradient_(
+        self, dx: Tensor, x: Tensor, constants: Tensors, kept: Tensors, gradients: Tensors
+    ) -> None:
+        """One value per channel."""
+        dx.flatten(2).scatter_add_(2, kept[0], gradients[0][:, :, None].to(dx.dtype))
+
+
+class Projection(Statistic):
+    """The projection of each group of channels on a basis (`grouped_dct`), whose factors are the constants."""
+
+    constants = 2
+
+    def formula(self, x: Tensor, *constants: Tensor) -> Tensors:
+        """(N, C, H, W), (F, L_h), (F, L_w) -> (N, C)."""
+        return (grouped_dct(x, *constants),)
+
+    def add_gradient_(
+        self, dx: Tensor, x: Tensor, constants: Tensors, kept: Tensors, gradients: Tensors
+    ) -> None:
+        """The basis times a number per channel."""
+        basis = bases(*constants, dx)
+        groups = (basis.shape[0], -1)
+        gradient = gradients[0].to(dx.dtype).unflatten(1, groups)[..., None, None]
+        dx.unflatten(1, groups).addcmul_(gradient, basis[:, None])

@@ -1,0 +1,79 @@
+"""A gate per row and one per column of every channel, from the means of the rows and columns: Coordinate Attention."""
+
+import functools
+
+import torch
+from torch import Tensor
+
+from attn_plugins.ops.gating import Gating, Tensors
+from attn_plugins.ops.maps import laid_out_as
+from attn_plugins.ops.pool import column_mean, row_mean
+from attn_plugins.ops.recalibrate import recalibrate
+
+
+class StripGating(Gating):
+    """y_chw = x_chw * g_ch * g'_cw; the descriptors are mean_w(x)_ch and mean_h(x)_cw.
+
+    Args:
+        axes (str): 'hw', or 'h' (rows) or 'w' (columns) alone.
+    """
+
+    def __init__(self, axes: str):
+        self.axes = axes
+
+    def squeeze(self, x: Tensor) -> Tensors:
+        """(N, C, H, W) -> (N, C, H) and (N, C, W), those asked for."""
+        return tuple((row_mean if axis == 'h' else column_mean)(x) for axis in self.axes)
+
+    def recalibrate(self, x: Tensor, *gates: Tensor) -> Tensor:
+        """(N, C, H, W), (N, C, H) and (N, C, W) -> (N, C, H, W)."""
+        return recalibrate(x, *self._along(gates))
+
+    def recalibrate_and_keep(self, x: Tensor, *gates: Tensor) -> tuple[Tensor, Tensors]:
+        """With the product of the gates."""
+        gate = functools.reduce(torch.mul, self._along([gate.to(x.dtype) for gate in gates]))
+        return x * gate, (gate,)
+
+    def gate_gradients(self, dy: Tensor, x: Tensor, gates: Tensors) -> Tensors:
+        """dg_ch = sum_w dy x g'_cw, dg'_cw = sum_h dy x g_ch."""
+        *gates, _ = gates
+        products = dy * x
+        if len(gates) == 1:
+            return (products.sum(3 if self.axes == 'h' else 2).to(gates[0].dtype),)
+        of_rows, of_columns = (gate.to(products.dtype)[:, :, None] for gate in gates)
+        by_rows = of_columns @ products.transpose(2, 3)
+        by_columns = of_rows @ products
+        return tuple(
+            gradient[:, :, 0].to(gate.dtype)
+            for gradient, gate in zip((by_rows, by_columns), gates, strict=True)
+        )
+
+    def map_gradient(
+        self,
+        dy: Tensor,
+        x: Tensor,
+        gates: Tensors,
+        weights: Tensors,
+        descriptors: Tensors,
+        kept: Tensors,
+        gradients: Tensors,
+    ) -> Tensors:
+        """dx = dy g g' + dmean_w / W + dmean_h / H."""
+        lengths = [x.shape[3] if axis == 'h' else x.shape[2] for axis in self.axes]
+        shifts = [(part / length).to(dy.dtype) for part, length in zip(gradients, lengths, strict=True)]
+        shift = functools.reduce(torch.add, [laid_out_as(x, part) for part in self._along(shifts)])
+        return (torch.addcmul(shift, dy, gates[-1]),)
+
+    def _along(self, strips: Tensors) -> list[Tensor]:
+        """(N, C, H) -> (N, C, H, 1), (N, C, W) -> (N, C, 1, W)."""
+        return [
+            strip[..., None] if axis == 'h' else strip[:, :, None]
+            for axis, strip in zip(self.axes, strips, strict=True)
+        ]
+
+
+def split_strips(gates: Tensor, rows: Tensor, columns: Tensor) -> Tensors:
+    """Gates of strips one by one, rows first, (N (H + W), C), as those of the rows and those of the columns: (N, C, H), (N, C, W)."""
+    height, width = rows.shape[2], columns.shape[2]
+    strips = gates.unflatten(0, (rows.shape[0], height + width)).transpose(1, 2)
+    return strips[:, :, :height], strips[:, :, height:]
