@@ -1,18 +1,24 @@
 """Attention and norm layers for OpenMMLab models: the layers, their insertion, and the study of what they gain and cost.
 
-Importing this package needs torch, mmengine and `mmcv.cnn` only. Models are imported on first use.
+Importing this package needs mmengine only, and no torch: what is public is imported on first use, by `__getattr__`.
 """
 
 from importlib import import_module
 
-from attn_plugins.insertion import InsertionError, Plugged, inserted_layers, plug
+from attn_plugins.errors import InsertionError
 from attn_plugins.mim import register_configs
-from attn_plugins.official import load_official
 from attn_plugins.registry import MODELS
 from attn_plugins.version import __version__
 
-# Models, most of which need one of the three libraries: name -> module. mmengine's registries resolve
-# `type='attn_plugins.SSDLiteHead'` through this attribute access.
+# Public name -> the module that has it. These need torch and `mmcv.cnn`, whose import takes as long as torch's.
+_PUBLIC = {
+    'Plugged': 'attn_plugins.insertion',
+    'inserted_layers': 'attn_plugins.insertion',
+    'load_official': 'attn_plugins.official',
+    'plug': 'attn_plugins.insertion',
+}
+# Models, most of which need one of the three libraries. mmengine's registries resolve `type='attn_plugins.SSDLiteHead'` by
+# the same attribute access.
 _MODELS = {
     'DeepLabV3Head': 'attn_plugins.models.aspp_head',
     'DropoutClsHead': 'attn_plugins.models.dropout_head',
@@ -21,13 +27,22 @@ _MODELS = {
     'SSDLiteHead': 'attn_plugins.models.ssdlite_head',
     'SSDLiteNeck': 'attn_plugins.models.ssdlite_neck',
 }
+# Packages that are there without an import of their own: `attn_plugins.layers.SE`.
+_PACKAGES = {'insertion', 'layers', 'official', 'ops'}
 
-__all__ = ['MODELS', 'InsertionError', 'Plugged', '__version__', 'inserted_layers', 'load_official', 'plug']
+__all__ = ['MODELS', 'InsertionError', '__version__', *_PUBLIC]
 
 register_configs()
 
 
 def __getattr__(name: str):
-    if name in _MODELS:
-        return getattr(import_module(_MODELS[name]), name)
-    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    if name in _PACKAGES:
+        return import_module(f'{__name__}.{name}')
+    module = _PUBLIC.get(name) or _MODELS.get(name)
+    if module is None:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(import_module(module), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC, *_MODELS, *_PACKAGES})

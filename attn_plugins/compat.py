@@ -1,19 +1,15 @@
-"""The private names of torch and mmengine that this package leans on: each with what it is for and where it was last seen.
+"""The private names of torch that this package leans on: each with what it is for and where it was last seen.
 
-Everything else takes them from here, so that a new version of either breaks this file and no other. One private name cannot
-stand here: `_load_from_state_dict`, torch's way to rename keys before they are loaded, is overridden in the classes that
-need it (`Wrapper`, `GeneralizedAttention`). Seen in torch 2.1.2 and 2.12.1, unless another is named.
+Everything else takes them from here, so that a new version breaks this file and no other; those of mmengine stand in `mim.py`,
+which must not import torch. One private name cannot stand here: `_load_from_state_dict`, torch's way to rename keys before
+they are loaded, is overridden in the classes that need it (`Wrapper`, `GeneralizedAttention`). Seen in torch 2.1.2 and
+2.12.1, unless another is named.
 """
 
 import inspect
 from collections.abc import Callable
-from functools import wraps
-from pathlib import Path
 
 import torch
-from mmengine.config import Config
-from mmengine.config.utils import MODULE2PACKAGE
-from mmengine.utils import check_file_exist
 from torch import nn
 from torch.autograd import forward_ad
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
@@ -32,14 +28,11 @@ __all__ = [
     'in_compiler',
     'in_forward_mode',
     'in_function_transform',
-    'inherit_configs',
     'parameters_of',
     'register_load_state_dict_pre_hook',
     'register_state_dict_hook',
     'set_compiled_call',
 ]
-
-# --- torch ---
 
 # BatchNorm: what all batch norms, SyncBN too, have in common. The public classes have no common name.
 
@@ -122,31 +115,3 @@ def register_state_dict_hook(module: nn.Module, hook: Callable) -> None:
 def register_load_state_dict_pre_hook(module: nn.Module, hook: Callable) -> None:
     """Has `hook(module, state_dict, prefix, ...)` look at what is loaded; public since torch 2.5 only."""
     module._register_load_state_dict_pre_hook(hook, with_module=True)
-
-
-# --- mmengine ---
-
-
-def inherit_configs(name: str, folder: Path) -> None:
-    """Makes `_base_ = '<name>::...py'` find a folder's configs; a second call changes nothing.
-
-    mmengine inherits configs from packages that stand in a table of its own only, marks what it inherits with the
-    package's name as the scope to build it in, and, upstream's, looks in the wrong folder for a package that is installed
-    with `pip install -e`. So the paths are found here, and without a scope: the configs are those of mmdet, mmseg and
-    mmpretrain, built in the scope that each names itself (`default_scope`). Seen in mmengine 0.10.7 and onedl-mmengine
-    0.10.12.
-    """
-    if name in MODULE2PACKAGE:
-        return
-    MODULE2PACKAGE[name] = name
-    path_and_scope = Config._get_cfg_path
-
-    @wraps(path_and_scope)
-    def with_ours(cfg_path: str, filename: str):
-        package, _, config = cfg_path.partition('::')
-        if package != name:
-            return path_and_scope(cfg_path, filename)
-        check_file_exist(str(folder / config))
-        return str(folder / config), None
-
-    Config._get_cfg_path = staticmethod(with_ours)

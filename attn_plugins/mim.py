@@ -1,8 +1,14 @@
-"""Makes `_base_ = 'attn_plugins::ssdlite/...py'` work in a user's own project, from the configs shipped in `.mim`."""
+"""Makes `_base_ = 'attn_plugins::ssdlite/...py'` work in a user's own project, from the configs shipped in `.mim`.
 
+What is private to mmengine is leaned on here only. Seen in mmengine 0.10.7 and onedl-mmengine 0.10.12.
+"""
+
+from functools import wraps
 from pathlib import Path
 
-from attn_plugins.compat import inherit_configs
+from mmengine.config import Config
+from mmengine.config.utils import MODULE2PACKAGE
+from mmengine.utils import check_file_exist
 
 NAME = 'attn_plugins'
 # The configs as they are shipped; in a checkout `.mim` links to the repository's own.
@@ -10,5 +16,24 @@ CONFIGS = Path(__file__).parent / '.mim' / 'configs'
 
 
 def register_configs() -> None:
-    """Tells mmengine of this package's configs; a second call changes nothing."""
-    inherit_configs(NAME, CONFIGS)
+    """Tells mmengine of this package's configs; a second call changes nothing.
+
+    mmengine inherits configs from packages that stand in a table of its own only, marks what it inherits with the
+    package's name as the scope to build it in, and, upstream's, looks in the wrong folder for a package that is installed
+    with `pip install -e`. So the paths are found here, and without a scope: the configs are those of mmdet, mmseg and
+    mmpretrain, built in the scope that each names itself (`default_scope`).
+    """
+    if NAME in MODULE2PACKAGE:
+        return
+    MODULE2PACKAGE[NAME] = NAME
+    path_and_scope = Config._get_cfg_path
+
+    @wraps(path_and_scope)
+    def with_ours(cfg_path: str, filename: str):
+        package, _, config = cfg_path.partition('::')
+        if package != NAME:
+            return path_and_scope(cfg_path, filename)
+        check_file_exist(str(CONFIGS / config))
+        return str(CONFIGS / config), None
+
+    Config._get_cfg_path = staticmethod(with_ours)

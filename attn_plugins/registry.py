@@ -4,12 +4,15 @@ import difflib
 import inspect
 from collections.abc import Iterable
 from copy import deepcopy
+from typing import TYPE_CHECKING
 
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS
 from mmengine.registry import Registry
-from torch import nn
+
+if TYPE_CHECKING:  # every command line imports this file, and its --help does without torch
+    from torch import nn
 
 # `locations` are imported at the first look-up: a config needs no `custom_imports`.
 MODELS = Registry(
@@ -56,7 +59,7 @@ def find_type(name: str, registry: Registry) -> type | None:
     return registry.get(name)
 
 
-def build_part(cfg: dict | str, registry: Registry, **given) -> nn.Module:
+def build_part(cfg: dict | str, registry: Registry, **given) -> 'nn.Module':
     """Builds a layer or a part of one from its config and checks the words in it first.
 
     Args:

@@ -52,6 +52,32 @@ for name in ('MobileNeXt', 'HBONet'):
     subprocess.run([sys.executable, '-c', code], check=True, capture_output=True, text=True)
 
 
+def test_importing_the_package_imports_nothing_but_mmengine():
+    """Neither torch, nor `mmcv.cnn`, by which torch.distributed and sympy come."""
+    code = """
+import sys, mmengine
+before = set(sys.modules)
+import attn_plugins
+for name in sorted(sys.modules.keys() - before):
+    if name.partition('.')[0] not in {'attn_plugins', *sys.stdlib_module_names}:
+        print(name)
+"""
+    done = subprocess.run([sys.executable, '-c', code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == []
+
+
+def test_public_names_are_there_though_nothing_is_imported():
+    """In a fresh process each: the first access is the one that imports."""
+    codes = [
+        'from attn_plugins import *; Plugged, inserted_layers, load_official, plug, InsertionError, MODELS',
+        'import attn_plugins as a; assert a.layers.SE is a.MODELS.get("SE"); a.ops.pool; a.official.load_official',
+        'import attn_plugins as a; assert {*a.__all__, "layers", "SSDLiteHead"} <= set(dir(a)); '
+        'assert not hasattr(a, "plugg") and not hasattr(a, "Layer")',
+    ]
+    for code in codes:
+        subprocess.run([sys.executable, '-c', code], check=True, capture_output=True, text=True)
+
+
 def test_our_configs_are_inherited_from_anywhere(tmp_path):
     """Under tools that never import this package, in the form that the README gives for them."""
     name = 'ssdlite/ssdlite_mobilenetv2-ca_8xb32-200k_coco.py'

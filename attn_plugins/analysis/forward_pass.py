@@ -14,8 +14,6 @@ from attn_plugins.errors import UserError
 DEFAULT_SIZES = {'mmpretrain': (224, 224), 'mmdet': (800, 1333), 'mmseg': (512, 1024)}
 # Arguments of the transforms that give an image its size. mmdet, mmseg and mmcv order pairs (width, height).
 SIZE_ARGUMENTS = ('scale', 'size', 'crop_size')
-# What `ForwardPass` leaves out, for those who read its cost.
-LEFT_OUT = 'without post-processing (NMS of detections, pasting of masks, class maps)'
 # Proposals of an image where the config has no limit: that of mmdet's own two-stage base configs.
 PROPOSALS = 1000
 

@@ -6,13 +6,6 @@ import sys
 from mmengine.logging import MMLogger
 from rich.console import Console
 
-from attn_plugins.benchmark.executors import LocalExecutor
-from attn_plugins.benchmark.plan import notes, plan_suite
-from attn_plugins.benchmark.progress import view_of
-from attn_plugins.benchmark.report import print_report, print_status, write_report
-from attn_plugins.benchmark.results import read_results
-from attn_plugins.benchmark.schedule import run_suite
-from attn_plugins.benchmark.suite import read_suite
 from attn_plugins.cli.arguments import positive
 from attn_plugins.cli.errors import friendly_errors
 
@@ -61,6 +54,14 @@ def main(argv: list[str] | None = None) -> int:
     console = Console()
     MMLogger.get_current_instance().setLevel('WARNING')  # the configs' notes on ATTENTION, one per run
     with friendly_errors(args.debug, lambda: 'run the same command again: it goes on where it was cut off'):
+        from attn_plugins.benchmark.executors import LocalExecutor
+        from attn_plugins.benchmark.plan import notes, plan_suite
+        from attn_plugins.benchmark.progress import view_of
+        from attn_plugins.benchmark.report import print_report, print_status, write_report
+        from attn_plugins.benchmark.results import read_results
+        from attn_plugins.benchmark.schedule import run_suite
+        from attn_plugins.benchmark.suite import read_suite
+
         suite = read_suite(args.suite, args.work_dir)
         executor = LocalExecutor(getattr(args, 'jobs', None))
         plans = plan_suite(suite, executor.devices)

@@ -5,16 +5,13 @@ import json
 import sys
 from contextlib import redirect_stdout
 
-import torch
 from rich.console import Console
 from rich.table import Table
 
-from attn_plugins.analysis.cost import count_madds, count_parameters, measure_latency, peak_memory
-from attn_plugins.analysis.forward_pass import LEFT_OUT, describe_input, input_size, make_input, proposals_of
+from attn_plugins.analysis import LEFT_OUT
 from attn_plugins.cli.arguments import add_model_options, positive
 from attn_plugins.cli.errors import friendly_errors
 from attn_plugins.engine.config import load_config, preset_name
-from attn_plugins.engine.library import build_model
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -50,6 +47,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def usable_device(name: str) -> str:
     """argparse's type for a device: one that this machine has."""
+    import torch
+
     try:
         torch.empty(1, device=name)
     except (
@@ -65,6 +64,10 @@ def usable_device(name: str) -> str:
 
 def cost(args: argparse.Namespace, attention: str | None) -> dict:
     """All numbers of the config's model with one preset."""
+    from attn_plugins.analysis.cost import count_madds, count_parameters, measure_latency, peak_memory
+    from attn_plugins.analysis.forward_pass import input_size, make_input, proposals_of
+    from attn_plugins.engine.library import build_model
+
     cfg = load_config(args.config, attention, args.cfg_options)
     size = args.shape or input_size(cfg)
     model = build_model(cfg).eval().to(args.device)
@@ -85,6 +88,8 @@ def cost(args: argparse.Namespace, attention: str | None) -> dict:
 
 def table_of(costs: list[dict]) -> Table:
     """One row per preset; the differences are to the first."""
+    from attn_plugins.analysis.forward_pass import describe_input
+
     first = costs[0]
     latency = first['measured']['latency']
     given = describe_input(first['input_shape'], first['image'], first['proposals'])

@@ -5,17 +5,18 @@ import json
 import sys
 from contextlib import redirect_stdout
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from mmengine.config import Config
 from rich.console import Console
 
-from attn_plugins.analysis.cost import count_madds, count_parameters
-from attn_plugins.analysis.forward_pass import LEFT_OUT, describe_input, input_size, make_input, proposals_of
-from attn_plugins.analysis.inspection import ModuleInfo, describe, draw, without_layers
+from attn_plugins.analysis import LEFT_OUT
 from attn_plugins.cli.arguments import add_model_options
 from attn_plugins.cli.errors import friendly_errors
 from attn_plugins.engine.config import load_config
-from attn_plugins.engine.library import build_model
+
+if TYPE_CHECKING:
+    from attn_plugins.analysis.inspection import ModuleInfo
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -34,7 +35,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def inspect(cfg: Config, size: tuple[int, int] | None) -> tuple[ModuleInfo, dict]:
+def inspect(cfg: Config, size: tuple[int, int] | None) -> 'tuple[ModuleInfo, dict]':
     """Builds the model and its plain host, and counts both.
 
     Args:
@@ -45,6 +46,11 @@ def inspect(cfg: Config, size: tuple[int, int] | None) -> tuple[ModuleInfo, dict
         tuple: The model's modules, and the totals: `image`, `input_shape`, `proposals`, `parameters`, `madds`, `layers`,
         `added_parameters`, `added_madds`.
     """
+    from attn_plugins.analysis.cost import count_madds, count_parameters
+    from attn_plugins.analysis.forward_pass import input_size, make_input, proposals_of
+    from attn_plugins.analysis.inspection import describe, without_layers
+    from attn_plugins.engine.library import build_model
+
     size = size or input_size(cfg)
     model, plain = build_model(cfg).eval(), build_model(without_layers(cfg)).eval()
     inputs = make_input(cfg, model, size)
@@ -65,6 +71,8 @@ def inspect(cfg: Config, size: tuple[int, int] | None) -> tuple[ModuleInfo, dict
 
 def summary_of(totals: dict) -> str:
     """The totals in one line, and what they were counted at in a second."""
+    from attn_plugins.analysis.forward_pass import describe_input
+
     parameters, madds = totals['parameters'], totals['madds']
     added, added_madds = totals['added_parameters'], totals['added_madds']
     if totals['layers']:
@@ -81,6 +89,8 @@ def main(argv: list[str] | None = None) -> None:
     """The command line."""
     args = parse_args(argv)
     with friendly_errors(args.debug):
+        from attn_plugins.analysis.inspection import draw
+
         with redirect_stdout(sys.stderr):  # what the libraries have to say is no part of the answer
             whole, totals = inspect(load_config(args.config, args.attention, args.cfg_options), args.shape)
         if args.json:

@@ -47,18 +47,20 @@ class Plug(Wrapper):
         leaf = self.attn_leaf(*args, **kwargs)
         if leaf is not None:
             return leaf
+        # Not `self.wrapped`, which a module's `__getattr__` would look for: this is every call's price.
+        wrapped, layer = children_of(self)[self.attn_wrapped], self.attn_layer
         if self.attn_starts:
-            for part in recurrent_parts(self.attn_layer):
+            for part in recurrent_parts(layer):
                 part.start()
         if self.attn_side == 'after':
-            y = self.attn_layer(self.wrapped(*args, **kwargs))
+            y = layer(wrapped(*args, **kwargs))
         elif args:
-            y = self.wrapped(self.attn_layer(args[0]), *args[1:], **kwargs)
+            y = wrapped(layer(args[0]), *args[1:], **kwargs)
         else:
             first = next(iter(kwargs))
-            y = self.wrapped(**{**kwargs, first: self.attn_layer(kwargs[first])})
+            y = wrapped(**{**kwargs, first: layer(kwargs[first])})
         if self.attn_ends:
-            for part in recurrent_parts(self.attn_layer):
+            for part in recurrent_parts(layer):
                 part.end()
         return y
 

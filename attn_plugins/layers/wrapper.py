@@ -94,9 +94,12 @@ class Wrapper(nn.Module):
 
         Its parts share their name with it, so a trace through them would find the wrong module.
         """
-        proxy = next((value for value in (*args, *kwargs.values()) if isinstance(value, Proxy)), None)
-        if proxy is not None and (path := proxy.tracer.path_of_module(self)):
-            return proxy.tracer.create_proxy('call_module', path, args, kwargs)
+        for value in (
+            (*args, *kwargs.values()) if kwargs else args
+        ):  # in every call: a generator would cost more
+            if isinstance(value, Proxy):
+                path = value.tracer.path_of_module(self)
+                return value.tracer.create_proxy('call_module', path, args, kwargs) if path else None
         return None
 
     def _load_from_state_dict(self, state_dict, prefix, *args):

@@ -94,10 +94,11 @@ class InlineExecutor(Executor):
 
 
 def drive(suite: str) -> None:
+    from attn_plugins.benchmark import executors
     from attn_plugins.benchmark.executors import LocalExecutor
     from attn_plugins.cli import benchmark
 
-    benchmark.LocalExecutor = lambda jobs: LocalExecutor(2, worker=__spec__.name)
+    executors.LocalExecutor = lambda jobs: LocalExecutor(2, worker=__spec__.name)
     sys.exit(benchmark.main(['run', suite]))
 
 
