@@ -5,7 +5,9 @@ stand here: `_load_from_state_dict`, torch's way to rename keys before they are 
 need it (`Wrapper`, `GeneralizedAttention`). Seen in torch 2.1.2 and 2.12.1, unless another is named.
 """
 
+import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import wraps
 from pathlib import Path
 
@@ -20,8 +22,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 __all__ = [
     'CPU_ATTENTION',
     'BatchNorm',
+    'CompilerBytes',
     'TorchDispatchMode',
     'buffers_of',
+    'changed_arguments',
     'children_of',
     'inherit_configs',
     'parameters_of',
@@ -39,6 +43,48 @@ __all__ = [
 # The CPU's fused attention kernel. `torch.utils.flop_counter` counts those of GPUs and leaves this one out. Seen in
 # torch 2.12.1; torch 2.1.2 has no such kernel, so None.
 CPU_ATTENTION = getattr(torch.ops.aten, '_scaled_dot_product_flash_attention_for_cpu', None)
+
+
+class CompilerBytes:
+    """Within it torch's compiler counts the bytes that its kernels read and write; `bytes` is the sum of all graphs yet.
+
+    The compiler counts only where its log of metrics is on, and a graph from its caches counts what was counted when it
+    was stored, which may be nothing: so the caches are off. The log's lines are kept to itself. Seen in torch 2.12.1; the compiler of torch 2.1 has no such log.
+    """
+
+    def __enter__(self):
+        # Here, since they take a second to import and need a compiler's packages.
+        from torch._functorch import config as autograd_config
+        from torch._inductor import compile_fx, config, metrics
+
+        self._metrics, self._log = metrics, compile_fx.inductor_metrics_log
+        self._was = self._log.level, self._log.propagate, self._log.handlers
+        self._log.setLevel(logging.INFO)
+        self._log.propagate, self._log.handlers = False, [logging.NullHandler()]
+        self._no_caches = ExitStack()
+        self._no_caches.enter_context(config.patch(fx_graph_cache=False))
+        self._no_caches.enter_context(autograd_config.patch(enable_autograd_cache=False))
+        self._before = metrics.num_bytes_accessed
+        return self
+
+    def __exit__(self, *error):
+        self._no_caches.close()
+        level, self._log.propagate, self._log.handlers = self._was
+        self._log.setLevel(level)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the graphs that were compiled since it was entered."""
+        return self._metrics.num_bytes_accessed - self._before
+
+
+def changed_arguments(operator: Callable, args: tuple, kwargs: dict) -> list:
+    """The arguments of a call that the operator's schema says it changes (those of `add_`, `out=`)."""
+    return [
+        args[i] if i < len(args) else kwargs.get(argument.name)
+        for i, argument in enumerate(operator._schema.arguments)
+        if argument.alias_info is not None and argument.alias_info.is_write
+    ]
 
 
 def children_of(module: nn.Module) -> dict[str, nn.Module | None]:
