@@ -36,9 +36,8 @@ Counted (the same on every machine): maps read and written in one training step,
 by the operators of the eager layer, each distinct tensor once per operator, views free; a batch norm is one operator and
 counts 2 + 3, though its kernels read the map as often as its floor says. *Floor*: the least that any implementation must
 move when a map does not fit the caches; the reasons stand below. *Counted, compiler*: by torch's compiler of its own
-kernels, a buffer once per kernel, so a kernel that reads a channel twice from the cache counts one reading; it leaves out
-the results of a convolution's backward operator. *Kept*: MiB that the forward pass leaves for the backward pass, input
-included.
+kernels, a buffer once per kernel, so a kernel that reads a channel twice from the cache counts one reading. *Kept*: MiB that
+the forward pass leaves for the backward pass, input included.
 
 Measured (this machine, as busy as it was): milliseconds of one training step, forward and backward with the gradient of the
 input, gradients deleted before: median (first to third quartile). All of one row are timed in turn in one process, each

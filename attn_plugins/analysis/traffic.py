@@ -114,8 +114,7 @@ def count_compiled_traffic(call: Callable[[Tensor], Tensor], x: Tensor) -> dict[
     """As :func:`count_traffic`, of the kernels that `torch.compile` makes, as its compiler counts them.
 
     The compiler counts each buffer once for every kernel that reads or writes it, so a kernel that reads a row twice from
-    the cache has read it once. The results of operators that it does not generate itself and that have several (the backward
-    of a convolution) are missing in its count.
+    the cache has read it once.
 
     Args:
         call: What is compiled by its first call, which this is.

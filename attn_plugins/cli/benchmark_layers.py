@@ -90,13 +90,15 @@ def measure_layers(args: argparse.Namespace, setting: Setting, progress: Progres
     return rows
 
 
-def measure_gpu(args: argparse.Namespace, setting: Setting, progress: Progress) -> None:
-    """Measures ResNet-50 with each layer on the GPU."""
+def measure_gpu(args: argparse.Namespace, rows: list[Measured], setting: Setting, progress: Progress) -> None:
+    """Measures ResNet-50 with each layer on the GPU; the files are written after all networks of a column."""
     steps = len(PRESETS) * len(WAYS) * len(FORMATS) * len(BATCHES) * args.repeats
     task = progress.add_task('ResNet-50', total=steps)
     build = partial(build_network, CONFIG)
     for entry in measure_networks(build, repeats=args.repeats, tick=partial(progress.advance, task)):
         setting.networks.append(entry)
+        if len(setting.networks) % len(PRESETS) == 0:
+            write_report(args.out, rows, setting)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -118,7 +120,7 @@ def main(argv: list[str] | None = None) -> int:
         with redirect_stdout(sys.stderr), Progress(*columns, console=Console(stderr=True)) as progress:
             rows = measure_layers(args, setting, progress)
             if torch.cuda.is_available() and not args.no_networks:
-                measure_gpu(args, setting, progress)
+                measure_gpu(args, rows, setting, progress)
         for path in write_report(args.out, rows, setting):
             print(path)
         red = unequal(rows)
