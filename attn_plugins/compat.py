@@ -7,7 +7,9 @@ they are loaded, is overridden in the classes that need it (`Wrapper`, `Generali
 """
 
 import inspect
+import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import torch
 from torch import nn
@@ -18,9 +20,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 __all__ = [
     'CPU_ATTENTION',
     'BatchNorm',
+    'CompilerBytes',
     'TorchDispatchMode',
     'buffers_of',
     'call_module',
+    'changed_arguments',
     'children_of',
     'compile_function',
     'counts_graphs_by_function',
@@ -76,6 +80,48 @@ def counts_graphs_by_function() -> bool:
 def compile_function(function: Callable, recompile_limit: int) -> Callable:
     """`torch.compile` of one function; the first graph is for the sizes that are met, the next for changing ones."""
     return torch.compile(function, recompile_limit=recompile_limit)
+
+
+class CompilerBytes:
+    """Within it torch's compiler counts the bytes that its kernels read and write; `bytes` is the sum of all graphs yet.
+
+    The compiler counts only where its log of metrics is on, and a graph from its caches counts what was counted when it
+    was stored, which may be nothing: so the caches are off. The log's lines are kept to itself. Seen in torch 2.12.1; the compiler of torch 2.1 has no such log.
+    """
+
+    def __enter__(self):
+        # Here, since they take a second to import and need a compiler's packages.
+        from torch._functorch import config as autograd_config
+        from torch._inductor import compile_fx, config, metrics
+
+        self._metrics, self._log = metrics, compile_fx.inductor_metrics_log
+        self._was = self._log.level, self._log.propagate, self._log.handlers
+        self._log.setLevel(logging.INFO)
+        self._log.propagate, self._log.handlers = False, [logging.NullHandler()]
+        self._no_caches = ExitStack()
+        self._no_caches.enter_context(config.patch(fx_graph_cache=False))
+        self._no_caches.enter_context(autograd_config.patch(enable_autograd_cache=False))
+        self._before = metrics.num_bytes_accessed
+        return self
+
+    def __exit__(self, *error):
+        self._no_caches.close()
+        level, self._log.propagate, self._log.handlers = self._was
+        self._log.setLevel(level)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the graphs that were compiled since it was entered."""
+        return self._metrics.num_bytes_accessed - self._before
+
+
+def changed_arguments(operator: Callable, args: tuple, kwargs: dict) -> list:
+    """The arguments of a call that the operator's schema says it changes (those of `add_`, `out=`)."""
+    return [
+        args[i] if i < len(args) else kwargs.get(argument.name)
+        for i, argument in enumerate(operator._schema.arguments)
+        if argument.alias_info is not None and argument.alias_info.is_write
+    ]
 
 
 def children_of(module: nn.Module) -> dict[str, nn.Module | None]:
