@@ -24,6 +24,7 @@ __all__ = [
     'buffers_of',
     'children_of',
     'inherit_configs',
+    'is_compiling',
     'parameters_of',
     'register_load_state_dict_pre_hook',
     'register_state_dict_hook',
@@ -39,6 +40,9 @@ __all__ = [
 # The CPU's fused attention kernel. `torch.utils.flop_counter` counts those of GPUs and leaves this one out. Seen in
 # torch 2.12.1; torch 2.1.2 has no such kernel, so None.
 CPU_ATTENTION = getattr(torch.ops.aten, '_scaled_dot_product_flash_attention_for_cpu', None)
+
+# Whether torch.compile or torch.export is at work; public since torch 2.2 or so.
+is_compiling = getattr(torch.compiler, 'is_compiling', None) or torch._utils.is_compiling
 
 
 def children_of(module: nn.Module) -> dict[str, nn.Module | None]:

@@ -5,7 +5,7 @@ computes its formula in another order stands the formula as published, which hol
 compare the two.
 """
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 import torch.nn.functional as F
@@ -26,6 +26,11 @@ def split_heads(x: Tensor, heads: int = 1) -> Tensor:
 def join_heads(rows: Tensor, height: int, width: int) -> Tensor:
     """The inverse of `split_heads`: (N, heads, H * W, d) -> (N, heads * d, H, W), in channels_last."""
     return rows.transpose(1, 2).flatten(2).unflatten(1, (height, width)).permute(0, 3, 1, 2)
+
+
+def without_autocast(x: Tensor) -> AbstractContextManager:
+    """Within it products have their operands' dtype. The meta device, on which costs are counted, knows no autocast."""
+    return nullcontext() if x.is_meta else torch.autocast(x.device.type, enabled=False)
 
 
 def attend(
@@ -120,8 +125,7 @@ def attend_channels(x: Tensor, sign: float) -> Tensor:
     The products are sums over all places, too large for half precision: they are taken in float32 at least.
     """
     rows = x.flatten(2)
-    # The meta device, on which costs are counted, knows no autocast.
-    with nullcontext() if x.is_meta else torch.autocast(x.device.type, enabled=False):
+    with without_autocast(x):
         exact = at_least_float32(rows)
         weights = torch.softmax(sign * (exact @ exact.transpose(1, 2)), 2)
         return (weights @ exact).unflatten(2, x.shape[2:]).to(x.dtype)
