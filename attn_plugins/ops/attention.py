@@ -28,6 +28,18 @@ def join_heads(rows: Tensor, height: int, width: int) -> Tensor:
     return rows.transpose(1, 2).flatten(2).unflatten(1, (height, width)).permute(0, 3, 1, 2)
 
 
+def rows_of_heads(x: Tensor, heads: int) -> Tensor:
+    """`split_heads` as a view of any map; for products that take rows in any layout."""
+    # Not `unflatten`, after which an ONNX export takes the batch for a constant.
+    samples, channels, height, width = x.shape[0], x.shape[1], x.shape[2], x.shape[3]
+    return x.reshape(samples, heads, channels // heads, height * width).transpose(2, 3)
+
+
+def map_of_rows(rows: Tensor, height: int, width: int) -> Tensor:
+    """The inverse of `rows_of_heads`: (N, heads, H * W, d) -> (N, heads * d, H, W)."""
+    return rows.transpose(2, 3).flatten(1, 2).unflatten(2, (height, width))
+
+
 def without_autocast(x: Tensor) -> AbstractContextManager:
     """Within it products have their operands' dtype. The meta device, on which costs are counted, knows no autocast."""
     return nullcontext() if x.is_meta else torch.autocast(x.device.type, enabled=False)

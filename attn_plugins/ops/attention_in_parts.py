@@ -95,7 +95,7 @@ class _Attention(torch.autograd.Function):
     @staticmethod
     def forward(query, key, value, of_columns, of_rows):
         pairs = _Weights(query, key, value, of_columns, of_rows)
-        rows = value.new_empty(value.shape[0], pairs.queries, value.shape[2])
+        rows = value.new_empty(value.shape[0], value.shape[2], pairs.queries).mT  # a map's layout
         log_sum = value.new_empty(rows.shape[:2])
         for part in pairs.parts():
             rows[part] = pairs.of(part, log_sum) @ value[part[0]]
@@ -228,6 +228,8 @@ def _gradients(needed, query, key, value, of_columns, of_rows, rows, d_y, d_log_
             (query, None if key is None else key.mT, value.mT, of_columns, of_rows), needed, strict=True
         )
     ]
+    if d_query is not None:
+        d_query = torch.empty_like(query)  # the layout of the query's map
     shift = ((d_y * rows).sum(-1) - d_log_sum)[..., None]
     for part in pairs.parts():
         samples = part[0]

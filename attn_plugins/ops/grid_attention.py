@@ -1,7 +1,8 @@
 """Attention to the places of a map with terms of the key's column and row.
 
 Such a term is c_i[column of j] + r_i[row of j] for the query i and the key j: columns + rows numbers per query, from which
-no map over all pairs has to be made. Beside the fast forms stands the formula with that map; the tests compare.
+no map over all pairs has to be made. Beside `attend_separably` stands the formula with that map, beside
+`attend_in_parts` the one of the other; the tests compare.
 """
 
 import torch
@@ -27,7 +28,7 @@ def attend_on_grid(query: Tensor, key: Tensor, value: Tensor, of_columns: Tensor
         key (Tensor): (N, heads, rows * columns, d), row by row.
         value (Tensor): (N, heads, rows * columns, e).
         of_columns (Tensor): c, (N, heads, L, columns).
-        of_rows (Tensor): r, (N, heads, L, rows).
+        of_rows (Tensor): r, (N, heads, L, rows). Both finite.
 
     Returns:
         Tensor: (N, heads, L, e).
@@ -45,14 +46,15 @@ def attend_by_features(
 
     N and heads may be 1 or missing in a part, and None is no part.
     """
-    samples, heads = value.shape[0], value.shape[1]  # one by one: a trace keeps them as they are in slices
+    lead = value.shape[0], value.shape[1]
     query, key = [
         torch.cat(
-            [part.to(value.dtype).expand(samples, heads, -1, -1) for part in parts if part is not None], 3
+            [part.to(value.dtype).expand(*lead, -1, -1) for part in parts if part is not None],
+            3,
         )
         for parts in (of_query, of_key)
     ]
-    return attend(query, key, value, mask=mask)
+    return attend(query, key, value.contiguous(), mask=mask)
 
 
 def one_hot_places(columns: int, rows: int, like: Tensor) -> Tensor:

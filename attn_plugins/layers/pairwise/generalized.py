@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.place import Place
-from attn_plugins.ops.attention import attend, join_heads, split_heads
+from attn_plugins.ops.attention import attend, join_heads, map_of_rows, rows_of_heads, split_heads
 from attn_plugins.ops.generalized_attention import attend_with_positions
 from attn_plugins.ops.grid_attention import attend_separably
 from attn_plugins.ops.pool import at_least_float32
@@ -202,33 +202,35 @@ class GeneralizedAttention(Layer):
 
     def _attend(self, queries: Tensor, keys: Tensor) -> Tensor:
         """Any terms of the query's content and others beside them, (N, O, H_q, W_q)."""
-        n, _, height, width = queries.shape
-        value = split_heads(self.value_conv(keys), self.num_heads)
-        query = split_heads(self.query_conv(queries), self.num_heads)
+        height, width = queries.shape[2], queries.shape[3]
+        split = rows_of_heads if self.has_position else split_heads
+        value, query = [
+            split(projected, self.num_heads)
+            for projected in (self.value_conv(keys), self.query_conv(queries))
+        ]
         if self.content:
             of_query = self._query_vector(query, 'appr_bias')
-            of_key = split_heads(self.key_conv(keys), self.num_heads).to(of_query.dtype)
+            of_key = split(self.key_conv(keys), self.num_heads)
         elif self.key_only:
-            of_key = split_heads(self._key_energies(keys), self.num_heads)
+            of_key = split(self._key_energies(keys), self.num_heads)
             of_query = torch.ones_like(of_key[:, :, :1])
         else:
             of_query = of_key = None
         visible = self._visible_axes(queries, keys)
-        if self.has_position:
-            of_position = self._query_vector(query if self.content_position else None, 'geom_bias')
-            rows = attend_with_positions(
-                of_query,
-                of_key,
-                value,
-                of_position.unflatten(2, (height, width) if self.content_position else (1, 1)),
-                self._position_weights(),
-                self._angles(queries, self.q_stride),
-                self._angles(keys, self.kv_stride),
-                visible,
-            )
-        else:
-            rows = attend(of_query, of_key, value, mask=visible_pairs(visible))
-        return join_heads(rows, height, width)
+        if not self.has_position:
+            return join_heads(attend(of_query, of_key, value, mask=visible_pairs(visible)), height, width)
+        of_position = self._query_vector(query if self.content_position else None, 'geom_bias')
+        rows = attend_with_positions(
+            of_query,
+            of_key,
+            value,
+            of_position.unflatten(2, (height, width) if self.content_position else (1, 1)),
+            self._position_weights(),
+            self._angles(queries, self.q_stride),
+            self._angles(keys, self.kv_stride),
+            visible,
+        )
+        return map_of_rows(rows, height, width)
 
     def _one_context(self, keys: Tensor) -> Tensor:
         """'0010': every query gets the same sum, whose values are projected after it, (N, O, 1, 1)."""
