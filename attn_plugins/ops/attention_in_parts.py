@@ -56,7 +56,8 @@ def attend_in_parts(
         else:
             lead = value.shape[:2]
             given = [None if x is None else x.expand(*lead, -1, -1).flatten(0, 1) for x in given]
-            rows, log_sum = (x.unflatten(0, lead) for x in _Attention.apply(*given))
+            y, log_sum = (x.unflatten(0, lead) for x in _Attention.apply(*given))
+            rows = y.mT
     return rows.to(dtype), log_sum
 
 
@@ -90,16 +91,20 @@ def _sum_of_terms(first: Tensor | None, second: Tensor | None) -> Tensor:
 
 
 class _Attention(torch.autograd.Function):
-    """`attend_in_parts` of (B, L, d), (B, M, d), (B, M, e), (B, L, columns), (B, L, rows), none of them in half precision."""
+    """`attend_in_parts` of (B, L, d), (B, M, d), (B, M, e), (B, L, columns), (B, L, rows), none of them in half precision.
+
+    y comes in the layout of a map, (B, e, L).
+    """
 
     @staticmethod
     def forward(query, key, value, of_columns, of_rows):
         pairs = _Weights(query, key, value, of_columns, of_rows)
-        rows = value.new_empty(value.shape[0], value.shape[2], pairs.queries).mT  # a map's layout
+        y = value.new_empty(value.shape[0], value.shape[2], pairs.queries)
+        rows = y.mT
         log_sum = value.new_empty(rows.shape[:2])
         for part in pairs.parts():
             rows[part] = pairs.of(part, log_sum) @ value[part[0]]
-        return rows, log_sum
+        return y, log_sum
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -108,11 +113,11 @@ class _Attention(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, d_y, d_log_sum):
-        *inputs, rows = ctx.saved_tensors
-        with without_autocast(rows):
+        *inputs, y = ctx.saved_tensors
+        with without_autocast(y):
             if torch.is_grad_enabled():  # the gradient will be differentiated
-                return _differentiable_gradients(inputs, (d_y, d_log_sum))
-            return _gradients(ctx.needs_input_grad, *inputs, rows, d_y, d_log_sum)
+                return _differentiable_gradients(inputs, (d_y.mT, d_log_sum))
+            return _gradients(ctx.needs_input_grad, *inputs, y.mT, d_y.mT, d_log_sum)
 
     @staticmethod
     def jvp(ctx, d_query, d_key, d_value, d_columns, d_rows):
@@ -129,7 +134,7 @@ class _Attention(torch.autograd.Function):
         change = weights * sum(changes, torch.zeros_like(weights))
         of_log_sum = change.sum(-1)
         d_y = (change - weights * of_log_sum[..., None]) @ value
-        return d_y if d_value is None else d_y + weights @ d_value, of_log_sum
+        return (d_y if d_value is None else d_y + weights @ d_value).mT, of_log_sum
 
     @staticmethod
     def vmap(info, in_dims, *inputs):

@@ -69,7 +69,7 @@ def test_two_steps_hide():
     assert_as_published(fast, published, of_keys, value, of_columns, of_rows)
 
 
-@pytest.mark.parametrize('scale', [50, 200, 1e4])
+@pytest.mark.parametrize('scale', [50, 200])
 def test_nothing_vanishes(scale):
     """Terms so far apart that no product of their exponentials is left; the values and gradients of float64 are."""
     torch.manual_seed(0)
