@@ -70,7 +70,7 @@ def attend_in_parts_as_published(
 ) -> tuple[Tensor, Tensor]:
     """`attend_in_parts`, with the whole map of weights: (N, heads, L, M) numbers."""
     energies = _sum_of_terms(
-        None if query is None else query @ key.mT,
+        None if query is None else query @ key.transpose(-2, -1),  # ONNX knows no `mT`
         None if of_columns is None and of_rows is None else _on_grid(of_columns, of_rows),
     )
     return torch.softmax(energies, -1) @ value, torch.logsumexp(energies, -1)

@@ -23,8 +23,8 @@ class AAConv(ConvLike):
         a_i = sum_j softmax_j((q_i . k_j + q_i . r_h[dy] + q_i . r_w[dx]) / sqrt(dk / heads)) v_j, per head
         q, k, v = W x
 
-    The softmax runs over all places; dy and dx are the place of the key minus that of the query. Memory and time grow with
-    (H' W')^2.
+    The softmax runs over all places; dy and dx are the place of the key minus that of the query. Time grows with
+    (H' W')^2, memory does not: on a CPU the weights are made part by part, elsewhere a fused kernel serves if there is one.
 
     Parameters: C (C' - dv) k^2 / groups + C (2 dk + dv) + dv^2 + (4 max_size - 2) dk / heads; with bias C' + 2 dk + dv
     more. That is the published count at maps of max_size x max_size.

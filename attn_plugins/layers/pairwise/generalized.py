@@ -55,15 +55,17 @@ class GeneralizedAttention(Layer):
 
     Deviations: from mmcv's module, whose names and weights are kept: '0100', '0110', '1100' and '1110' follow the
     definition above on every map (mmcv takes the vertical position of another place, and fails where H != W);
-    `spatial_range` works for any C, map, stride and type; position terms are features of queries and keys
-    (`ops/relative_position.py`), so no map over all pairs is held where torch's scaled_dot_product_attention has a
-    fused kernel; '0001' is two softmaxes, one per axis; '0010' is one vector for the whole map.
+    `spatial_range` works for any C, map, stride and type; no map over all pairs is held: terms
+    of position beside content are energies of columns and rows, and on a CPU the weights are made part by part
+    (`ops/attention_in_parts.py`), elsewhere features serve where torch's scaled_dot_product_attention has a fused
+    kernel; '0001' is two softmaxes, one per axis; '0011' is one over the keys of every row and one over the rows, exact
+    however large the energies are; '0010' is one vector for the whole map, projected after the sum.
 
     Args:
         in_channels (int): C.
         spatial_range (int): How many pixels up, down, left and right are visible, rounded outwards to the keys' grid
-            (one more to the right and below, as in mmcv, where kv_stride is 1); -1 for all. The range costs one boolean
-            map over all pairs, shared by samples and heads.
+            (one more to the right and below, as in mmcv, where kv_stride is 1); -1 for all. It costs a boolean map
+            over all pairs, shared by samples and heads, with '1000' and '1010', and where a fused kernel serves.
         num_heads (int): Number of heads.
         position_embedding_dim (int): D, a multiple of 4; -1 for C.
         position_magnitude (float): Factor of the distances.
