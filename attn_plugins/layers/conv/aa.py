@@ -131,9 +131,12 @@ class AAConv(ConvLike):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C', H', W')."""
-        heads = (self.num_heads, -1)
         key, query, value = self.kqv(x).split(self.widths, 1)
-        key, query, value = key.unflatten(1, heads), query.unflatten(1, heads), value.unflatten(1, heads)
-        query = query * query.shape[2] ** -0.5
+        # Not `unflatten`, after which an ONNX export takes the batch for a constant.
+        key, query, value = [
+            part.reshape(x.shape[0], self.num_heads, width // self.num_heads, part.shape[2], part.shape[3])
+            for part, width in zip((key, query, value), self.widths, strict=True)
+        ]
+        query = query * (self.widths[0] // self.num_heads) ** -0.5
         attended = relative_attention(query, key, value, self.relative_h, self.relative_w)
         return append_channels(self.conv(x), self.proj(attended.flatten(1, 2)))
