@@ -47,7 +47,6 @@ __all__ = [
 # torch 2.12.1; torch 2.1.2 has no such kernel, so None.
 CPU_ATTENTION = getattr(torch.ops.aten, '_scaled_dot_product_flash_attention_for_cpu', None)
 
-
 # Whether a compiler or an exporter reads the code. `torch.compiler` has it since torch 2.3; it is a constant in a compiled graph.
 in_compiler = getattr(torch.compiler, 'is_compiling', None) or torch._utils.is_compiling
 

@@ -5,12 +5,13 @@ computes its formula in another order stands the formula as published, which hol
 compare the two.
 """
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from attn_plugins.ops.mode import with_formula
 from attn_plugins.ops.pool import at_least_float32
 
 
@@ -28,6 +29,24 @@ def join_heads(rows: Tensor, height: int, width: int) -> Tensor:
     return rows.transpose(1, 2).flatten(2).unflatten(1, (height, width)).permute(0, 3, 1, 2)
 
 
+def rows_of_heads(x: Tensor, heads: int) -> Tensor:
+    """`split_heads` as a view of any map; for products that take rows in any layout."""
+    # Not `unflatten`, after which an ONNX export takes the batch for a constant.
+    samples, channels, height, width = x.shape[0], x.shape[1], x.shape[2], x.shape[3]
+    return x.reshape(samples, heads, channels // heads, height * width).transpose(2, 3)
+
+
+def map_of_rows(rows: Tensor, height: int, width: int) -> Tensor:
+    """The inverse of `rows_of_heads`: (N, heads, H * W, d) -> (N, heads * d, H, W)."""
+    return rows.transpose(2, 3).flatten(1, 2).unflatten(2, (height, width))
+
+
+def without_autocast(x: Tensor) -> AbstractContextManager:
+    """Within it products have their operands' dtype. The meta device, on which costs are counted, knows no autocast."""
+    return nullcontext() if x.is_meta else torch.autocast(x.device.type, enabled=False)
+
+
+@with_formula
 def attend(
     query: Tensor, key: Tensor, value: Tensor, scale: float = 1.0, mask: Tensor | None = None
 ) -> Tensor:
@@ -70,6 +89,7 @@ def _pad_to_one_width(*rows: Tensor) -> list[Tensor]:
     return [part if part.shape[-1] == widest else F.pad(part, (0, widest - part.shape[-1])) for part in rows]
 
 
+@with_formula
 def attend_linearly(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """y_i = 1/M sum_j (q_i . k_j) v_j, as q (k^T v) / M: no (L, M) map. Shapes as in `attend`."""
     return query @ (key.transpose(-2, -1) / key.shape[-2] @ value)
@@ -113,6 +133,7 @@ def attend_by_sum_as_published(theta: Tensor, phi: Tensor, value: Tensor, weight
     return torch.relu(pairs @ weight) @ value / phi.shape[2]
 
 
+@with_formula
 def attend_channels(x: Tensor, sign: float) -> Tensor:
     """y_c = sum_d softmax_d(sign * x_c . x_d) x_d among the channels, (N, C, H, W) -> (N, C, H, W).
 
@@ -120,17 +141,18 @@ def attend_channels(x: Tensor, sign: float) -> Tensor:
     The products are sums over all places, too large for half precision: they are taken in float32 at least.
     """
     rows = x.flatten(2)
-    # The meta device, on which costs are counted, knows no autocast.
-    with nullcontext() if x.is_meta else torch.autocast(x.device.type, enabled=False):
+    with without_autocast(x):
         exact = at_least_float32(rows)
         weights = torch.softmax(sign * (exact @ exact.transpose(1, 2)), 2)
         return (weights @ exact).unflatten(2, x.shape[2:]).to(x.dtype)
 
 
-def attend_channels_as_published(x: Tensor) -> Tensor:
-    """The authors' code: y_c = sum_d softmax_d(max_d(x_c . x_d) - x_c . x_d) x_d, (N, C, H, W) -> (N, C, H, W)."""
+def attend_channels_as_published(x: Tensor, sign: float) -> Tensor:
+    """With the sign -1 the authors' code: y_c = sum_d softmax_d(max_d(x_c . x_d) - x_c . x_d) x_d, (N, C, H, W) -> (N, C, H, W)."""
     energy = torch.einsum('nchw,ndhw->ncd', x, x)
-    weights = (energy.max(2, keepdim=True).values - energy).softmax(2)
+    if sign < 0:
+        energy = energy.max(2, keepdim=True).values - energy
+    weights = energy.softmax(2)
     return torch.einsum('ncd,ndhw->nchw', weights, x)
 
 

@@ -3,6 +3,9 @@
 import torch
 from torch import Tensor
 
+from attn_plugins.ops.grid_attention import attend_on_grid
+from attn_plugins.ops.mode import with_formula
+
 
 def relative_embeddings(table: Tensor, length: int) -> Tensor:
     """The embedding of every offset between two places of an axis: r[i, j] = table[clip(j - i) + centre].
@@ -21,10 +24,11 @@ def relative_embeddings(table: Tensor, length: int) -> Tensor:
     return table[(places[None] - places[:, None]).clamp(-centre, centre) + centre]
 
 
+@with_formula
 def relative_attention(query: Tensor, key: Tensor, value: Tensor, table_h: Tensor, table_w: Tensor) -> Tensor:
     """sum_j softmax_j(q_i . k_j + q_i . r_h[dy] + q_i . r_w[dx]) v_j over all places j of the map.
 
-    The terms of position are computed per axis and added by broadcasting.
+    The terms of position are computed per axis; no map over all pairs is held (`attend_on_grid`).
 
     Args:
         query (Tensor): Already scaled, (N, heads, d, H, W).
@@ -39,10 +43,9 @@ def relative_attention(query: Tensor, key: Tensor, value: Tensor, table_h: Tenso
     height, width = query.shape[3], query.shape[4]
     vertical = torch.einsum('nhdyx,yzd->nhyxz', query, relative_embeddings(table_h, height).to(query.dtype))
     horizontal = torch.einsum('nhdyx,xzd->nhyxz', query, relative_embeddings(table_w, width).to(query.dtype))
-    relative = (vertical[..., :, None] + horizontal[..., None, :]).flatten(4).flatten(2, 3)
-    logits = query.flatten(3).transpose(2, 3) @ key.flatten(3) + relative
-    weights = logits.softmax(-1).to(value.dtype)
-    return (value.flatten(3) @ weights.transpose(2, 3)).unflatten(3, (height, width))
+    query, key, value = [x.flatten(3).transpose(2, 3) for x in (query, key, value)]
+    rows = attend_on_grid(query, key, value, horizontal.flatten(2, 3), vertical.flatten(2, 3))
+    return rows.transpose(2, 3).unflatten(3, (height, width))
 
 
 def relative_attention_as_published(

@@ -3,11 +3,16 @@
 import torch
 from torch import Tensor
 
+from attn_plugins.ops.attention_in_parts import attend_in_parts
+from attn_plugins.ops.mode import with_formula
 
+
+@with_formula
 def criss_cross(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """y_hw = sum over the H + W - 1 places of row h and column w of softmax(q_hw . k) v; the centre counts once.
 
-    Columns and rows are two batches of matrix products, with one softmax over both.
+    Columns and rows are attended to one after the other, without their own maps of weights (`attend_in_parts`), and weigh
+    as much as the sums of their exponentials.
 
     Args:
         query (Tensor): (N, d, H, W).
@@ -17,16 +22,17 @@ def criss_cross(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     Returns:
         Tensor: (N, C, H, W).
     """
-    height = query.shape[2]
-    index = torch.arange(height, device=query.device)
+    index = torch.arange(query.shape[2], device=query.device)
     own = index[:, None] == index  # the centre, already in the row
-    in_column = _rows(query, 3, 2) @ _rows(key, 3, 2).transpose(2, 3)
-    in_column = in_column.masked_fill(own, float('-inf')).transpose(1, 2)
-    in_row = _rows(query, 2, 3) @ _rows(key, 2, 3).transpose(2, 3)
-    weights = torch.softmax(torch.cat([in_column, in_row], 3), 3).to(value.dtype)
-    from_column = weights[..., :height].transpose(1, 2) @ _rows(value, 3, 2)
-    from_row = weights[..., height:] @ _rows(value, 2, 3)
-    return (from_column.transpose(1, 2) + from_row).permute(0, 3, 1, 2)
+    # Not -inf: a column of one place has no other.
+    hidden = torch.zeros_like(own, dtype=torch.float32).masked_fill(own, torch.finfo(torch.float32).min)
+    from_column, of_column = attend_in_parts(
+        *(_lines(x, 3, 2) for x in (query, key, value)), of_columns=hidden[None, None]
+    )
+    from_row, of_row = attend_in_parts(*(_lines(x, 2, 3) for x in (query, key, value)))
+    share = torch.sigmoid(of_row - of_column.transpose(1, 2))[..., None]
+    y = from_row * share + from_column.transpose(1, 2) * (1 - share)
+    return y.to(value.dtype).permute(0, 3, 1, 2)
 
 
 def criss_cross_as_published(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -43,6 +49,6 @@ def criss_cross_as_published(query: Tensor, key: Tensor, value: Tensor) -> Tenso
     return result
 
 
-def _rows(x: Tensor, lines: int, along: int) -> Tensor:
+def _lines(x: Tensor, lines: int, along: int) -> Tensor:
     """(N, d, H, W) -> (N, `lines`, `along`, d): one matrix per row (2, 3) or per column (3, 2)."""
     return x.permute(0, lines, along, 1)

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor
 
+from attn_plugins.ops.mode import with_formula
+
 
 def dct_factors(frequencies: list[int], length: int) -> Tensor:
     """One axis of the bases: f_u(p) = cos(pi u (p + 1/2) / L) / sqrt(L), times sqrt(2) for u > 0.
@@ -52,6 +54,7 @@ def fit_bases(factors: Tensor, length: int) -> Tensor:
     return (factors[:, :, None] * pool_matrix(factors.shape[1], length, factors)).sum(1)
 
 
+@with_formula
 def grouped_dct(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """Projects each channel on the basis of its group: z_nc = sum_hw x_nchw rows_f(h) columns_f(w), f = floor(c F / C).
 

@@ -3,7 +3,10 @@
 import torch.nn.functional as F
 from torch import Tensor
 
+from attn_plugins.ops.mode import with_formula
 
+
+@with_formula
 def dynamic_depthwise(
     value: Tensor, weights: Tensor, kernel_size: int, stride: tuple[int, int], dilation: tuple[int, int]
 ) -> Tensor:

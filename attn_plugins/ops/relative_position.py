@@ -4,11 +4,15 @@ A position is embedded per axis as [sin(D / w_f), cos(D / w_f)] of the differenc
 w_f = 1000^(4 f / dim), f < dim / 4 (arXiv:1904.05873). Since sin(a - b) = sin a cos b - cos a sin b and
 cos(a - b) = cos a cos b + sin a sin b, a product of any query with the embedding of (a, b) is a product of features of
 (query, a) with features of b alone. So no map over all pairs of places is needed to add such terms to an attention.
-`relative_logits_as_published` is the term with that map; the tests compare.
+Nor is it where the term is taken axis by axis (`map_energies`). `relative_logits_as_published` is the term with that map;
+the tests compare.
 """
 
 import torch
 from torch import Tensor
+
+from attn_plugins.ops.attention import without_autocast
+from attn_plugins.ops.pool import at_least_float32
 
 
 def position_angles(length: int, step: float, dim: int, like: Tensor) -> Tensor:
@@ -105,26 +109,89 @@ def relative_logits_as_published(
     return (vertical[..., None] + horizontal[..., None, :]).flatten(4).flatten(2, 3)
 
 
-def axis_weights(
-    query: Tensor, weight: Tensor, angles: Tensor, key_angles: Tensor, visible: Tensor | None
-) -> Tensor:
-    """softmax_b(q . W p(a - b)) along one axis, for a query that is the same everywhere.
+def map_energies(
+    query: Tensor,
+    weights: tuple[Tensor, Tensor],
+    angles: tuple[Tensor, Tensor],
+    key_angles: tuple[Tensor, Tensor],
+    visible: tuple[Tensor | None, Tensor | None] = (None, None),
+) -> tuple[Tensor, Tensor]:
+    """q . W_x p(dx) and q . W_y p(dy) of every query of a map, whose sums are the term of all pairs; at least in float32.
 
     Args:
-        query (Tensor): (heads, d).
+        query (Tensor): (N, heads, H, W, d); H and W are 1 for a query that is the same everywhere.
+        weights (tuple): W_x and W_y, each (heads, d, dim / 2).
+        angles (tuple): Of the queries' W columns and H rows, (W, dim / 4) and (H, dim / 4).
+        key_angles (tuple): Of the keys' columns and rows.
+        visible (tuple): Boolean, which of the keys' columns the queries' columns see, and which rows; None for all.
+
+    Returns:
+        tuple: (N, heads, H * W, columns) and (N, heads, H * W, rows); -inf is what is not visible.
+    """
+    size = query.shape[0], query.shape[1], angles[1].shape[0], angles[0].shape[0]
+    with without_autocast(query):
+        query = at_least_float32(query)
+        if query.shape[2] == query.shape[3] == 1:
+            of_axes = [
+                axis_energies(query[:, :, 0, 0], *axis)
+                for axis in zip(weights, angles, key_angles, visible, strict=True)
+            ]
+            of_columns, of_rows = of_axes[0][:, :, None], of_axes[1][:, :, :, None]
+        else:
+            of_columns, of_rows = [
+                torch.einsum(formula, query, _embedded_differences(weight, a, b))
+                for formula, weight, a, b in zip(
+                    ('nhyxd,hxad->nhyxa', 'nhyxd,hyad->nhyxa'), weights, angles, key_angles, strict=True
+                )
+            ]
+            of_columns = _hide(of_columns, visible[0])
+            of_rows = _hide(of_rows, None if visible[1] is None else visible[1][:, None])
+        return tuple(x.expand(*size, -1).flatten(2, 3) for x in (of_columns, of_rows))
+
+
+def _embedded_differences(weight: Tensor, angles: Tensor, key_angles: Tensor) -> Tensor:
+    """W p(a - b) of every pair of coordinates, (heads, L, M, d)."""
+    difference = angles[:, None] - key_angles
+    embedding = torch.cat([difference.sin(), difference.cos()], -1).to(weight.dtype)
+    return torch.einsum('hdp,abp->habd', weight, embedding)
+
+
+def axis_energies(
+    query: Tensor, weight: Tensor, angles: Tensor, key_angles: Tensor, visible: Tensor | None
+) -> Tensor:
+    """q . W p(a - b) along one axis, for a query that is the same everywhere.
+
+    Args:
+        query (Tensor): (..., heads, d).
         weight (Tensor): W, (heads, d, dim / 2).
         angles (Tensor): Of the queries' coordinates a, (L, dim / 4).
         key_angles (Tensor): Of the keys' coordinates b, (M, dim / 4).
         visible (Tensor, optional): Boolean (L, M); True where b is visible from a.
 
     Returns:
-        Tensor: (heads, L, M).
+        Tensor: (..., heads, L, M); -inf where b is not visible.
     """
-    features = query_features(query[:, None] @ weight, angles)
-    energy = features @ key_features(key_angles).to(features.dtype).transpose(0, 1)
-    if visible is not None:
-        energy = energy.masked_fill(~visible, float('-inf'))
-    return torch.softmax(energy, -1)
+    features = query_features(query[..., None, :] @ weight, angles)
+    return _hide(features @ key_features(key_angles).to(features.dtype).transpose(0, 1), visible)
+
+
+def axis_weights(
+    query: Tensor, weight: Tensor, angles: Tensor, key_angles: Tensor, visible: Tensor | None
+) -> Tensor:
+    """softmax_b(q . W p(a - b)), as in `axis_energies`, (heads, L, M)."""
+    return torch.softmax(axis_energies(query, weight, angles, key_angles, visible), -1)
+
+
+def _hide(energies: Tensor, visible: Tensor | None) -> Tensor:
+    return energies if visible is None else energies.masked_fill(~visible, float('-inf'))
+
+
+def visible_pairs(visible: tuple[Tensor | None, Tensor | None]) -> Tensor | None:
+    """Which keys of a map are visible, from those of its columns (W, W_k) and rows (H, H_k): (H * W, H_k * W_k)."""
+    columns, rows = visible
+    if columns is None:
+        return None
+    return (rows[:, None, :, None] & columns[None, :, None, :]).flatten(2, 3).flatten(0, 1)
 
 
 def visible_keys(length: int, stride: int, key_length: int, key_stride: int, reach: int, device) -> Tensor:

@@ -1,5 +1,7 @@
 """Attention without the map of weights, and without its pairs, is attention with them."""
 
+from functools import partial
+
 import pytest
 import torch
 
@@ -50,7 +52,12 @@ def test_attention_by_a_sum():
 
 def test_attention_among_channels():
     """The authors' difference to the maximum is the sign -1."""
-    assert_as_published(lambda x: attend_channels(x, -1.0), attend_channels_as_published, random(2, 4, 3, 5))
+    for sign in (-1.0, 1.0):
+        assert_as_published(
+            partial(attend_channels, sign=sign),
+            partial(attend_channels_as_published, sign=sign),
+            random(2, 4, 3, 5),
+        )
 
 
 def test_gather_and_distribute_sums_over_the_maps():

@@ -23,8 +23,8 @@ class AAConv(ConvLike):
         a_i = sum_j softmax_j((q_i . k_j + q_i . r_h[dy] + q_i . r_w[dx]) / sqrt(dk / heads)) v_j, per head
         q, k, v = W x
 
-    The softmax runs over all places; dy and dx are the place of the key minus that of the query. Memory and time grow with
-    (H' W')^2.
+    The softmax runs over all places; dy and dx are the place of the key minus that of the query. Time grows with
+    (H' W')^2, memory does not: on a CPU the weights are made part by part, elsewhere a fused kernel serves if there is one.
 
     Parameters: C (C' - dv) k^2 / groups + C (2 dk + dv) + dv^2 + (4 max_size - 2) dk / heads; with bias C' + 2 dk + dv
     more. That is the published count at maps of max_size x max_size.
@@ -131,9 +131,12 @@ class AAConv(ConvLike):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C', H', W')."""
-        heads = (self.num_heads, -1)
         key, query, value = self.kqv(x).split(self.widths, 1)
-        key, query, value = key.unflatten(1, heads), query.unflatten(1, heads), value.unflatten(1, heads)
-        query = query * query.shape[2] ** -0.5
+        # Not `unflatten`, after which an ONNX export takes the batch for a constant.
+        key, query, value = [
+            part.reshape(x.shape[0], self.num_heads, width // self.num_heads, part.shape[2], part.shape[3])
+            for part, width in zip((key, query, value), self.widths, strict=True)
+        ]
+        query = query * (self.widths[0] // self.num_heads) ** -0.5
         attended = relative_attention(query, key, value, self.relative_h, self.relative_w)
         return append_channels(self.conv(x), self.proj(attended.flatten(1, 2)))

@@ -31,7 +31,8 @@ class CrissCross(ProjectedAttention):
     Deviations: None known in the results; plain tensor functions instead of the authors' CUDA code, on any device.
 
     CCNet's head applies one such layer twice with the same weights, so that every place sees every other; one
-    application is here. The products are not scaled, as published. Memory: one map of N H W (H + W) numbers.
+    application is here. The products are not scaled, as published. Memory: the weights of
+    2^20 pairs at a time (2^24 on a GPU), of columns and rows one after the other, instead of N H W (H + W).
 
     Args:
         in_channels (int): C.

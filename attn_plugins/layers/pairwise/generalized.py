@@ -3,6 +3,8 @@
 Checked against open-mmlab/mmcv a8073c7 where that is right, and against a double loop over all places everywhere.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.fx
 import torch.nn.functional as F
@@ -10,21 +12,24 @@ from torch import Tensor, nn
 
 from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.place import Place
-from attn_plugins.ops.attention import attend, join_heads, split_heads
+from attn_plugins.ops.attention import attend, join_heads, map_of_rows, rows_of_heads, split_heads
+from attn_plugins.ops.generalized_attention import attend_with_positions
+from attn_plugins.ops.grid_attention import attend_separably
+from attn_plugins.ops.pool import at_least_float32
 from attn_plugins.ops.relative_position import (
+    axis_energies,
     axis_weights,
-    map_key_features,
-    map_query_features,
     position_angles,
     visible_keys,
+    visible_pairs,
 )
 from attn_plugins.ops.residual import add_branch
 from attn_plugins.registry import MODELS
 
 # A symbolic trace takes these as they are: they ask for the device, the dtype or the size, or unpack lists.
+torch.fx.wrap('at_least_float32')
 torch.fx.wrap('attend')
-torch.fx.wrap('map_key_features')
-torch.fx.wrap('map_query_features')
+torch.fx.wrap('attend_with_positions')
 torch.fx.wrap('position_angles')
 torch.fx.wrap('visible_keys')
 
@@ -50,15 +55,17 @@ class GeneralizedAttention(Layer):
 
     Deviations: from mmcv's module, whose names and weights are kept: '0100', '0110', '1100' and '1110' follow the
     definition above on every map (mmcv takes the vertical position of another place, and fails where H != W);
-    `spatial_range` works for any C, map, stride and type; position terms are features of queries and keys
-    (`ops/relative_position.py`), so no map over all pairs is held where torch's scaled_dot_product_attention has a
-    fused kernel; '0001' is two softmaxes, one per axis; '0010' is one vector for the whole map.
+    `spatial_range` works for any C, map, stride and type; no map over all pairs is held: terms
+    of position beside content are energies of columns and rows, and on a CPU the weights are made part by part
+    (`ops/attention_in_parts.py`), elsewhere features serve where torch's scaled_dot_product_attention has a fused
+    kernel; '0001' is two softmaxes, one per axis; '0011' is one over the keys of every row and one over the rows, exact
+    however large the energies are; '0010' is one vector for the whole map, projected after the sum.
 
     Args:
         in_channels (int): C.
         spatial_range (int): How many pixels up, down, left and right are visible, rounded outwards to the keys' grid
-            (one more to the right and below, as in mmcv, where kv_stride is 1); -1 for all. The range costs one boolean
-            map over all pairs, shared by samples and heads.
+            (one more to the right and below, as in mmcv, where kv_stride is 1); -1 for all. It costs a boolean map
+            over all pairs, shared by samples and heads, with '1000' and '1010', and where a fused kernel serves.
         num_heads (int): Number of heads.
         position_embedding_dim (int): D, a multiple of 4; -1 for C.
         position_magnitude (float): Factor of the distances.
@@ -181,59 +188,97 @@ class GeneralizedAttention(Layer):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
         queries, keys = _subsample(x, self.q_stride), _subsample(x, self.kv_stride)
-        value = split_heads(self.value_conv(keys), self.num_heads)
         one_context = self.attention_type == '0010' and self.spatial_range < 0
         if one_context:
-            vector = self._vectors(self.appr_bias).expand(x.shape[0], -1, -1, -1)
-            out = join_heads(attend(vector, split_heads(self.key_conv(keys), self.num_heads), value), 1, 1)
-        elif self.attention_type == '0001':
-            out = self._attend_along_axes(queries, keys, value)
+            out = self._one_context(keys)
+        elif self.content or self.content_position:
+            out = self._attend(queries, keys)
+        elif self.key_only:
+            out = self._attend_in_two_steps(queries, keys)
         else:
-            out = self._attend(queries, keys, value)
+            out = self._attend_along_axes(queries, keys)
         y = self.proj_conv(out)
         if self.q_stride > 1 and not one_context:
             y = F.interpolate(y, size=x.shape[2:], mode='bilinear', align_corners=False)
         return add_branch(x, y, self.gamma)
 
-    def _attend(self, queries: Tensor, keys: Tensor, value: Tensor) -> Tensor:
-        """The terms as one product of query and key features, (N, O, H_q, W_q)."""
-        n, _, height, width = queries.shape
-        of_query, of_key = [], []
-        if self.content or self.content_position:
-            query = split_heads(self.query_conv(queries), self.num_heads)
+    def _attend(self, queries: Tensor, keys: Tensor) -> Tensor:
+        """Any terms of the query's content and others beside them, (N, O, H_q, W_q)."""
+        height, width = queries.shape[2], queries.shape[3]
+        split = rows_of_heads if self.has_position else split_heads
+        value, query = [
+            split(projected, self.num_heads)
+            for projected in (self.value_conv(keys), self.query_conv(queries))
+        ]
+        if self.content:
+            of_query = self._query_vector(query, 'appr_bias')
+            of_key = split(self.key_conv(keys), self.num_heads)
+        elif self.key_only:
+            of_key = split(self._key_energies(keys), self.num_heads)
+            of_query = torch.ones_like(of_key[:, :, :1])
         else:
-            query = None
-        if self.content or self.key_only:
-            of_query.append(self._query_vector(query if self.content else None, 'appr_bias'))
-            of_key.append(split_heads(self.key_conv(keys), self.num_heads))
-        if self.has_position:
-            vectors_of_query = self._query_vector(query if self.content_position else None, 'geom_bias')
-            grid = (height, width) if self.content_position else (1, 1)
-            angles, key_angles = self._angles(queries, self.q_stride), self._angles(keys, self.kv_stride)
-            of_query.append(
-                map_query_features(vectors_of_query.unflatten(2, grid), self._position_weights(), angles)
-            )
-            of_key.append(map_key_features(key_angles)[None, None])
-        of_query, of_key = [
-            [part.to(value.dtype).expand(n, self.num_heads, length, -1) for part in parts]
-            for parts, length in ((of_query, height * width), (of_key, keys.shape[2] * keys.shape[3]))
-        ]
-        rows = attend(
-            _join_features(of_query), _join_features(of_key), value, mask=self._visible_pairs(queries, keys)
+            of_query = of_key = None
+        visible = self._visible_axes(queries, keys)
+        if not self.has_position:
+            return join_heads(attend(of_query, of_key, value, mask=visible_pairs(visible)), height, width)
+        of_position = self._query_vector(query if self.content_position else None, 'geom_bias')
+        rows = attend_with_positions(
+            of_query,
+            of_key,
+            value,
+            of_position.unflatten(2, (height, width) if self.content_position else (1, 1)),
+            self._position_weights(),
+            self._angles(queries, self.q_stride),
+            self._angles(keys, self.kv_stride),
+            visible,
         )
-        return join_heads(rows, height, width)
+        return map_of_rows(rows, height, width)
 
-    def _attend_along_axes(self, queries: Tensor, keys: Tensor, value: Tensor) -> Tensor:
+    def _one_context(self, keys: Tensor) -> Tensor:
+        """'0010': every query gets the same sum, whose values are projected after it, (N, O, 1, 1)."""
+        weights = torch.softmax(self._key_energies(keys).flatten(2), 2).to(keys.dtype)
+        context = weights @ keys.flatten(2).transpose(1, 2)
+        weight = self.value_conv.weight.view(self.num_heads, -1, self.in_channels)
+        return torch.einsum('nhc,hdc->nhd', context, weight).flatten(1)[:, :, None, None]
+
+    def _attend_in_two_steps(self, queries: Tensor, keys: Tensor) -> Tensor:
+        """'0011', and '0010' in a range: the keys of every row first, then the rows, (N, O, H_q, W_q)."""
+        value, visible = self._values_on_grid(keys), self._visible_axes(queries, keys)
+        if self.position_only:
+            of_axes = self._along_axes(axis_energies, queries, keys)
+        else:
+            of_axes = [
+                torch.zeros_like(seen, dtype=torch.float32).masked_fill(~seen, float('-inf'))[None]
+                for seen in visible
+            ]
+        return attend_separably(self._key_energies(keys), value.permute(0, 1, 3, 4, 2), *of_axes).flatten(
+            1, 2
+        )
+
+    def _attend_along_axes(self, queries: Tensor, keys: Tensor) -> Tensor:
         """'0001': the softmax of a sum over the two axes is the product of theirs, (N, O, H_q, W_q)."""
-        vectors = self._vectors(self.geom_bias)[0, :, 0]
-        weights, visible = self._position_weights(), self._visible_axes(queries, keys)
-        angles, key_angles = self._angles(queries, self.q_stride), self._angles(keys, self.kv_stride)
+        value = self._values_on_grid(keys)
         of_x, of_y = [
-            axis_weights(vectors, weights[i], angles[i], key_angles[i], visible[i]).to(value.dtype)[:, None]
-            for i in (0, 1)
+            weights.to(value.dtype)[:, None] for weights in self._along_axes(axis_weights, queries, keys)
         ]
-        value = value.transpose(2, 3).unflatten(3, (keys.shape[2], keys.shape[3]))
         return (of_y @ (value @ of_x.transpose(2, 3))).flatten(1, 2)
+
+    def _along_axes(self, of_axis: Callable, queries: Tensor, keys: Tensor) -> list[Tensor]:
+        """Energies or weights of the columns and of the rows for the vectors v, (heads, queries, keys) each."""
+        angles, key_angles = self._angles(queries, self.q_stride), self._angles(keys, self.kv_stride)
+        weights, visible = self._position_weights(), self._visible_axes(queries, keys)
+        vectors = self._vectors(self.geom_bias)[0, :, 0]
+        return [of_axis(vectors, weights[i], angles[i], key_angles[i], visible[i]) for i in (0, 1)]
+
+    def _values_on_grid(self, keys: Tensor) -> Tensor:
+        """(N, heads, e, H_k, W_k)."""
+        return self.value_conv(keys).unflatten(1, (self.num_heads, -1))
+
+    def _key_energies(self, keys: Tensor) -> Tensor:
+        """u . k_j as one convolution, to a channel per head: (N, heads, H_k, W_k), at least float32."""
+        vectors = self.appr_bias.view(self.num_heads, 1, -1)
+        weight = vectors @ self.key_conv.weight.view(self.num_heads, -1, self.in_channels)
+        return at_least_float32(F.conv2d(keys, weight.view(self.num_heads, -1, 1, 1)))
 
     def _query_vector(self, query: Tensor | None, name: str) -> Tensor:
         """What a key is multiplied with: the query, the vectors u or v of that name, or the sum of those there."""
@@ -272,13 +317,6 @@ class GeneralizedAttention(Layer):
             )
             for axis in (3, 2)
         )
-
-    def _visible_pairs(self, queries: Tensor, keys: Tensor) -> Tensor | None:
-        """Which keys every query sees, (H_q * W_q, H_k * W_k); None for all."""
-        columns, rows = self._visible_axes(queries, keys)
-        if columns is None:
-            return None
-        return (rows[:, None, :, None] & columns[None, :, None, :]).flatten(2, 3).flatten(0, 1)
 
     def official_constants(self) -> dict[str, Tensor]:
         """mmcv's window, a parameter there, which hides what is 1; it exists for 256 and 512 channels only."""
