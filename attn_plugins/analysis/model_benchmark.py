@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from attn_plugins.analysis.layer_benchmark import Contender, compile_in_place, time_in_turn
 from attn_plugins.engine.config import load_config
 from attn_plugins.engine.library import build_model
-from attn_plugins.insertion.tree import inserted_layers
+from attn_plugins.insertion import compile_layers
 
 PLAIN = 'none'
 # What the table calls it -> the preset, and the attention type where the preset has another.
@@ -72,8 +72,7 @@ def build_network(
 def prepared(network: Network, way: str) -> Network:
     """The network as it runs in one of `WAYS`."""
     if way == LAYERS:
-        for layer in inserted_layers(network.backbone).values():
-            compile_in_place(layer)
+        compile_layers(network.backbone)
     return compile_in_place(network) if way == WHOLE else network
 
 

@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 
 from attn_plugins.engine.checkpoint import check_fits, read_weights
 from attn_plugins.errors import UserError
+from attn_plugins.insertion import compile_layers
 from attn_plugins.registry import HOOKS
 
 
@@ -28,6 +29,20 @@ class ChannelsLastHook(Hook):
     def before_run(self, runner: Runner) -> None:
         """Before training, validation and test."""
         runner.model.to(memory_format=torch.channels_last)
+
+
+@HOOKS.register_module()
+class CompileLayersHook(Hook):
+    """Has the model's inserted layers run through `torch.compile` (`attn_plugins.compile_layers`), and leaves the host as it is.
+
+    `custom_hooks = [dict(type='attn_plugins.CompileLayersHook')]`. Checkpoints, resuming, EMA and evaluation do not know of it.
+    """
+
+    priority = 'LOW'  # after EMA has made its copy
+
+    def before_run(self, runner: Runner) -> None:
+        """Before training, validation and test."""
+        compile_layers(runner.model)
 
 
 class CheckpointFitsHook(Hook):

@@ -120,7 +120,7 @@ def _why_not(device: str) -> str:
     if not counts_graphs_by_function():
         return f'torch {torch.__version__} has no limit of graphs for each function, without which it stops compiling at the eighth width'
     try:
-        compile_function(lambda x: (2 * x).sin(), recompile_limit=1)(torch.ones(2, device=device))
+        compile_function(lambda x: (2 * x).sin(), recompile_limit=MOST_GRAPHS)(torch.ones(2, device=device))
     except Exception as error:  # whatever a missing or broken compiler raises
         return f'torch.compile fails here ({str(error).strip().splitlines()[0]})'
     return ''

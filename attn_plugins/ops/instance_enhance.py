@@ -1,5 +1,7 @@
 """The instance enhancement of IEBN (Liang et al., AAAI 2020, arXiv:1908.04008): a per-instance gate on BN's scale."""
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -38,57 +40,66 @@ def apply_instance_gate(normalized: Tensor, delta: Tensor, bias: Tensor | None) 
 class EnhancedBatchNorm(Fused):
     """y = weight * delta * (x - mu) / sqrt(var + eps) + bias with delta = sigmoid(gate_weight * mean_hw(x) + gate_bias).
 
-    In training mu and var are the batch's, and the running ones are updated; else they are the running ones, and it is one
-    scale and shift. The parameters are weight, bias, gate_weight and gate_bias, (C,) each.
+    mu and var are the batch's, put together from those of its samples, which the gate needs anyway, or the running ones; then
+    it is one scale and shift. The parameters are weight, bias, gate_weight and gate_bias, (C,) each.
 
     Args:
-        running_mean (Tensor, optional): As in `torch.nn.functional.batch_norm`.
-        running_var (Tensor, optional): Likewise.
-        training (bool): Whether the batch's own statistics are taken.
-        momentum (float): Of the running statistics.
+        running (tuple, optional): Running mean and variance, (C,) each; with them the batch's own are not taken.
         eps (float): Added to the variance.
+        update (callable, optional): Is given mean and variance of the batch, once.
     """
 
     def __init__(
         self,
-        running_mean: Tensor | None,
-        running_var: Tensor | None,
-        training: bool,
-        momentum: float,
+        running: tuple[Tensor, Tensor] | None,
         eps: float,
+        update: Callable[[Tensor, Tensor], None] | None = None,
     ):
-        self.running_mean, self.running_var = running_mean, running_var
-        self.training, self.momentum, self.eps = training, momentum, eps
+        self.running, self.eps, self.update = running, eps, update
 
     def formula(
         self, x: Tensor, weight: Tensor, bias: Tensor, gate_weight: Tensor, gate_bias: Tensor
     ) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
-        normalized = F.batch_norm(
-            x, self.running_mean, self.running_var, weight, bias, self.training, self.momentum, self.eps
-        )
-        return apply_instance_gate(normalized, instance_gate(x, gate_weight, gate_bias), bias)
+        means, mean, variance = self._statistics(x, torch.var_mean(x, (2, 3), correction=0))
+        scale, _, _ = self._scale(means, variance, weight, gate_weight, gate_bias)
+        return x * scale[:, :, None, None] + (bias - mean * scale)[:, :, None, None]
 
     def forward(
         self, x: Tensor, weight: Tensor, bias: Tensor, gate_weight: Tensor, gate_bias: Tensor
     ) -> tuple[Tensor, Tensors]:
-        """With the means of the instances, the gate, and the mean and 1 / sqrt(var + eps) that normalise."""
-        if self.training:
-            variances, means = variance_and_mean(x)
-            mean = means.mean(0)
-            variance = (variances + (means - mean).square()).mean(0)
-            self._update(mean, variance, x.numel() // x.shape[1])
-        else:
-            means, mean, variance = global_mean(x), self.running_mean, self.running_var
-        inverse_std = torch.rsqrt(variance + self.eps)
-        delta = torch.sigmoid(torch.addcmul(gate_bias, means, gate_weight))
-        scale = weight * inverse_std * delta
+        """With the means of the samples, the gate, and the mean and 1 / sqrt(var + eps) that normalise."""
+        measured = variance_and_mean(x) if self.running is None else (None, global_mean(x))
+        means, mean, variance = self._statistics(x, measured)
+        if self.update is not None:
+            self.update(mean, variance)
+        scale, inverse_std, delta = self._scale(means, variance, weight, gate_weight, gate_bias)
         return scale_and_shift(x, scale, bias - mean * scale), (means, delta, mean, inverse_std)
 
-    def _update(self, mean: Tensor, variance: Tensor, count: int) -> None:
-        if self.running_mean is not None:
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
+    def compiled(
+        self, x: Tensor, weight: Tensor, bias: Tensor, gate_weight: Tensor, gate_bias: Tensor
+    ) -> Tensor:
+        """The formula for a compiler, which fuses it, and the update."""
+        if self.update is not None:
+            _, mean, variance = self._statistics(x, torch.var_mean(x, (2, 3), correction=0))
+            self.update(mean.detach(), variance.detach())
+        return self.formula(x, weight, bias, gate_weight, gate_bias)
+
+    def _statistics(self, x: Tensor, measured: tuple[Tensor | None, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """The means of the samples, (N, C), and the mean and variance that normalise, (C,) each."""
+        variances, means = measured
+        if self.running is not None:
+            return means, *self.running
+        mean = means.mean(0)
+        return means, mean, (variances + (means - mean).square()).mean(0)
+
+    def _scale(
+        self, means: Tensor, variance: Tensor, weight: Tensor, gate_weight: Tensor, gate_bias: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The factor of the map, (N, C), and its parts that the backward needs."""
+        inverse_std = torch.rsqrt(variance + self.eps)
+        delta = torch.sigmoid(torch.addcmul(gate_bias, means, gate_weight))
+        return weight * inverse_std * delta, inverse_std, delta
 
     def backward(self, dy: Tensor, inputs: Tensors, kept: Tensors) -> Tensors:
         """One pass for the sums over space, two for the gradient of the map."""
@@ -101,7 +112,7 @@ class EnhancedBatchNorm(Fused):
         shift = of_logit * gate_weight / size
         of_weight = (delta * products).sum(0)
         slope = None
-        if self.training:
+        if self.running is None:
             count = x.numel() // x.shape[1]
             slope = -inverse_std.square() * weight * of_weight / count
             shift = shift - (scale * of_bias).sum(0) / count - slope * mean

@@ -3,15 +3,17 @@
 Checked against gbup-group/IEBN ed6d563.
 """
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
-from attn_plugins.compat import children_of, has_hooks
+from attn_plugins.compat import children_of, has_hooks, in_compiler
 from attn_plugins.layers.norm.base import NormLayer
 from attn_plugins.layers.place import Place
 from attn_plugins.ops.fused import fused
 from attn_plugins.ops.instance_enhance import EnhancedBatchNorm, apply_instance_gate, instance_gate
-from attn_plugins.ops.mode import runs_eagerly
+from attn_plugins.ops.mode import follows_reference, runs_eagerly
 from attn_plugins.registry import MODELS
 
 
@@ -74,18 +76,16 @@ class IEBN(NormLayer):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
         bn = self.bn
-        if not (self._fits(x) and runs_eagerly(x)):
+        if follows_reference() or not self._fits(x):
             return super().forward(x)
         by_batch = bn.training or bn.running_mean is None
-        momentum = bn.momentum
-        if bn.training and bn.num_batches_tracked is not None:
-            bn.num_batches_tracked.add_(1)
-            momentum = 1 / float(bn.num_batches_tracked) if momentum is None else momentum
-        running = (
-            (bn.running_mean, bn.running_var) if bn.track_running_stats or not bn.training else (None, None)
+        op = EnhancedBatchNorm(
+            None if by_batch else (bn.running_mean, bn.running_var),
+            bn.eps,
+            partial(_update, bn, x.numel() // x.shape[1]) if bn.training and bn.track_running_stats else None,
         )
-        op = EnhancedBatchNorm(*running, by_batch, momentum or 0.0, bn.eps)
-        return fused(op, x, bn.weight, bn.bias, self.gate_weight, self.gate_bias)
+        parameters = (bn.weight, bn.bias, self.gate_weight, self.gate_bias)
+        return op.compiled(x, *parameters) if in_compiler() else fused(op, x, *parameters)
 
     def _fits(self, x: Tensor) -> bool:
         """Whether norm and gate can be one op: a plain batch norm, whole, of a map in its own precision with several values."""
@@ -94,7 +94,7 @@ class IEBN(NormLayer):
             type(bn) is nn.BatchNorm2d
             and not has_hooks(bn)
             and bn.affine
-            and isinstance(x, Tensor)
+            and (runs_eagerly(x) or in_compiler())
             and x.dtype == bn.weight.dtype == self.gate_weight.dtype
             and x.numel() > x.shape[1]
         )
@@ -102,3 +102,11 @@ class IEBN(NormLayer):
     def adapt(self, x: Tensor, y: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
         return apply_instance_gate(y, instance_gate(x, self.gate_weight, self.gate_bias), self.bn.bias)
+
+
+def _update(bn: nn.BatchNorm2d, count: int, mean: Tensor, variance: Tensor) -> None:
+    """What a batch norm does to its running statistics in a training step, with the variance over count - 1."""
+    bn.num_batches_tracked.add_(1)
+    momentum = 1 / bn.num_batches_tracked.to(mean.dtype) if bn.momentum is None else bn.momentum
+    bn.running_mean.lerp_(mean, momentum)
+    bn.running_var.lerp_(variance * (count / (count - 1)), momentum)
