@@ -52,12 +52,9 @@ def compile_layers(model: nn.Module) -> nn.Module:
     if not layers:
         print_log('there is no layer to compile in this model', 'current')
         return model
-    reason = _why_not(_device(model).type)
-    if reason:
-        warnings.warn(f'the layers are not compiled and run as they are: {reason}', stacklevel=2)
-        return model
-    for layer in layers:
-        set_compiled_call(layer, _Compiled(layer))
+    if _compiles(_device(model).type):
+        for layer in layers:
+            set_compiled_call(layer, _Compiled(layer))
     return model
 
 
@@ -113,14 +110,21 @@ def _runner(structure: tuple) -> Callable:
 
 
 @functools.cache
-def _why_not(device: str) -> str:
-    """Why torch compiles nothing here; empty if it does. Sets the folder that graphs are kept in."""
+def _compiles(device: str) -> bool:
+    """Whether torch compiles anything here; if not, one warning in a process. Sets the folder that graphs are kept in."""
     folder = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'attn_plugins' / 'inductor'
     os.environ.setdefault('TORCHINDUCTOR_CACHE_DIR', str(folder))
+    reason = ''
     if not counts_graphs_by_function():
-        return f'torch {torch.__version__} has no limit of graphs for each function, without which it stops compiling at the eighth width'
-    try:
-        compile_function(lambda x: (2 * x).sin(), recompile_limit=MOST_GRAPHS)(torch.ones(2, device=device))
-    except Exception as error:  # whatever a missing or broken compiler raises
-        return f'torch.compile fails here ({str(error).strip().splitlines()[0]})'
-    return ''
+        reason = (
+            f'torch {torch.__version__} has no limit of graphs for each function, and would stop compiling at the eighth '
+            'width without a word'
+        )
+    else:
+        try:
+            compile_function(lambda x: (2 * x).sin(), MOST_GRAPHS)(torch.ones(2, device=device))
+        except Exception as error:  # whatever a missing or broken compiler raises
+            reason = f'torch.compile fails here ({str(error).strip().splitlines()[0]})'
+    if reason:
+        warnings.warn(f'the layers are not compiled and run as they are: {reason}', stacklevel=3)
+    return not reason
