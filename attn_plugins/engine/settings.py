@@ -33,7 +33,7 @@ def settings_of(cfg: Config, tested: bool = False) -> dict[str, str]:
     left_out = (*ELSEWHERE, *SHOWN, *(() if tested else TESTED))
     return {
         name: text
-        for name, text in _flat(cfg.to_dict(), '')
+        for name, text in _flat(_without_compiling(cfg.to_dict()), '')
         if name.split('.')[-1] not in SPEED
         and not any(name == word or name.startswith(f'{word}.') for word in left_out)
     }
@@ -45,6 +45,15 @@ def differences(before: Mapping[str, str], now: Mapping[str, str]) -> str:
     words = [f'{name} (was {before.get(name, "not set")}, is {now.get(name, "not set")})' for name in changed]
     more = f' and {len(words) - MOST} more' if len(words) > MOST else ''
     return ', '.join(words[:MOST]) + more
+
+
+def _without_compiling(content: dict) -> dict:
+    """Whether layers are compiled changes how fast a training is, so it may be turned on or off for its rest."""
+    if not isinstance(content.get('custom_hooks'), list):
+        return content
+    kept = [hook for hook in content['custom_hooks'] if hook.get('type') != 'attn_plugins.CompileLayersHook']
+    others = {name: value for name, value in content.items() if name != 'custom_hooks'}
+    return dict(others, custom_hooks=kept) if kept else others
 
 
 def _flat(value, name: str) -> Iterator[tuple[str, str]]:

@@ -34,6 +34,14 @@ def test_where_and_how_fast_it_runs_is_no_setting():
     assert same != settings(lr=1, loader=dict(batch_size=4))
 
 
+def test_compiling_the_layers_is_no_setting():
+    """So a training goes on with or without; other hooks are."""
+    compiling, last = dict(type='attn_plugins.CompileLayersHook'), dict(type='attn_plugins.ChannelsLastHook')
+    assert settings(lr=1) == settings(lr=1, custom_hooks=[compiling])
+    assert settings(custom_hooks=[last]) == settings(custom_hooks=[compiling, last])
+    assert settings(lr=1) != settings(lr=1, custom_hooks=[last])
+
+
 def test_a_list_is_the_same_as_a_tuple_and_an_empty_dict_is_a_value():
     assert settings(a=(1, 2)) == settings(a=[1, 2])
     assert settings(a=dict()) != settings() and settings(a=[]) != settings(a=None)

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 import torch
-from mmpretrain.models import MobileNetV2
+from mmpretrain.models import MobileNetV2, ResNet
 from torch import nn
 from torch._dynamo.utils import counters
 
@@ -198,3 +198,14 @@ def test_an_old_torch_says_so(monkeypatch):
         compile_layers(model)
     model(torch.randn(2, 3, 8, 8))
     assert graphs() == 0
+
+
+@pytest.mark.parametrize('name', ['SE', 'ECA', 'CBAM', 'CoordAttention', 'IEBN'])
+def test_a_whole_resnet_is_one_graph(name):
+    """`torch.compile` of the plugged host, in training, has no graph break."""
+    place = dict(norm='main') if name == 'IEBN' else dict(position='after_conv3')
+    model = plug(ResNet(50, norm_eval=False), [dict(cfg=dict(type=f'attn_plugins.{name}'), **place)])
+    model.train()
+    whole = torch.compile(model, backend='eager', fullgraph=True)
+    whole(torch.randn(2, 3, 32, 32))
+    assert graphs() == 1 and not counters['graph_break']
