@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from attn_plugins.ops.fused import Fused, Tensors
-from attn_plugins.ops.maps import scale_and_shift, sums, variance_and_mean
+from attn_plugins.ops.maps import batch_statistics, batch_statistics_as_published, scale_and_shift, sums
 from attn_plugins.ops.pool import global_mean
 
 
@@ -61,7 +61,7 @@ class EnhancedBatchNorm(Fused):
         self, x: Tensor, weight: Tensor, bias: Tensor, gate_weight: Tensor, gate_bias: Tensor
     ) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
-        means, mean, variance = self._statistics(x, torch.var_mean(x, (2, 3), correction=0))
+        means, mean, variance = self._statistics(x, batch_statistics_as_published)
         scale, _, _ = self._scale(means, variance, weight, gate_weight, gate_bias)
         return x * scale[:, :, None, None] + (bias - mean * scale)[:, :, None, None]
 
@@ -69,8 +69,7 @@ class EnhancedBatchNorm(Fused):
         self, x: Tensor, weight: Tensor, bias: Tensor, gate_weight: Tensor, gate_bias: Tensor
     ) -> tuple[Tensor, Tensors]:
         """With the means of the samples, the gate, and the mean and 1 / sqrt(var + eps) that normalise."""
-        measured = variance_and_mean(x) if self.running is None else (None, global_mean(x))
-        means, mean, variance = self._statistics(x, measured)
+        means, mean, variance = self._statistics(x, batch_statistics)
         if self.update is not None:
             self.update(mean, variance)
         scale, inverse_std, delta = self._scale(means, variance, weight, gate_weight, gate_bias)
@@ -81,17 +80,13 @@ class EnhancedBatchNorm(Fused):
     ) -> Tensor:
         """The formula for a compiler, which fuses it, and the update."""
         if self.update is not None:
-            _, mean, variance = self._statistics(x, torch.var_mean(x, (2, 3), correction=0))
+            _, mean, variance = self._statistics(x, batch_statistics_as_published)
             self.update(mean.detach(), variance.detach())
         return self.formula(x, weight, bias, gate_weight, gate_bias)
 
-    def _statistics(self, x: Tensor, measured: tuple[Tensor | None, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    def _statistics(self, x: Tensor, of_batch: Callable) -> tuple[Tensor, Tensor, Tensor]:
         """The means of the samples, (N, C), and the mean and variance that normalise, (C,) each."""
-        variances, means = measured
-        if self.running is not None:
-            return means, *self.running
-        mean = means.mean(0)
-        return means, mean, (variances + (means - mean).square()).mean(0)
+        return of_batch(x) if self.running is None else (global_mean(x), *self.running)
 
     def _scale(
         self, means: Tensor, variance: Tensor, weight: Tensor, gate_weight: Tensor, gate_bias: Tensor

@@ -229,7 +229,9 @@ SPATIAL = {
             'places.9': 'spatial.out',
         },
     ),
-    'SGE': Rival(AUTHORS, lambda layer: PublishedSGE(layer.gate.groups), {'weight': 'weight', 'bias': 'bias'}),
+    'SGE': Rival(
+        AUTHORS, lambda layer: PublishedSGE(layer.gate.groups), {'weight': 'weight', 'bias': 'bias'}
+    ),
     'SimAM': Rival(AUTHORS, lambda layer: PublishedSimAM(layer.e_lambda)),
     'TripletAttention': Rival(
         AUTHORS,

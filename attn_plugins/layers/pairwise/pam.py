@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from attn_plugins.layers.checks import hidden_channels
 from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.place import Place
-from attn_plugins.ops.attention import attend, join_heads, split_heads
+from attn_plugins.ops.attention import attend, join_heads, map_of_rows, rows_of_heads, split_heads
+from attn_plugins.ops.attention_in_parts import attend_in_parts, takes_parts
 from attn_plugins.ops.residual import add_branch
 from attn_plugins.registry import MODELS
 
@@ -94,5 +95,9 @@ class PAM(ProjectedAttention):
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """(N, d, H, W), (N, d, H, W), (N, C, H, W) -> (N, C, H, W)."""
+        if isinstance(query, Tensor) and query.is_cpu and takes_parts():
+            # The CPU's fused kernel wants one width, which would be that of the values.
+            rows, _ = attend_in_parts(*(rows_of_heads(x, 1) for x in (query, key, value)))
+            return map_of_rows(rows, value.shape[2], value.shape[3])
         rows = attend(split_heads(query), split_heads(key), split_heads(value))
         return join_heads(rows, value.shape[2], value.shape[3])

@@ -1,14 +1,18 @@
 """Coordinate Attention (Hou et al., CVPR 2021, arXiv:2103.02907). Checked against houqb/CoordAttention 7619bea."""
 
 import torch
+import torch.fx
 from torch import Tensor, nn
 
 from attn_plugins.layers.checks import hidden_channels
 from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.place import Place
 from attn_plugins.ops.gating import gated
-from attn_plugins.ops.strip_gating import StripGating
+from attn_plugins.ops.strip_gating import StripGating, conv_strips
 from attn_plugins.registry import MODELS
+
+# A symbolic trace takes it as it is: it asks for the size.
+torch.fx.wrap('conv_strips')
 
 AXES = ('hw', 'h', 'w')
 
@@ -83,14 +87,10 @@ class CoordAttention(Layer):
 
     def _gates(self, *strips: Tensor) -> tuple[Tensor, ...]:
         """The means of rows and columns -> their gates, (N, C, H) and (N, C, W)."""
-        features = torch.cat([conv_strips(strip, self.conv1) for strip in strips], 2)
+        features = torch.cat([conv_strips(strip, self.conv1.weight, self.conv1.bias) for strip in strips], 2)
         features = self.act(self.norm(features[..., None])[..., 0])
         features = features.split([strip.shape[2] for strip in strips], 2)
         convs = [conv for conv in (self.conv_h, self.conv_w) if conv is not None]
-        return tuple(torch.sigmoid(conv_strips(features[i], conv)) for i, conv in enumerate(convs))
-
-
-def conv_strips(strips: Tensor, conv: nn.Conv2d) -> Tensor:
-    """A 1x1 convolution of strips as a product of matrices, which is faster on a CPU: (N, C, L) -> (N, C', L)."""
-    weight = conv.weight.flatten(1).expand(strips.shape[0], -1, -1)
-    return torch.baddbmm(conv.bias[:, None], weight, strips)
+        return tuple(
+            torch.sigmoid(conv_strips(features[i], conv.weight, conv.bias)) for i, conv in enumerate(convs)
+        )
