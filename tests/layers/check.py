@@ -6,7 +6,6 @@ import pickle
 import re
 import warnings
 from collections.abc import Iterator
-from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -121,25 +120,35 @@ def check_gradients(cfg: dict, channels: int) -> None:
 
 
 def check_reference(cfg: dict, channels: int) -> None:
-    """The result and every gradient are those of the published formula, in all shapes, layouts and precisions, in both modes."""
+    """The result, every gradient and statistic are those of the published formula, in all shapes and layouts, in both modes.
+
+    In float64 up to rounding. In float32 each is as near to the formula in float64 as the formula in float32 is, up to a factor of ten;
+    not on maps of one place, where a batch norm of two samples that hardly differ leaves neither many digits.
+    """
     for training in (False, True):
         layer = build(cfg, channels).train(training)
         for memory_format in (torch.contiguous_format, torch.channels_last):
-            for dtype, rtol in ((torch.float32, 1e-4), (torch.float64, 1e-9)):
-                for x in inputs(layer, channels, memory_format):
-                    found = []
-                    for follow in (nullcontext, reference):
-                        twin = copy.deepcopy(layer).to(dtype)
-                        given = x.to(dtype).requires_grad_()
-                        with follow():
-                            y = twin(given)
-                        (y * torch.arange(y.numel(), dtype=dtype).view_as(y).sin()).sum().backward()
-                        state = [value for name, value in twin.named_buffers()]
-                        found.append([y, given.grad, *(p.grad for p in twin.parameters()), *state])
-                    for ours, theirs in zip(*found, strict=True):
-                        if theirs is not None:
-                            scale = max(1.0, float(theirs.abs().max()))
-                            torch.testing.assert_close(ours, theirs, rtol=rtol, atol=rtol * scale)
+            for x in inputs(layer, channels, memory_format):
+                with reference():
+                    exact, theirs = (_step(layer, x.to(dtype)) for dtype in (torch.float64, torch.float32))
+                for ours, value in zip(_step(layer, x.double()), exact, strict=True):
+                    torch.testing.assert_close(
+                        ours, value, rtol=1e-9, atol=1e-9 * max(1.0, float(value.abs().max()))
+                    )
+                if x.shape[2:].numel() == 1:
+                    continue
+                for ours, single, value in zip(_step(layer, x), theirs, exact, strict=True):
+                    allowed = 10 * (single - value).abs().max() + 1e-5 * value.abs().max().clamp(min=1)
+                    assert (ours - value).abs().max() <= allowed
+
+
+def _step(layer: torch.nn.Module, x: torch.Tensor) -> list[torch.Tensor]:
+    """Result, gradients and buffers of a copy, in the map's precision."""
+    layer, x = copy.deepcopy(layer).to(x.dtype), x.clone().requires_grad_()
+    y = layer(x)
+    (y * torch.arange(y.numel(), dtype=y.dtype).view_as(y).sin()).sum().backward()
+    gradients = [x.grad, *(p.grad for p in layer.parameters() if p.grad is not None)]
+    return [value.detach() for value in (y, *gradients, *layer.buffers()) if value.is_floating_point()]
 
 
 def check_autocast(cfg: dict, channels: int, dtype: torch.dtype) -> None:
