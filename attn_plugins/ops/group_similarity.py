@@ -28,8 +28,10 @@ class SimilarityGate(Fused):
         self.groups, self.eps, self.unbiased = groups, eps, unbiased
 
     def fits(self, x: Tensor) -> bool:
-        """Not for a single place, whose deviation is nothing, divided by eps."""
-        return x.shape[2] * x.shape[3] > 1
+        """Not for a single place, whose deviation is nothing, divided by eps; nor without gradients, where the formula's
+        element-wise products, which count as no multiply-adds, are taken as they are.
+        """
+        return torch.is_grad_enabled() and x.shape[2] * x.shape[3] > 1
 
     def formula(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         """(N, C, H, W), (G,), (G,) -> (N, C, H, W)."""
