@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from attn_plugins.compat import children_of, has_hooks, in_compiler
+from attn_plugins.compat import BatchNorm, children_of, has_hooks, in_compiler
 from attn_plugins.layers.norm.base import NormLayer
 from attn_plugins.layers.place import Place
 from attn_plugins.ops.fused import fused
@@ -88,10 +88,13 @@ class IEBN(NormLayer):
         return op.compiled(x, *parameters) if in_compiler() else fused(op, x, *parameters)
 
     def _fits(self, x: Tensor) -> bool:
-        """Whether norm and gate can be one op: a plain batch norm, whole, of a map in its own precision with several values."""
+        """Whether norm and gate can be one op: a plain batch norm, whole, of a map in its own precision with several values.
+
+        Plain is what runs torch's own forward: also what mmengine makes of SyncBN where there is one process.
+        """
         bn = children_of(self)['bn']
         return (
-            type(bn) is nn.BatchNorm2d
+            getattr(type(bn), 'forward', None) is BatchNorm.forward
             and not has_hooks(bn)
             and bn.affine
             and (runs_eagerly(x) or in_compiler())
