@@ -28,6 +28,7 @@ __all__ = [
     'children_of',
     'compile_function',
     'counts_graphs_by_function',
+    'forget_graphs',
     'has_hooks',
     'in_compiler',
     'in_forward_mode',
@@ -74,6 +75,11 @@ def set_compiled_call(module: nn.Module, call: Callable) -> None:
 def counts_graphs_by_function() -> bool:
     """Whether `torch.compile` takes the number of graphs that it may make of a function. Seen in torch 2.12.1, not in 2.1.2."""
     return 'recompile_limit' in inspect.signature(torch.compile).parameters
+
+
+def forget_graphs() -> None:
+    """Forgets all that was compiled in this process, which counts against the limit of graphs of a function."""
+    torch._dynamo.reset()
 
 
 def compile_function(function: Callable, recompile_limit: int) -> Callable:

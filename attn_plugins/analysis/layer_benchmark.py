@@ -15,6 +15,7 @@ from attn_plugins.analysis.equality import ROUNDING, TOLERANCE, errors, results,
 from attn_plugins.analysis.floors import FLOORS
 from attn_plugins.analysis.rivals import RIVALS, Rival
 from attn_plugins.analysis.traffic import count_compiled_traffic, count_traffic
+from attn_plugins.compat import forget_graphs
 from attn_plugins.ops.mode import reference
 
 # The layer itself, by the two ways it runs.
@@ -271,7 +272,7 @@ def measure(
         compile_it: Whether the layers are compiled too.
         tick: Called after every timed step.
     """
-    torch._dynamo.reset()  # what was compiled before counts against the limit of recompilations
+    forget_graphs()
     x = torch.randn(tuple(shape), generator=torch.Generator().manual_seed(0))
     layers = [case.build(shape) for case in cases]
     contenders = [

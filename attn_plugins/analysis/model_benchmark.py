@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from attn_plugins.analysis.layer_benchmark import Contender, compile_in_place, time_in_turn
+from attn_plugins.compat import forget_graphs
 from attn_plugins.engine.config import load_config
 from attn_plugins.engine.library import build_model
 from attn_plugins.insertion import compile_layers
@@ -103,15 +104,13 @@ def measure_networks(
         network's median that is added.
     """
     for way, (layout, memory_format), batch in product(ways, FORMATS.items(), batches):
-        torch._dynamo.reset()
+        forget_graphs()
         images = torch.randn(batch, 3, size, size).to(device, memory_format=memory_format)
         contenders = [
             Contender(name, prepared(build(name).to(device, memory_format=memory_format), way))
             for name in names
         ]
-        # One piece of code is compiled for every size of map at which a layer stands.
-        with torch._dynamo.config.patch(recompile_limit=64):
-            time_in_turn(contenders, images, repeats, tick, input_gradient=False)
+        time_in_turn(contenders, images, repeats, tick, input_gradient=False)
         plain = contenders[0].quartiles()[1]
         for contender in contenders:
             yield dict(

@@ -133,6 +133,6 @@ def count_compiled_traffic(call: Callable[[Tensor], Tensor], x: Tensor) -> dict[
         y.backward(torch.randn_like(y))
     if not forward:
         raise ValueError(
-            'nothing was compiled, so nothing was counted: torch._dynamo.reset() forgets what was'
+            'nothing was compiled, so nothing was counted: compat.forget_graphs() forgets what was'
         )
     return dict(forward=forward, backward=counter.bytes - forward)

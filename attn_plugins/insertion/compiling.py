@@ -48,11 +48,14 @@ def compile_layers(model: nn.Module) -> nn.Module:
     Returns:
         nn.Module: The model.
     """
-    layers = [layer for layer in _outermost(model) if not _synchronizes(layer)]
-    if not layers:
+    layers = _outermost(model)
+    eager = [layer for layer in layers if _synchronizes(layer)]
+    if eager:
+        print_log(f'{len(eager)} layers with a batch norm over all processes are not compiled', 'current')
+    elif not layers:
         print_log('there is no layer to compile in this model', 'current')
-        return model
-    if _compiles(_device(model).type):
+    layers = [layer for layer in layers if layer not in eager]
+    if layers and _compiles(_device(model).type):
         for layer in layers:
             set_compiled_call(layer, _Compiled(layer))
     return model

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from torch import Tensor
 
-from attn_plugins.ops.gating import Gating, Tensors
+from attn_plugins.ops.gating import Gating, Given, Tensors
 from attn_plugins.ops.maps import scale_and_shift, sum_of_products
 from attn_plugins.ops.recalibrate import recalibrate
 from attn_plugins.ops.statistics import Statistic
@@ -42,17 +42,9 @@ class ChannelGating(Gating):
         """dgate_nc = sum_hw dy x."""
         return (sum_of_products(dy, x).to(gates[0].dtype),)
 
-    def map_gradient(
-        self,
-        dy: Tensor,
-        x: Tensor,
-        gates: Tensors,
-        weights: Tensors,
-        descriptors: Tensors,
-        kept: Tensors,
-        gradients: Tensors,
-    ) -> Tensors:
+    def map_gradient(self, given: Given) -> Tensors:
         """dx = gate * dy + slope * x + constant + the rest."""
+        dy, x, gates, weights, descriptors, kept, gradients = given
         values, of_values = iter(descriptors), iter(gradients)
         slope = constant = None
         for part in self.statistics:

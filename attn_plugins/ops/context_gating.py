@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from attn_plugins.ops.context import attention_pool
-from attn_plugins.ops.gating import Gating, Tensors
+from attn_plugins.ops.gating import Gating, Given, Tensors
 from attn_plugins.ops.maps import scale_and_shift, sums
 from attn_plugins.ops.pool import global_mean
 from attn_plugins.ops.recalibrate import recalibrate
@@ -50,17 +50,9 @@ class ContextGating(Gating):
         gradients = [of_mul] * self.mul + [of_add] * self.add
         return tuple(gradient.to(gate.dtype) for gradient, gate in zip(gradients, gates, strict=True))
 
-    def map_gradient(
-        self,
-        dy: Tensor,
-        x: Tensor,
-        gates: Tensors,
-        weights: Tensors,
-        descriptors: Tensors,
-        kept: Tensors,
-        gradients: Tensors,
-    ) -> Tensors:
+    def map_gradient(self, given: Given) -> Tensors:
         """dx = g dy + dz a + w dl, with the weights a of the places, the gradient dz of the descriptor and dl of the logits."""
+        dy, x, gates, weights, _, kept, gradients = given
         of_context = gradients[0].to(dy.dtype)[:, :, None]
         if not self.attention:
             shift = of_context[:, :, 0] / (x.shape[2] * x.shape[3])

@@ -1,5 +1,7 @@
 """Ops of a map and a few parameters with a forward and a backward of their own, beside the formula that says what they compute."""
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor
 from torch.autograd import Function
@@ -11,24 +13,24 @@ from attn_plugins.ops.mode import runs_eagerly
 Tensors = tuple[Tensor, ...]
 
 
-class Fused:
+class Fused(ABC):
     """An op: `formula` is what is computed, `forward` and `backward` the same in fewer passes over the map."""
 
     def fits(self, x: Tensor) -> bool:
         """Whether `forward` and `backward` are right for a map; else it is the formula."""
         return True
 
+    @abstractmethod
     def formula(self, x: Tensor, *parameters: Tensor) -> Tensor:
         """The map and the parameters -> y."""
-        raise NotImplementedError
 
+    @abstractmethod
     def forward(self, x: Tensor, *parameters: Tensor) -> tuple[Tensor, Tensors]:
         """y, and what the backward needs beside the inputs."""
-        raise NotImplementedError
 
+    @abstractmethod
     def backward(self, dy: Tensor, inputs: Tensors, kept: Tensors) -> Tensors:
         """The gradients of the inputs."""
-        raise NotImplementedError
 
 
 def fused(op: Fused, x: Tensor, *parameters: Tensor) -> Tensor:

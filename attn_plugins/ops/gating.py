@@ -6,7 +6,9 @@ written once, when both of its parts are known. What lies between, the excitatio
 any network, with state, with batch norms over all processes, under activation checkpointing.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,19 +20,41 @@ from attn_plugins.ops.mode import runs_eagerly
 Tensors = tuple[Tensor, ...]
 
 
-class Gating:
+class Given(NamedTuple):
+    """What the gradient of the map is made of.
+
+    Attributes:
+        dy: The gradient of the result.
+        x: The map.
+        gates: The gates, followed by what was kept of `recalibrate`.
+        weights: Those of the squeeze.
+        descriptors: What it gave.
+        kept: What else was kept of it.
+        gradients: Those of the descriptors, zeros where none has come.
+    """
+
+    dy: Tensor
+    x: Tensor
+    gates: Tensors
+    weights: Tensors
+    descriptors: Tensors
+    kept: Tensors
+    gradients: Tensors
+
+
+class Gating(ABC):
     """What a kind of gated layer makes of a map: its formula in `squeeze` and `recalibrate`, and the gradients of both.
 
     The formula alone decides what is computed; the gradients are those of the formula, with fewer passes over the map.
     """
 
+    @abstractmethod
     def squeeze(self, x: Tensor, *weights: Tensor) -> Tensors:
         """What the excitation is given, (N, C, H, W) -> descriptors."""
-        raise NotImplementedError
 
+    @abstractmethod
     def recalibrate(self, x: Tensor, *gates: Tensor) -> Tensor:
         """The map under its gates, shape, dtype and memory format of `x`."""
-        raise NotImplementedError
 
     def squeeze_and_keep(self, x: Tensor, *weights: Tensor) -> tuple[Tensors, Tensors]:
         """`squeeze` in as few passes as it takes, and what else its gradient needs."""
@@ -40,28 +64,13 @@ class Gating:
         """`recalibrate` in as few passes as it takes, and what else its gradient needs."""
         return self.recalibrate(x, *gates), ()
 
+    @abstractmethod
     def gate_gradients(self, dy: Tensor, x: Tensor, gates: Tensors) -> Tensors:
         """Of `recalibrate`, with respect to the gates; `gates` are followed by what was kept."""
-        raise NotImplementedError
 
-    def map_gradient(
-        self,
-        dy: Tensor,
-        x: Tensor,
-        gates: Tensors,
-        weights: Tensors,
-        descriptors: Tensors,
-        kept: Tensors,
-        gradients: Tensors,
-    ) -> Tensors:
-        """Of `recalibrate` and `squeeze` together, with respect to the map, then of `squeeze` with respect to the weights.
-
-        Args:
-            dy (Tensor): The gradient of the result.
-            gates (tuple): The gates, followed by what was kept of `recalibrate`.
-            gradients (tuple): Those of the descriptors, zeros where none has come.
-        """
-        raise NotImplementedError
+    @abstractmethod
+    def map_gradient(self, given: Given) -> Tensors:
+        """Of `recalibrate` and `squeeze` together, with respect to the map, then of `squeeze` with respect to the weights."""
 
 
 def gated(gating: Gating, x: Tensor, excite: Callable[..., Tensors], *weights: Tensor) -> Tensor:
@@ -121,9 +130,8 @@ class _Squeeze(Function):
             for value, gradient in zip(descriptors, gradients, strict=True)
         ]
         kept = tuple(saved[n_weights + n_descriptors :])
-        return None, *gating.map_gradient(
-            dy, x, gates, tuple(weights), tuple(descriptors), kept, tuple(gradients)
-        )
+        given = Given(dy, x, gates, tuple(weights), tuple(descriptors), kept, tuple(gradients))
+        return None, *gating.map_gradient(given)
 
 
 class _Recalibrate(Function):

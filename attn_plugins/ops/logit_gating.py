@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from attn_plugins.ops.gating import Gating, Tensors
+from attn_plugins.ops.gating import Gating, Given, Tensors
 from attn_plugins.ops.pool import global_mean
 from attn_plugins.ops.recalibrate import recalibrate
 
@@ -57,17 +57,9 @@ class LogitGating(Gating):
             per_place.to(local.dtype),
         )
 
-    def map_gradient(
-        self,
-        dy: Tensor,
-        x: Tensor,
-        gates: Tensors,
-        weights: Tensors,
-        descriptors: Tensors,
-        kept: Tensors,
-        gradients: Tensors,
-    ) -> Tensors:
+    def map_gradient(self, given: Given) -> Tensors:
         """dx = gate dy + dmean / (H W) + W^T dconv, in two passes; dW = dconv x^T."""
+        dy, x, gates, weights, _, _, gradients = given
         n, channels, height, width = x.shape
         of_mean, of_conv = (gradient.to(dy.dtype) for gradient in gradients)
         dx = self._times(dy, gates[-1])

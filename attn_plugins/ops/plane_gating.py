@@ -5,7 +5,7 @@ import functools
 import torch
 from torch import Tensor
 
-from attn_plugins.ops.gating import Gating, Tensors
+from attn_plugins.ops.gating import Gating, Given, Tensors
 from attn_plugins.ops.maps import laid_out_as
 from attn_plugins.ops.pool import maximum
 from attn_plugins.ops.recalibrate import recalibrate
@@ -52,17 +52,9 @@ class PlaneGating(Gating):
             for gate, axis in zip(gates, self.axes, strict=True)
         )
 
-    def map_gradient(
-        self,
-        dy: Tensor,
-        x: Tensor,
-        gates: Tensors,
-        weights: Tensors,
-        descriptors: Tensors,
-        kept: Tensors,
-        gradients: Tensors,
-    ) -> Tensors:
+    def map_gradient(self, given: Given) -> Tensors:
         """dx = gate dy + the means' gradients, shared out, + the maxima's, each at its place."""
+        dy, x, gates, _, _, kept, gradients = given
         gate = self._gate(dy, gates)
         parts = [gradient.to(dy.dtype) for gradient in gradients]
         shift = _total(

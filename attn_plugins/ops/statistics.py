@@ -4,6 +4,8 @@ The gradient of most is slope * x + constant, with a slope and a constant per sa
 before they meet the map. That of the others is added in place.
 """
 
+from abc import ABC, abstractmethod
+
 import torch
 import torch.fx
 from torch import Tensor
@@ -29,7 +31,7 @@ torch.fx.wrap('grouped_dct')
 Tensors = tuple[Tensor, ...]
 
 
-class Statistic:
+class Statistic(ABC):
     """Values of a map, one or more per sample and channel, and their gradient.
 
     Attributes:
@@ -42,9 +44,9 @@ class Statistic:
     constants = 0
     keeps = 0
 
+    @abstractmethod
     def formula(self, x: Tensor, *constants: Tensor) -> Tensors:
         """(N, C, H, W) -> values, (N, C) each."""
-        raise NotImplementedError
 
     def measure(self, x: Tensor, *constants: Tensor) -> tuple[Tensors, Tensors]:
         """The values in as few passes as they take, and what else the gradient needs."""
@@ -60,6 +62,7 @@ class Statistic:
         self, dx: Tensor, x: Tensor, constants: Tensors, kept: Tensors, gradients: Tensors
     ) -> None:
         """Adds what of the gradient is not affine."""
+        return
 
 
 class Mean(Statistic):

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from attn_plugins.ops.gating import Gating, Tensors
+from attn_plugins.ops.gating import Gating, Given, Tensors
 from attn_plugins.ops.maps import laid_out_as
 from attn_plugins.ops.pool import column_mean, row_mean
 from attn_plugins.ops.recalibrate import recalibrate
@@ -52,17 +52,9 @@ class StripGating(Gating):
             for gradient, gate in zip((by_rows, by_columns), gates, strict=True)
         )
 
-    def map_gradient(
-        self,
-        dy: Tensor,
-        x: Tensor,
-        gates: Tensors,
-        weights: Tensors,
-        descriptors: Tensors,
-        kept: Tensors,
-        gradients: Tensors,
-    ) -> Tensors:
+    def map_gradient(self, given: Given) -> Tensors:
         """dx = dy g g' + dmean_w / W + dmean_h / H."""
+        dy, x, gates, _, _, _, gradients = given
         lengths = [x.shape[3] if axis == 'h' else x.shape[2] for axis in self.axes]
         shifts = [(part / length).to(dy.dtype) for part, length in zip(gradients, lengths, strict=True)]
         shift = functools.reduce(torch.add, [laid_out_as(x, part) for part in self._along(shifts)])

@@ -160,9 +160,18 @@ def test_batch_norms_over_all_processes_stay_eager():
     assert graphs() == 0
 
 
-def test_a_model_without_layers_is_left_alone(caplog):
+def test_what_is_not_compiled_is_said(monkeypatch):
+    said = []
+    monkeypatch.setattr(compiling, 'print_log', lambda text, logger: said.append(text))
     host = nn.Conv2d(3, 3, 1)
     assert compile_layers(host) is host
+    synced = nn.Sequential(nn.Conv2d(3, 8, 1), nn.SyncBatchNorm(8))
+    compile_layers(plug(synced, [dict(cfg=dict(type='attn_plugins.IEBN'), norm='all')]))
+    assert said == [
+        'there is no layer to compile in this model',
+        '1 layers with a batch norm over all processes are not compiled',
+    ]
+    assert graphs() == 0
 
 
 CODE = """

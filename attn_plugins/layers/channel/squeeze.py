@@ -34,6 +34,11 @@ class Squeeze(nn.Module):
     def __init__(self, in_channels: int, *statistics: Statistic):
         super().__init__()
         self.statistics = statistics
+        if not (statistics or self.strips):
+            raise ValueError(
+                f'{type(self).__name__} names no statistic of the map: give super().__init__ those of ops/statistics.py that '
+                'its forward reads'
+            )
         self.values = sum(statistic.number for statistic in statistics)
 
     def constants(self) -> tuple[Tensor, ...]:

@@ -46,3 +46,12 @@ def test_norms_of_half_precision_do_not_overflow():
         z = descriptor(SQUEEZES.build(dict(type=name, in_channels=2)), x)
         assert z.dtype == torch.float32
         torch.testing.assert_close(z, torch.full((1, 2), expected))
+
+
+def test_a_squeeze_that_measures_nothing_is_refused():
+    class Own(Squeeze):
+        def forward(self, x):
+            return x.mean((2, 3))
+
+    with pytest.raises(ValueError, match='Own names no statistic of the map'):
+        Own(8)
