@@ -22,12 +22,16 @@ _PUBLIC = {
 # Models, most of which need one of the three libraries. mmengine's registries resolve `type='attn_plugins.SSDLiteHead'` by
 # the same attribute access.
 _MODELS = {
+    'CifarResNet': 'attn_plugins.models.backbones.cifar_resnet',
     'DeepLabV3Head': 'attn_plugins.models.aspp_head',
     'DropoutClsHead': 'attn_plugins.models.dropout_head',
     'HBONet': 'attn_plugins.models.backbones.hbonet',
     'MobileNeXt': 'attn_plugins.models.backbones.mobilenext',
+    'NIN': 'attn_plugins.models.backbones.nin',
+    'PreResNet': 'attn_plugins.models.backbones.preact_resnet',
     'SSDLiteHead': 'attn_plugins.models.ssdlite_head',
     'SSDLiteNeck': 'attn_plugins.models.ssdlite_neck',
+    'WideResNet': 'attn_plugins.models.backbones.preact_resnet',
 }
 # Packages that are there without an import of their own: `attn_plugins.layers.SE`.
 _PACKAGES = {'insertion', 'layers', 'official', 'ops'}

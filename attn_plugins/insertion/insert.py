@@ -16,7 +16,7 @@ from attn_plugins.insertion.levels import Levels, add_levels, remove_levels
 from attn_plugins.insertion.norms import norms
 from attn_plugins.insertion.plugs import Plug, SharingPlug
 from attn_plugins.insertion.shapes import Shapes, in_words, keeps_shape
-from attn_plugins.insertion.share import check_channels, groups, has_state
+from attn_plugins.insertion.share import check_channels, check_shareable, groups, has_state
 from attn_plugins.insertion.start import IdentityStart
 from attn_plugins.insertion.targets import Places, Target
 from attn_plugins.insertion.tree import Node, is_layer, own_keys
@@ -77,6 +77,8 @@ class Insertion:
             raise InsertionError(
                 f'at {place.name}: {entry.name} does not keep the shape of a map, as a layer must'
             )
+        if entry.share is not None:
+            check_shareable(layer, place.name)
         self._adopt(layer, place.module)
         stateful = has_state(self.host, layer, entry.share is not None, place.name)
         owner = None

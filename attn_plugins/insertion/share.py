@@ -31,6 +31,16 @@ def check_channels(group: Sequence[Target], channels: Sequence[int]) -> None:
             )
 
 
+def check_shareable(layer: nn.Module, place: str) -> None:
+    """Raises an InsertionError if a layer keeps what is of one place, but several are to share it."""
+    kept = next((part for part in layer.modules() if getattr(part, 'attn_one_place', False)), None)
+    if kept is not None:
+        raise InsertionError(
+            f"share='stage' at {place}: {type(kept).__name__} keeps a running mean of one place: leave share out, or take "
+            "dict(type='shuffled_images')"
+        )
+
+
 def has_state(host: nn.Module, layer: nn.Module, shared: bool, place: str) -> bool:
     """Whether a layer has a state that goes from block to block (DIA); its parts are told that they are shared.
 

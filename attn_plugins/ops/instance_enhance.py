@@ -11,10 +11,14 @@ from attn_plugins.ops.maps import batch_statistics, batch_statistics_as_publishe
 from attn_plugins.ops.pool import global_mean
 
 
+def instance_logits(x: Tensor, gate_weight: Tensor, gate_bias: Tensor) -> Tensor:
+    """e_nc = gate_weight_c * mean_hw(x_nchw) + gate_bias_c, (N, C, H, W) -> (N, C)."""
+    return torch.addcmul(gate_bias, global_mean(x).to(gate_weight.dtype), gate_weight)
+
+
 def instance_gate(x: Tensor, gate_weight: Tensor, gate_bias: Tensor) -> Tensor:
-    """delta_nc = sigmoid(gate_weight_c * mean_hw(x_nchw) + gate_bias_c), (N, C, H, W) -> (N, C, 1, 1)."""
-    delta = torch.sigmoid(torch.addcmul(gate_bias, global_mean(x).to(gate_weight.dtype), gate_weight))
-    return delta[:, :, None, None]
+    """delta_nc = sigmoid(e_nc), (N, C, H, W) -> (N, C, 1, 1)."""
+    return torch.sigmoid(instance_logits(x, gate_weight, gate_bias))[:, :, None, None]
 
 
 def apply_instance_gate(normalized: Tensor, delta: Tensor, bias: Tensor | None) -> Tensor:

@@ -7,6 +7,7 @@ import torch.fx
 from torch import Tensor, nn
 
 from attn_plugins.layers.channel.excitation import build_excitation
+from attn_plugins.layers.channel.gate import build_gate
 from attn_plugins.layers.channel.squeeze import check_strips, read_all
 from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.place import Place
@@ -15,32 +16,12 @@ from attn_plugins.ops.channel_gating import ChannelGating
 from attn_plugins.ops.gating import gated
 from attn_plugins.ops.recalibrate import multiply_gates
 from attn_plugins.ops.strip_gating import StripGating, split_strips
-from attn_plugins.registry import GATES, MODELS, SQUEEZES, build_part
+from attn_plugins.registry import MODELS, SQUEEZES, build_part
 
 # A symbolic trace takes it as it is: it asks for the number of axes.
 torch.fx.wrap('multiply_gates')
 
-# Squeezes are in squeeze.py and dct.py, excitations in excitation.py and lstm.py. Gates, from logits e to factors: where torch has the function, it gets the name here that configs use.
-GATES.register_module('identity', module=nn.Identity)  # e, where the excitation's output is the factor
-GATES.register_module('sigmoid', module=nn.Sigmoid)  # 1 / (1 + exp(-e))
-GATES.register_module('hard_sigmoid', module=nn.Hardsigmoid)  # min(max(e + 3, 0), 6) / 6
-
-
-@GATES.register_module('one_plus_tanh')
-class OnePlusTanhGate(nn.Module):
-    """1 + tanh(e), between 0 and 2: the identity at logit 0 (GCT)."""
-
-    def forward(self, logits: Tensor) -> Tensor:
-        """Any shape to the same."""
-        return 1 + torch.tanh(logits)
-
-
-@GATES.register_module('softmax')
-class SoftmaxGate(nn.Softmax):
-    """exp(e_c) / sum_c exp(e_c): the channels compete, their factors add up to one."""
-
-    def __init__(self):
-        super().__init__(dim=1)
+# Squeezes are in squeeze.py and dct.py, excitations in excitation.py and lstm.py, gates in gate.py.
 
 
 @MODELS.register_module()
@@ -69,7 +50,8 @@ class ChannelAttention(Layer):
             one with options, or a list of them.
         excitation (str or dict): 'fc', 'conv1d', 'instance_enhance', 'style', 'normalized_scale', 'lstm', 'switch',
             'identity', or a config of one with options.
-        gate (str or dict): 'sigmoid', 'hard_sigmoid', 'one_plus_tanh', 'softmax' or 'identity'.
+        gate (str or dict): 'sigmoid', 'hard_sigmoid', 'tanh', 'one_plus_tanh', 'softmax' or 'identity'; or a control, as
+            dict(type='mean_over_images', gate='sigmoid') or dict(type='shuffled_images', gate='sigmoid').
 
     Raises:
         ValueError: A part or an option does not exist, or leaves no channel.
@@ -119,7 +101,11 @@ class ChannelAttention(Layer):
         self.excitation = build_excitation(excitation, in_channels, features.pop())
         for part in recurrent_parts(self.excitation):
             part.sequences = len(self.squeezes)
-        self.gate = build_part(gate, GATES)
+        self.gate = build_gate(gate, in_channels)
+        if self.squeezes[0].strips and getattr(self.gate, 'over_images', False):
+            raise ValueError(
+                f"gate={gate!r} with squeeze='strips': the gates of rows and columns are of places, not of whole images"
+            )
         self.init_weights()
 
     def init_weights(self) -> None:

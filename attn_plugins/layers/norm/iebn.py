@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from attn_plugins.compat import BatchNorm, children_of, has_hooks, in_compiler
+from attn_plugins.layers.channel.gate import build_gate
 from attn_plugins.layers.norm.base import NormLayer
 from attn_plugins.layers.place import Place
 from attn_plugins.ops.fused import fused
-from attn_plugins.ops.instance_enhance import EnhancedBatchNorm, apply_instance_gate, instance_gate
+from attn_plugins.ops.instance_enhance import EnhancedBatchNorm, apply_instance_gate, instance_logits
 from attn_plugins.ops.mode import follows_reference, runs_eagerly
 from attn_plugins.registry import MODELS
 
@@ -44,6 +45,8 @@ class IEBN(NormLayer):
         affine (bool): Whether there are weight and bias.
         track_running_stats (bool): As in batch norm.
         sync (bool): Whether statistics are taken over all processes; the gate is per sample and needs none.
+        gate (str or dict): What makes delta of the gate's logits: any gate of `ChannelAttention`, also a control as
+            dict(type='mean_over_images').
     """
 
     place = Place(
@@ -52,7 +55,7 @@ class IEBN(NormLayer):
         read_in='gbup-group/IEBN: models/cifar/iebn_resnet.py',
         host=dict(type='ResNet', norm_eval=False),
     )
-    examples = [dict()]
+    examples = [dict(), dict(gate='hard_sigmoid')]
     official_names = {
         'weight': 'weight',
         'bias': 'bias',
@@ -62,6 +65,19 @@ class IEBN(NormLayer):
         'running_var': 'running_var',
         'num_batches_tracked': 'num_batches_tracked',
     }
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        sync: bool = False,
+        gate: str | dict = 'sigmoid',
+    ):
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, sync)
+        self.gate = build_gate(gate, num_features)
 
     def make_parameters(self) -> None:
         """One weight and one bias of the gate per channel."""
@@ -94,7 +110,8 @@ class IEBN(NormLayer):
         """
         bn = children_of(self)['bn']
         return (
-            getattr(type(bn), 'forward', None) is BatchNorm.forward
+            type(self.gate) is nn.Sigmoid
+            and getattr(type(bn), 'forward', None) is BatchNorm.forward
             and not has_hooks(bn)
             and bn.affine
             and (runs_eagerly(x) or in_compiler())
@@ -104,7 +121,8 @@ class IEBN(NormLayer):
 
     def adapt(self, x: Tensor, y: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
-        return apply_instance_gate(y, instance_gate(x, self.gate_weight, self.gate_bias), self.bn.bias)
+        delta = self.gate(instance_logits(x, self.gate_weight, self.gate_bias))
+        return apply_instance_gate(y, delta[:, :, None, None], self.bn.bias)
 
 
 def _update(bn: nn.BatchNorm2d, count: int, mean: Tensor, variance: Tensor) -> None:

@@ -37,7 +37,8 @@ class NoisyBN(NormLayer):
         num_features (int): C.
         na (float): Factor on x_hat, not zero.
         nb (float): Summand on x_hat.
-        at_test (bool): Whether the noise stays in evaluation.
+        at_train (bool): Whether there is noise in training.
+        at_test (bool): Whether there is noise in evaluation.
         eps (float): Added to the variance.
         momentum (float): Of the running statistics.
         affine (bool): Whether there are weight and bias.
@@ -45,7 +46,7 @@ class NoisyBN(NormLayer):
         sync (bool): Whether statistics are taken over all processes.
 
     Raises:
-        ValueError: The constants are not finite, or na is zero.
+        ValueError: The constants are not finite, na is zero, or there is no noise at any time.
     """
 
     place = Place(
@@ -53,7 +54,7 @@ class NoisyBN(NormLayer):
         plugins=[dict(norm='main')],
         host=dict(type='ResNet', norm_eval=False),
     )
-    examples = [dict(), dict(na=0.5, nb=-0.25, at_test=True)]
+    examples = [dict(), dict(na=0.5, nb=-0.25, at_test=True), dict(at_train=False, at_test=True)]
     official_names = {
         name: name for name in ('weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked')
     }
@@ -63,6 +64,7 @@ class NoisyBN(NormLayer):
         num_features: int,
         na: float = 0.8,
         nb: float = 0.8,
+        at_train: bool = True,
         at_test: bool = False,
         eps: float = 1e-5,
         momentum: float = 0.1,
@@ -73,12 +75,15 @@ class NoisyBN(NormLayer):
         super().__init__(num_features, eps, momentum, affine, track_running_stats, sync)
         if na == 0 or not math.isfinite(na) or not math.isfinite(nb):
             raise ValueError(f'na={na}, nb={nb} must be finite and na not zero: na=1, nb=0 is no noise')
+        if not (at_train or at_test):
+            raise ValueError('NoisyBN with at_train=False and at_test=False is a plain batch norm: take BN')
         self.na = na
         self.nb = nb
+        self.at_train = at_train
         self.at_test = at_test
 
     def adapt(self, x: Tensor, y: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
-        if not (self.training or self.at_test):
+        if not (self.at_train if self.training else self.at_test):
             return y
         return add_noise(y, self.na, self.nb, self.bn.weight, self.bn.bias)
