@@ -6,7 +6,8 @@ from pathlib import Path
 import yaml
 from scipy import stats
 
-from attn_plugins.benchmark.suite import BASELINE, read_suite
+from attn_plugins.benchmark.suite import read_suite
+from attn_plugins.benchmark.suite_presets import BASELINE
 from attn_plugins.datasets.known import KNOWN
 from attn_plugins.engine.config import load_config
 from layer_docs.markdown import table
@@ -111,7 +112,7 @@ def hours() -> str:
                     f'{operations / RATE / 3600:,.1f}',
                     f'{operations / RATE / 3600 / 8:,.1f}',
                     f'{memory:.1f} GiB',
-                    len({run.preset for run in suite.runs if run.config_key == key}),
+                    len({run.preset_name for run in suite.runs if run.config_key == key}),
                 ]
             )
     header = [

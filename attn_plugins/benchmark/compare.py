@@ -9,7 +9,7 @@ from scipy import stats
 
 from attn_plugins.benchmark.metrics import Metric, headline
 from attn_plugins.benchmark.results import RunState
-from attn_plugins.benchmark.suite import BASELINE
+from attn_plugins.benchmark.suite_presets import BASELINE
 from attn_plugins.mim import CONFIGS
 
 

@@ -12,7 +12,7 @@ from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from attn_plugins.benchmark.compare import Comparison, PresetResult
 from attn_plugins.benchmark.metrics import headline
-from attn_plugins.benchmark.suite import BASELINE
+from attn_plugins.benchmark.suite_presets import BASELINE
 
 # Drawn in these colours, which the page then replaces by its own, light or dark.
 INK, FAINT, PLAIN, ACCENT = '#010101', '#020202', '#030303', '#040404'

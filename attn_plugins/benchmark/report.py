@@ -16,7 +16,8 @@ from attn_plugins.benchmark.plot import accuracy_cost_svg, learning_curves_svg
 from attn_plugins.benchmark.progress import scores
 from attn_plugins.benchmark.record import write_json
 from attn_plugins.benchmark.results import RunState, clock
-from attn_plugins.benchmark.suite import BASELINE, Suite
+from attn_plugins.benchmark.suite import Suite
+from attn_plugins.benchmark.suite_presets import BASELINE
 
 # What every number of a report is; stands below each table.
 LEGEND = (

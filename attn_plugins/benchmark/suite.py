@@ -4,11 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from attn_plugins.benchmark.suite_file import TEST, find_suite, read_suite_file
-from attn_plugins.engine.config import preset_name
 from attn_plugins.errors import UserError
-
-# The preset that every other one is compared with.
-BASELINE = 'none'
 
 
 @dataclass(frozen=True)
@@ -27,10 +23,12 @@ class Run:
     Attributes:
         config_key: The config's key in the suite.
         preset: A preset's name, or the path of its file.
+        preset_name: What the preset, or the twin of it, is called in tables and folders.
         seed: Of every random choice.
         config: The config file.
         folder: Where everything of the run lies.
-        cfg_options: Single values of the config.
+        cfg_options: Single values of the config, a twin's own among them.
+        twin_options: Those that a twin has of its own; none of a preset as it is.
         tests: Test's name -> single values of the config in that test.
         weights: What parts of the model start from; those runs come first.
         processes: How many processes train it; None leaves it to the config's batch size.
@@ -38,18 +36,15 @@ class Run:
 
     config_key: str
     preset: str
+    preset_name: str
     seed: int
     config: Path
     folder: Path
     cfg_options: dict = field(default_factory=dict, compare=False)
+    twin_options: dict = field(default_factory=dict, compare=False)
     tests: dict[str, dict] = field(default_factory=lambda: {TEST: {}}, compare=False)
     weights: tuple[Weights, ...] = field(default=(), compare=False)
     processes: int | None = field(default=None, compare=False)
-
-    @property
-    def preset_name(self) -> str:
-        """The preset's name, also where it is a file."""
-        return preset_name(self.preset)
 
     @property
     def name(self) -> str:
@@ -100,21 +95,18 @@ def read_suite(path: str | Path, work_dir: str | Path | None = None) -> Suite:
     for key, entry in entries.items():
         for seed in entry['seeds']:
             for preset in entry['presets']:
-                short = preset_name(preset)
-                if (key, short, seed) in runs:
-                    raise UserError(
-                        f"suite {path}, config '{key}': two presets are called {short}: rename one"
-                    )
-                runs[key, short, seed] = Run(
+                runs[key, preset.name, seed] = Run(
                     config_key=key,
-                    preset=preset,
+                    preset=preset.preset,
+                    preset_name=preset.name,
                     seed=seed,
                     config=entry['config'],
-                    folder=folder / key / short / f'seed{seed}',
-                    cfg_options=entry['cfg_options'],
+                    folder=folder / key / preset.name / f'seed{seed}',
+                    cfg_options=preset.merged_over(entry['cfg_options']),
+                    twin_options=preset.cfg_options,
                     tests=entry['tests'],
                     weights=tuple(
-                        _weights(runs, part, source, key, short, seed, path)
+                        _weights(runs, part, source, key, preset.name, seed, path)
                         for part, source in entry['weights_from'].items()
                     ),
                     processes=entry['processes'],

@@ -1,12 +1,20 @@
 """A suite's YAML file, found, read and checked: one sentence for each thing that can be wrong in it."""
 
-import re
 from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import yaml
 
+from attn_plugins.benchmark.suite_checks import (
+    EXAMPLES,
+    check_keys,
+    check_list,
+    check_mapping,
+    check_options,
+    find_file,
+)
+from attn_plugins.benchmark.suite_presets import read_presets
 from attn_plugins.errors import UserError
 from attn_plugins.mim import CONFIGS
 from attn_plugins.registry import nearest
@@ -16,14 +24,6 @@ ENTRY_KEYS = ('config', 'weights_from', 'presets', 'seeds', 'cfg_options', 'test
 SOURCE_KEYS = ('config', 'preset', 'prefix')
 # The test of a config that names none.
 TEST = 'test'
-# What a list or mapping of a suite looks like.
-EXAMPLES = dict(
-    seeds='[0, 1, 2]',
-    presets='[none, ca]',
-    cfg_options='{train_cfg.max_epochs: 3}',
-    weights_from='{backbone: classification}',
-    tests='{clean: {}, large: {test_dataloader.batch_size: 8}}',
-)
 
 
 def read_suite_file(path: Path) -> tuple[str, dict[str, dict]]:
@@ -33,7 +33,7 @@ def read_suite_file(path: Path) -> tuple[str, dict[str, dict]]:
         UserError: The file is no YAML or says something that no run can be made of.
     """
     content = _read_yaml(path)
-    _check_keys(content, SUITE_KEYS, f'suite {path}')
+    check_keys(content, SUITE_KEYS, f'suite {path}')
     for key in ('name', 'configs'):
         if not content.get(key):
             raise UserError(f"suite {path} has no '{key}': every suite has a name and at least one config")
@@ -81,59 +81,22 @@ def _check_entries(content: dict, path: Path) -> dict[str, dict]:
             raise UserError(f'{where} does not say which config it is: write {key}: {{config: PATH}}')
         if '/' in str(key):
             raise UserError(f"{where}: a config's key names a folder, so it must not contain '/'")
-        _check_keys(entry, ENTRY_KEYS, where)
+        check_keys(entry, ENTRY_KEYS, where)
+        options = check_options(entry.get('cfg_options'), 'cfg_options', where)
         entries[str(key)] = dict(
-            config=_find_file(entry['config'], path, where, 'config'),
+            config=find_file(entry['config'], path, where, 'config'),
             weights_from=_check_weights(entry.get('weights_from'), where),
-            presets=[
-                str(_find_file(preset, path, where, 'preset')) if preset.endswith('.py') else preset
-                for preset in _check_list(entry, content, 'presets', str, where)
-            ],
-            seeds=_check_list(entry, content, 'seeds', int, where),
-            cfg_options=_check_options(entry.get('cfg_options'), 'cfg_options', where),
+            presets=read_presets(entry, content, options, path, where),
+            seeds=check_list(entry, content, 'seeds', (int,), where),
+            cfg_options=options,
             tests=_check_tests(entry.get('tests'), where),
             processes=_check_processes(entry.get('processes', content.get('processes')), where),
         )
     return entries
 
 
-def _check_list(entry: dict, content: dict, key: str, kind: type, where: str) -> list:
-    """The entry's own list, or the suite's."""
-    values = entry.get(key, content.get(key))
-    if values is None and key not in entry and key not in content:
-        raise UserError(f"{where}: neither the config nor the suite has '{key}', as {EXAMPLES[key]}")
-    # `none` is a word in YAML, but `null`, `~` and an empty item are not.
-    if not isinstance(values, list) or not values or not all(type(value) is kind for value in values):
-        raise UserError(f"{where}: '{key}' must be a list like {EXAMPLES[key]}, not {values!r}")
-    if len(set(values)) < len(values):
-        raise UserError(f"{where}: '{key}' names {_first_double(values)!r} twice")
-    return values
-
-
-def _check_options(value, key: str, where: str) -> dict:
-    options = _check_mapping(value, key, where)
-    for name, option in options.items():
-        if name in ('randomness.seed', 'work_dir'):
-            raise UserError(
-                f"{where}: '{key}' sets {name}: leave that to the suite's seeds and to --work-dir"
-            )
-        if isinstance(option, str) and re.fullmatch(r'[-+]?\d+[eE][-+]?\d+', option):
-            raise UserError(
-                f"{where}: '{key}' sets {name} to the text {option!r}: YAML reads a number from {float(option)!r}"
-            )
-    return options
-
-
-def _check_mapping(value, key: str, where: str) -> dict:
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise UserError(f"{where}: '{key}' must be a mapping like {EXAMPLES[key]}, not {value!r}")
-    return value
-
-
 def _check_tests(value, where: str) -> dict[str, dict]:
-    tests = {str(name): options or {} for name, options in _check_mapping(value, 'tests', where).items()}
+    tests = {str(name): options or {} for name, options in check_mapping(value, 'tests', where).items()}
     for name, options in tests.items():
         if name in ('train', 'count') or not isinstance(options, dict):
             raise UserError(
@@ -146,9 +109,9 @@ def _check_tests(value, where: str) -> dict[str, dict]:
 def _check_weights(value, where: str) -> dict[str, dict]:
     """Part of the model -> dict(config=..., preset=... or None for the same, prefix=...)."""
     sources = {}
-    for part, source in _check_mapping(value, 'weights_from', where).items():
+    for part, source in check_mapping(value, 'weights_from', where).items():
         source = source if isinstance(source, dict) else dict(config=source)
-        _check_keys(source, SOURCE_KEYS, f"{where}, weights_from '{part}'")
+        check_keys(source, SOURCE_KEYS, f"{where}, weights_from '{part}'")
         if not isinstance(source.get('config'), str):
             raise UserError(f"{where}, weights_from '{part}' does not say which config: write {part}: KEY")
         sources[str(part)] = dict(dict(preset=None, prefix=f'{part}.'), **source)
@@ -159,26 +122,6 @@ def _check_processes(value, where: str) -> int | None:
     if value is not None and (type(value) is not int or value < 1):
         raise UserError(f"{where}: 'processes' must be a number from 1 up, not {value!r}")
     return value
-
-
-def _first_double(values: list):
-    return next(value for i, value in enumerate(values) if value in values[:i])
-
-
-def _check_keys(mapping: dict, known: tuple[str, ...], where: str):
-    for key in mapping:
-        if key not in known:
-            raise UserError(f"{where} has an unknown key '{key}': {nearest(key, known)}")
-
-
-def _find_file(name: str, suite: Path, where: str, kind: str) -> Path:
-    """A path is relative to the current directory, to a folder the suite lies in, or to this package's configs."""
-    for base in (Path(), *suite.resolve().parents, CONFIGS.parent):
-        if (base / name).is_file():
-            return base / name
-    near = [str(file) for folder in (Path(name).parent, suite.parent) for file in sorted(folder.glob('*.py'))]
-    near = near or [str(file.relative_to(CONFIGS.parent)) for file in CONFIGS.glob('*/*.py')]
-    raise UserError(f'{where}: there is no {kind} {name}: {nearest(name, near)}')
 
 
 def _in_dependency_order(entries: Mapping[str, dict], path: Path) -> list[str]:

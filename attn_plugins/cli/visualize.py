@@ -177,7 +177,8 @@ def _subjects(args: argparse.Namespace) -> list:
 
 def _suite_runs(args: argparse.Namespace) -> dict[str, Path]:
     """Preset -> the folder of its run."""
-    from attn_plugins.benchmark.suite import BASELINE, read_suite
+    from attn_plugins.benchmark.suite import read_suite
+    from attn_plugins.benchmark.suite_presets import BASELINE
     from attn_plugins.registry import nearest
 
     suite = read_suite(args.suite, args.work_dir)
@@ -190,7 +191,9 @@ def _suite_runs(args: argparse.Namespace) -> dict[str, Path]:
     if not chosen:
         seeds = nearest(str(seed), {str(run.seed) for run in runs})
         raise UserError(f'suite {args.suite} does not train {key} with seed {seed}: {seeds}')
-    presets = args.presets or [name for name in chosen if not (args.command == 'gates' and name == BASELINE)]
+    presets = args.presets or [
+        name for name, run in chosen.items() if not (args.command == 'gates' and run.preset == BASELINE)
+    ]
     for preset in presets:
         if preset not in chosen:
             raise UserError(

@@ -100,6 +100,35 @@ def test_what_starts_from_another_backbone_now_is_outdated_too(project):
     assert not any(run.folder.exists() for run in suite.runs)
 
 
+def test_a_twin_is_planned_with_its_own_options(project):
+    twin = {'deep': dict(preset='ca', cfg_options={'model.backbone.depth': 34})}
+    _, plans = plan(project, presets=['none', 'ca', twin])
+    deep, ca = (plans[f'source/{name}/seed0'] for name in ('deep', 'ca'))
+    assert deep.cfg.model.backbone.depth == 34 and deep.cfg.attention == ca.cfg.attention
+    assert set(deep.settings.items()) ^ set(ca.settings.items()) == {
+        ('model.backbone.depth', '34'),
+        ('model.backbone.depth', '18'),
+    }
+    assert plans['target/deep/seed0'].settings['weights_from.backbone'].endswith(deep.config_hash[:12])
+
+
+def test_a_changed_twin_alone_is_done_again(project):
+    def presets(depth):
+        return ['none', {'deep': dict(preset='none', cfg_options={'model.backbone.depth': depth})}]
+
+    finish(*plan(project, presets=presets(34)))
+    suite, plans = plan(project, presets=presets(50))
+    with pytest.raises(
+        UserError, match=r'^model.backbone.depth \(was 34, is 50\) changed since source/deep/seed0'
+    ):
+        settle_changes({each.run: each for each in plans.values()}, redo=False)
+    settle_changes({each.run: each for each in plans.values()}, redo=True)
+    assert {run.name for run in suite.runs if run.folder.exists()} == {
+        'source/none/seed0',
+        'target/none/seed0',
+    }
+
+
 def test_a_run_that_failed_before_its_first_checkpoint_may_be_mended(project):
     suite, plans = plan(project)
     run = suite.runs[0]

@@ -107,6 +107,20 @@ def test_killed_anywhere_the_same_command_goes_on_and_ends_with_the_same_results
     assert before == {path: path.stat().st_mtime_ns for path in Path('work_dirs').rglob('*.json')}
 
 
+def test_a_twin_is_trained_in_a_folder_of_its_own_and_not_again(project):
+    twin = {'long': dict(preset='ca', cfg_options={'train_cfg.max_epochs': 5})}
+    suite = project.suite(configs=dict(toy=dict(config='toy.py')), presets=['ca', twin])
+    assert 'started toy/long/seed0' in finish(suite)
+    assert states(suite) == {'toy/ca/seed0': 'finished', 'toy/long/seed0': 'finished'}
+    ca, long = (run.folder for run in read_suite(suite).runs)
+    assert (ca.name, ca.parent.name, long.parent.name) == ('seed0', 'ca', 'long')
+    assert (
+        read_json(long / 'progress.json')['text'] == 'epoch 5/5'
+        and read_json(long / 'run.json')['preset'] == 'ca'
+    )
+    assert 'started' not in finish(suite)
+
+
 @pytest.mark.parametrize(('sent', 'code'), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_interrupted_it_stops_at_once_and_holds_its_folder_until_then(project, sent, code):
     suite = project.suite(configs=dict(toy=dict(config='toy.py')), presets=['none'])

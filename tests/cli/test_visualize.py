@@ -5,6 +5,7 @@ from pathlib import Path
 import matplotlib.image
 import pytest
 import torch
+import yaml
 from mmengine.config import Config
 
 from attn_plugins.cli.visualize import main
@@ -158,3 +159,15 @@ def test_the_models_are_named_in_one_way(words, capsys):
     with pytest.raises(SystemExit) as exit_:
         main(words.split())
     assert exit_.value.code == 2 and 'error: ' in capsys.readouterr().err
+
+
+def test_a_plain_twin_has_no_gates_to_show(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    wide = dict(wide=dict(preset='none', cfg_options={'model.backbone.widen_factor': 1.1}))
+    content = dict(name='toys', seeds=[0], presets=['none', wide, 'ca'])
+    (tmp_path / 'toys.yml').write_text(
+        yaml.safe_dump(content | dict(configs=dict(toy=dict(config=str(CLASSIFICATION)))))
+    )
+    with pytest.raises(SystemExit):
+        main(['gates', '--suite', 'toys.yml', '--config', 'toy'])
+    assert 'work_dirs/toys/toy/ca/seed0 is not there' in capsys.readouterr().err

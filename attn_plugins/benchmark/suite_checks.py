@@ -1,0 +1,74 @@
+"""Checks of what a suite's YAML file says: its lists, mappings, keys, options and files, each refused in one sentence."""
+
+import re
+from pathlib import Path
+
+from attn_plugins.errors import UserError
+from attn_plugins.mim import CONFIGS
+from attn_plugins.registry import nearest
+
+# What a list or mapping of a suite looks like.
+EXAMPLES = dict(
+    seeds='[0, 1, 2]',
+    presets='[none, ca]',
+    twin='{wide: {preset: none, cfg_options: {model.backbone.base_channels: 17}}}',
+    cfg_options='{train_cfg.max_epochs: 3}',
+    weights_from='{backbone: classification}',
+    tests='{clean: {}, large: {test_dataloader.batch_size: 8}}',
+)
+
+
+def check_list(entry: dict, content: dict, key: str, kinds: tuple[type, ...], where: str) -> list:
+    """The entry's own list, or the suite's: at least one value, each of one of the kinds, none twice."""
+    values = entry.get(key, content.get(key))
+    if values is None and key not in entry and key not in content:
+        raise UserError(f"{where}: neither the config nor the suite has '{key}', as {EXAMPLES[key]}")
+    # `none` is a word in YAML, but `null`, `~` and an empty item are not.
+    if not isinstance(values, list) or not values or not all(type(value) in kinds for value in values):
+        raise UserError(f"{where}: '{key}' must be a list like {EXAMPLES[key]}, not {values!r}")
+    for i, value in enumerate(values):
+        if value in values[:i]:
+            raise UserError(f"{where}: '{key}' names {value!r} twice")
+    return values
+
+
+def check_mapping(value, key: str, where: str) -> dict:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise UserError(f"{where}: '{key}' must be a mapping like {EXAMPLES[key]}, not {value!r}")
+    return value
+
+
+def check_options(value, key: str, where: str) -> dict:
+    options = check_mapping(value, key, where)
+    for name, option in options.items():
+        if not isinstance(name, str):
+            raise UserError(
+                f"{where}: '{key}' maps names of the config to values, as {EXAMPLES['cfg_options']}, not {name!r}"
+            )
+        if name in ('randomness.seed', 'work_dir'):
+            raise UserError(
+                f"{where}: '{key}' sets {name}: leave that to the suite's seeds and to --work-dir"
+            )
+        if isinstance(option, str) and re.fullmatch(r'[-+]?\d+[eE][-+]?\d+', option):
+            raise UserError(
+                f"{where}: '{key}' sets {name} to the text {option!r}: YAML reads a number from {float(option)!r}"
+            )
+    return options
+
+
+def check_keys(mapping: dict, known: tuple[str, ...], where: str):
+    for key in mapping:
+        if key not in known:
+            raise UserError(f"{where} has an unknown key '{key}': {nearest(key, known)}")
+
+
+def find_file(name: str, suite: Path, where: str, kind: str) -> Path:
+    """A path is relative to the current directory, to a folder the suite lies in, or to this package's configs."""
+    for base in (Path(), *suite.resolve().parents, CONFIGS.parent):
+        if (base / name).is_file():
+            return base / name
+    near = [str(file) for folder in (Path(name).parent, suite.parent) for file in sorted(folder.glob('*.py'))]
+    near = near or [str(file.relative_to(CONFIGS.parent)) for file in CONFIGS.glob('*/*.py')]
+    raise UserError(f'{where}: there is no {kind} {name}: {nearest(name, near)}')

@@ -1,0 +1,100 @@
+"""The presets that a suite's YAML file lists, and twins: presets with a name and options of their own."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from attn_plugins.benchmark.suite_checks import EXAMPLES, check_keys, check_list, check_options, find_file
+from attn_plugins.engine.config import preset_name
+from attn_plugins.errors import UserError
+
+# The preset that every other one is compared with.
+BASELINE = 'none'
+TWIN_KEYS = ('preset', 'cfg_options')
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What a config is trained with.
+
+    Attributes:
+        name: What it is called in tables and folders.
+        preset: The name of the preset, or the path of its file.
+        cfg_options: Single values of the config that a twin has of its own; none of a preset as it is.
+    """
+
+    name: str
+    preset: str
+    cfg_options: dict = field(default_factory=dict)
+
+    def merged_over(self, options: dict) -> dict:
+        """The config's own options and the twin's, which win and are merged after them."""
+        kept = {name: value for name, value in options.items() if name not in self.cfg_options}
+        return kept | self.cfg_options
+
+
+def read_presets(entry: dict, content: dict, options: dict, path: Path, where: str) -> list[Preset]:
+    """The presets of a config's entry, or the suite's.
+
+    Args:
+        entry: What the suite says of the config.
+        content: The whole suite.
+        options: The config's own single values.
+        path: The suite's file.
+        where: Words that errors begin with.
+
+    Raises:
+        UserError: One is not there, has no name of its own, or says of a twin what no run can be made of.
+    """
+    presets: dict[str, Preset] = {}
+    for value in check_list(entry, content, 'presets', (str, dict), where):
+        if isinstance(value, dict):
+            preset = _read_twin(value, path, where)
+            _check_winning(preset, options, where)
+        else:
+            preset = Preset(preset_name(value), _find_preset(value, path, where))
+        if preset.name in presets:
+            raise UserError(f'{where}: two presets are called {preset.name}: rename one')
+        presets[preset.name] = preset
+    return list(presets.values())
+
+
+def _read_twin(value: dict, path: Path, where: str) -> Preset:
+    if len(value) != 1 or not isinstance(next(iter(value.values())), dict):
+        raise UserError(
+            f"{where}: a twin in 'presets' is a name and what it is, as {EXAMPLES['twin']}, not {value!r}"
+        )
+    ((name, twin),) = value.items()
+    where = f"{where}, twin '{name}'"
+    if not isinstance(name, str) or not name or '/' in name or name.endswith('.py'):
+        raise UserError(f'{where}: its name must be one word, it names a folder and the rows of the report')
+    if name == BASELINE:
+        raise UserError(
+            f'{where}: {BASELINE} is the plain model, which all are compared with: rename the twin'
+        )
+    check_keys(twin, TWIN_KEYS, where)
+    preset = twin.get('preset', BASELINE)
+    if not isinstance(preset, str):
+        raise UserError(
+            f"{where}: 'preset' must be the name of a preset or the path of its file, not {preset!r}"
+        )
+    options = check_options(twin.get('cfg_options'), 'cfg_options', where)
+    if not options:
+        raise UserError(
+            f"{where} has no 'cfg_options', by which it differs from {preset}: write {EXAMPLES['twin']}"
+        )
+    return Preset(name, _find_preset(preset, path, where), options)
+
+
+def _check_winning(twin: Preset, options: dict, where: str) -> None:
+    """Refuse a twin's whole where the config has single values of it: they would be lost."""
+    for whole in twin.cfg_options:
+        for single in options:
+            if single.startswith(f'{whole}.'):
+                raise UserError(
+                    f"{where}, twin '{twin.name}': 'cfg_options' sets {whole}, of which the config's own set {single}: give the "
+                    'twin single values too'
+                )
+
+
+def _find_preset(preset: str, path: Path, where: str) -> str:
+    return str(find_file(preset, path, where, 'preset')) if preset.endswith('.py') else preset
