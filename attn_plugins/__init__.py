@@ -26,6 +26,7 @@ _MODELS = {
     'DeepLabV3Head': 'attn_plugins.models.aspp_head',
     'DropoutClsHead': 'attn_plugins.models.dropout_head',
     'HBONet': 'attn_plugins.models.backbones.hbonet',
+    'MixedDataClassifier': 'attn_plugins.models.mixed_classifier',
     'MobileNeXt': 'attn_plugins.models.backbones.mobilenext',
     'NIN': 'attn_plugins.models.backbones.nin',
     'PreResNet': 'attn_plugins.models.backbones.preact_resnet',

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from copy import deepcopy
 from typing import TYPE_CHECKING
 
+from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
+from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS
@@ -20,6 +22,18 @@ MODELS = Registry(
     parent=MMENGINE_MODELS,
     scope='attn_plugins',
     locations=['attn_plugins.layers', 'attn_plugins.insertion'],
+)
+DATASETS = Registry(
+    'dataset',
+    parent=MMENGINE_DATASETS,
+    scope='attn_plugins',
+    locations=['attn_plugins.datasets.mixed', 'attn_plugins.datasets.foreign_images'],
+)
+DATA_SAMPLERS = Registry(
+    'data sampler',
+    parent=MMENGINE_DATA_SAMPLERS,
+    scope='attn_plugins',
+    locations=['attn_plugins.datasets.mixed'],
 )
 HOOKS = Registry('hook', parent=MMENGINE_HOOKS, scope='attn_plugins', locations=['attn_plugins.engine.hooks'])
 OPTIM_WRAPPER_CONSTRUCTORS = Registry(

@@ -97,5 +97,6 @@ def innermost(dataset: dict | list | None) -> Iterator[dict]:
         inner = dataset.get('dataset') or dataset.get('datasets')
         if inner:
             yield from innermost(inner)
+            yield from innermost(dataset.get('foreign'))
         else:
             yield dataset

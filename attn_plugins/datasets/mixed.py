@@ -1,0 +1,192 @@
+"""The mixed-data attack: k foreign images in every batch, whose statistics they pollute (Liang et al., AAAI 2020, IEBN).
+
+The article mixes images of MNIST or Fashion-MNIST into the batches of CIFAR-100. How many, and whether they have a part in
+the loss, is not published: both are options here.
+"""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+
+import numpy as np
+import torch
+from mmengine.dataset import BaseDataset
+from torch.utils.data import Dataset, Sampler
+
+from attn_plugins.errors import UserError
+from attn_plugins.registry import DATA_SAMPLERS, DATASETS
+
+NO_LABEL = -1  # of images without a part in the loss: a model that gives them one fails at it
+TO_COLOUR = "dict(type='NumpyToPIL'), dict(type='torchvision/Grayscale', num_output_channels=3), dict(type='PILToNumpy')"
+
+
+@DATASETS.register_module()
+class MixedDataset(Dataset):
+    """A classifier's own images, and behind them the foreign ones, each with its own pipeline.
+
+    Its length is that of the own images, so every sampler draws from these; `foreign_indices` are those of the others, which
+    `MixedBatchSampler` adds to each batch. With another batch sampler, or none, there are no foreign images in a batch.
+
+    Every data sample says in its metainfo whether it is `foreign` and whether it has a part `in_loss`, where
+    `MixedDataClassifier` looks. A foreign image without a part in the loss has the label -1.
+
+    Args:
+        dataset (dict or Dataset): The own images.
+        foreign (dict or Dataset): The foreign ones, of the same channels, height and width after their pipeline.
+        foreign_loss (bool): The foreign images have a part in the loss: their classes follow the own ones, so that the head
+            needs as many as both have together.
+
+    Raises:
+        UserError: A foreign image has another shape than the own ones; a pipeline does not end in PackInputs; or a part
+            that needs labels of its own names no classes.
+    """
+
+    def __init__(self, dataset: dict | Dataset, foreign: dict | Dataset, foreign_loss: bool = False) -> None:
+        self.own, self.foreign = _build(dataset), _build(foreign)
+        self.foreign_loss = foreign_loss
+        self._metainfo = dict(self.own.metainfo)
+        if foreign_loss:
+            own, others = (_classes(part) for part in (self.own, self.foreign))
+            self._shift = len(own)
+            self._metainfo['classes'] = (*own, *others)
+        with (
+            _random_state_kept()
+        ):  # so that a training without foreign images draws the numbers of a plain one
+            self._shape = _shape(self.own[0])
+            self[len(self.own)]
+
+    @property
+    def metainfo(self) -> dict:
+        """The own images', with the foreign classes behind the own ones where they have a part in the loss."""
+        return self._metainfo
+
+    @property
+    def foreign_indices(self) -> range:
+        """The indices of the foreign images."""
+        return range(len(self.own), len(self.own) + len(self.foreign))
+
+    def __len__(self) -> int:
+        return len(self.own)
+
+    def __getitem__(self, index: int) -> dict:
+        foreign = index in self.foreign_indices
+        item = self.foreign[index - len(self.own)] if foreign else self.own[index]
+        sample = item['data_samples']
+        if foreign:
+            self._check(_shape(item))
+            sample.set_gt_label(sample.gt_label + self._shift if self.foreign_loss else NO_LABEL)
+        sample.set_metainfo(dict(foreign=foreign, in_loss=self.foreign_loss or not foreign))
+        if self.foreign_loss:
+            sample.set_metainfo(dict(num_classes=len(self._metainfo['classes'])))
+        return item
+
+    def _check(self, shape: tuple[int, ...]) -> None:
+        """mmpretrain would fill the smaller images up with zeros, and say nothing."""
+        if shape == self._shape:
+            return
+        channels, height, width = self._shape
+        more = [] if shape[1:] == (height, width) else [f"dict(type='Resize', scale=({width}, {height}))"]
+        if shape[0] != channels:
+            more.append(TO_COLOUR if (shape[0], channels) == (1, 3) else f'what gives {channels} channels')
+        raise UserError(
+            f'the foreign images have the shape {shape} (channels, height, width) and the own ones {self._shape}: add '
+            f"{', '.join(more)} to the foreign dataset's pipeline, before PackInputs"
+        )
+
+
+@DATA_SAMPLERS.register_module()
+class MixedBatchSampler(Sampler):
+    """Batches of own images, and k foreign ones behind them in each, from a `MixedDataset`.
+
+    The foreign images of a batch are all different. They depend on the sampler's seed, the epoch, the process and the
+    batch's number alone: each process adds its own k, and a training that is resumed gets those of an uninterrupted one.
+    A last batch with fewer own images has k foreign ones too.
+
+    `batch_sampler = dict(type='attn_plugins.MixedBatchSampler', foreign=8)`; mmengine gives the sampler and the
+    dataloader's batch size.
+
+    Args:
+        sampler (Sampler): Draws the own images; one with a seed, as mmengine's DefaultSampler and InfiniteSampler.
+        batch_size (int): Own images in a batch.
+        foreign (int): k, 0 to `batch_size`; 0 is a plain training.
+        drop_last (bool): Leaves a last batch with fewer own images out.
+
+    Raises:
+        UserError: k is negative, larger than the batch, or larger than the number of foreign images; or the sampler has
+            no seed, or no MixedDataset.
+    """
+
+    def __init__(self, sampler: Sampler, batch_size: int, foreign: int, drop_last: bool = False) -> None:
+        if not 0 <= foreign <= batch_size:
+            raise UserError(
+                f'foreign={foreign} images cannot be added to a batch of {batch_size} own ones: give batch_sampler.foreign '
+                f'from 0 to {batch_size}'
+            )
+        indices = getattr(getattr(sampler, 'dataset', None), 'foreign_indices', None)
+        if indices is None or not hasattr(sampler, 'seed'):
+            raise UserError(
+                'MixedBatchSampler draws from an attn_plugins.MixedDataset, by a sampler with a seed: make it the outermost '
+                'dataset of the dataloader, with the sampler DefaultSampler or InfiniteSampler'
+            )
+        if foreign > len(indices):
+            raise UserError(
+                f'foreign={foreign} different images cannot be drawn from {len(indices)} foreign ones: give '
+                'batch_sampler.foreign no more, or a larger foreign dataset'
+            )
+        self.sampler, self.batch_size, self.foreign, self.drop_last = sampler, batch_size, foreign, drop_last
+        self._indices = indices
+
+    def __iter__(self) -> Iterator[list[int]]:
+        own = iter(self.sampler)
+        number = 0
+        while batch := list(islice(own, self.batch_size)):
+            if len(batch) < self.batch_size and self.drop_last:
+                return
+            yield batch + self._foreign_of(number)
+            number += 1
+
+    def __len__(self) -> int:
+        whole, rest = divmod(len(self.sampler), self.batch_size)
+        return whole + (rest > 0 and not self.drop_last)
+
+    def _foreign_of(self, number: int) -> list[int]:
+        """The foreign images of a batch, by its number in the epoch. An infinite sampler has one epoch."""
+        origin = [getattr(self.sampler, name, 0) for name in ('seed', 'epoch', 'rank')]
+        rng = np.random.default_rng([*origin, number])
+        drawn = rng.choice(len(self._indices), self.foreign, replace=False)
+        return [self._indices[int(i)] for i in drawn]
+
+
+def _build(dataset: dict | Dataset) -> BaseDataset:
+    dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
+    dataset.full_init()
+    return dataset
+
+
+def _classes(dataset: Dataset) -> tuple[str, ...]:
+    classes = dataset.metainfo.get('classes')
+    if not classes:
+        raise UserError(
+            f'{type(dataset).__name__} names no classes, by which foreign_loss=True numbers the foreign labels: give it '
+            'metainfo=dict(classes=...)'
+        )
+    return tuple(classes)
+
+
+def _shape(item: dict) -> tuple[int, ...]:
+    if not {'inputs', 'data_samples'} <= item.keys() or 'gt_label' not in item['data_samples']:
+        raise UserError(
+            "MixedDataset mixes a classifier's images: end the pipeline of each part with dict(type='PackInputs')"
+        )
+    return tuple(item['inputs'].shape)
+
+
+@contextmanager
+def _random_state_kept() -> Iterator[None]:
+    """Pipelines draw from the random numbers of Python, NumPy and torch; afterwards these are where they were."""
+    states = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        yield
+    random.setstate(states[0])
+    np.random.set_state(states[1])
