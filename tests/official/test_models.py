@@ -6,20 +6,11 @@ import numpy as np
 import pytest
 import torch
 from mmengine.registry import MODELS
-from mmpretrain.models.backbones.resnet import Bottleneck
-from mmpretrain.models.backbones.resnet_cifar import ResNet_CIFAR
 
 from attn_plugins import inserted_layers, load_official
 from attn_plugins.insertion.targets import Places
 from attn_plugins.official.model import names_in_model
 from tests.layers.test_golden import GOLDEN
-
-
-@MODELS.register_module()
-class ShortResNet(ResNet_CIFAR):
-    """The authors' CIFAR ResNets of three stages with bottlenecks; mmpretrain's begin at 18 layers and four stages."""
-
-    arch_settings = {11: (Bottleneck, (1, 1, 1)), 20: (Bottleneck, (2, 2, 2))}
 
 
 def classifier(backbone: dict, channels: int) -> torch.nn.Module:
@@ -42,16 +33,7 @@ def mobilenetv2(plugin: dict) -> torch.nn.Module:
 
 def resnet(depth: int, plugin: dict) -> torch.nn.Module:
     """A CIFAR ResNet of the gbup group, 16 to 256 channels."""
-    host = dict(
-        host='ShortResNet',
-        depth=depth,
-        num_stages=3,
-        strides=(1, 2, 2),
-        dilations=(1, 1, 1),
-        out_indices=(2,),
-        stem_channels=16,
-        base_channels=16,
-    )
+    host = dict(host='attn_plugins.CifarResNet', depth=depth, block='bottleneck')
     return classifier(dict(host, plugins=[plugin]), 256)
 
 
@@ -168,7 +150,7 @@ def test_shared_weights_have_their_name_at_the_first_block():
     state = part(load('model_resnet20_dia'), 'state')
     names = names_in_model(BUILD['model_resnet20_dia'](), state)
     key = 'layer2.lstm.w_hh.0.seq.2.bias'
-    assert names[key] == 'backbone.layer2.0.bn3.attn_dia.excitation.of_state.2.bias'
+    assert names[key] == 'backbone.layer2.0.conv3.attn_dia.excitation.of_state.2.bias'
 
 
 @pytest.mark.parametrize(
@@ -176,7 +158,7 @@ def test_shared_weights_have_their_name_at_the_first_block():
     [
         (lambda state: state.pop('fc.bias'), "the model alone has 'head.fc.bias' and 0 more"),
         (lambda state: state.update(extra=torch.zeros(1)), "the published weights alone has 'extra'"),
-        (lambda state: state.pop('layer1.0.fc1.bias'), 'no SEM that fits backbone.layer1.0.bn3.attn_sem'),
+        (lambda state: state.pop('layer1.0.fc1.bias'), 'no SEM that fits backbone.layer1.0.conv3.attn_sem'),
         (
             lambda state: state.update({'conv1.weight': torch.zeros(9)}),
             r"'conv1.weight' \(9,\) of the published",

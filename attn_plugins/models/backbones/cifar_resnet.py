@@ -17,24 +17,21 @@ from attn_plugins.registry import MODELS
 
 
 class CifarBlock(BaseModule):
-    """relu(x + branch(x)); where channels or stride change, x goes through a 1x1 convolution and its norm, `downsample`.
-
-    Args:
-        in_channels, out_channels (int): Channels before and after.
-        stride (int): Of the first 3x3 convolution.
-        norm_cfg (dict): As in mmcv's `ConvModule`.
-    """
+    """relu(x + branch(x)); where channels or stride change, x goes through a 1x1 convolution and its norm, `downsample`."""
 
     attn_positions: dict[str, str]
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int, norm_cfg: dict) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.downsample = None
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample: nn.Module | None = None
+
+    def add_shortcut(self, in_channels: int, out_channels: int, stride: int, norm_cfg: dict) -> None:
+        """Behind the convolutions, as the authors' state dicts have it."""
         if stride > 1 or in_channels != out_channels:
             self.downsample = ConvModule(
                 in_channels, out_channels, 1, stride, norm_cfg=norm_cfg, act_cfg=None
             )
-        self.relu = nn.ReLU(inplace=True)
 
     def branch(self, x: Tensor) -> Tensor:
         """What is added to x."""
@@ -64,9 +61,10 @@ class CifarBasicBlock(CifarBlock):
     }
 
     def __init__(self, in_channels: int, planes: int, stride: int, norm_cfg: dict) -> None:
-        super().__init__(in_channels, planes, stride, norm_cfg)
+        super().__init__()
         self.conv1 = ConvModule(in_channels, planes, 3, stride, 1, norm_cfg=norm_cfg)
         self.conv2 = ConvModule(planes, planes, 3, 1, 1, norm_cfg=norm_cfg, act_cfg=None)
+        self.add_shortcut(in_channels, planes, stride, norm_cfg)
 
     def branch(self, x: Tensor) -> Tensor:
         """The second norm has no activation."""
@@ -103,11 +101,12 @@ class CifarBottleneck(CifarBlock):
         groups: int = 1,
         hidden: int | None = None,
     ) -> None:
-        super().__init__(in_channels, planes * self.expansion, stride, norm_cfg)
-        hidden = hidden or planes
+        super().__init__()
+        hidden, out_channels = hidden or planes, planes * self.expansion
         self.conv1 = ConvModule(in_channels, hidden, 1, norm_cfg=norm_cfg)
         self.conv2 = ConvModule(hidden, hidden, 3, stride, 1, groups=groups, norm_cfg=norm_cfg)
-        self.conv3 = ConvModule(hidden, planes * self.expansion, 1, norm_cfg=norm_cfg, act_cfg=None)
+        self.conv3 = ConvModule(hidden, out_channels, 1, norm_cfg=norm_cfg, act_cfg=None)
+        self.add_shortcut(in_channels, out_channels, stride, norm_cfg)
 
     def branch(self, x: Tensor) -> Tensor:
         """The third norm has no activation."""
