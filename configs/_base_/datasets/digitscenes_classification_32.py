@@ -1,4 +1,4 @@
-# The crops of digitscenes_classification.py at 32 x 32 pixels, the size of CIFAR.
+# The crops of digitscenes_classification.py at 32 x 32 pixels, the size of CIFAR, in batches of 16, whose statistics are noisy.
 _base_ = './digitscenes_classification.py'
 train_pipeline = [
     dict(type='LoadImageFromFile'),
@@ -12,6 +12,6 @@ test_pipeline = [
     dict(type='CenterCrop', crop_size=32),
     dict(type='PackInputs')
 ]
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+train_dataloader = dict(batch_size=16, dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
