@@ -440,6 +440,21 @@ FAMILIES = {
     'attn_plugins HBONet': inverted(
         dict(type='attn_plugins.HBONet', widen_factor=0.1), 17, 16, stages=8, size=32, level_output=1
     ),
+    'attn_plugins CifarResNet-8': basic_blocks(
+        dict(type='attn_plugins.CifarResNet', depth=8), 3, stages=3, level_output=1
+    ),
+    'attn_plugins CifarResNet-11': bottlenecks(
+        dict(type='attn_plugins.CifarResNet', depth=11, block='bottleneck'), 3, stages=3, level_output=1
+    ),
+    'attn_plugins PreResNet': bottlenecks(
+        dict(type='attn_plugins.PreResNet', depth=11, extra_norm=True), 3, stages=3, level_output=1
+    ),
+    'attn_plugins WideResNet': basic_blocks(
+        dict(type='attn_plugins.WideResNet', depth=10), 3, stages=3, level_output=1
+    ),
+    'attn_plugins NIN': basic_blocks(
+        dict(type='attn_plugins.NIN', widen_factor=0.1), 3, stages=3, level_output=1
+    ),
     'torchvision ResNet-18': basic_blocks(
         lambda: models.ResNet(models.resnet.BasicBlock, [2, 1, 1, 1], num_classes=4), 5
     ),

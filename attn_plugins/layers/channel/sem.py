@@ -32,6 +32,8 @@ class SEM(ChannelAttention):
         in_channels (int): C.
         reduction (int): C // m of the fc in the default list.
         excitations (list, optional): Names or configs of excitations; None is the published list.
+        decision (str): What weighs them: 'sigmoid' as published; 'softmax', where they compete, v = softmax(F z + f); or
+            'none', v = 1, which has no switch.
     """
 
     _abbr_ = 'attn_sem'
@@ -40,7 +42,11 @@ class SEM(ChannelAttention):
         plugins=[dict(position='after_conv3')],
         read_in='Qrange-group/SEM: models/sem.py',
     )
-    examples = [dict(reduction=4), dict(excitations=['normalized_scale', 'conv1d'])]
+    examples = [
+        dict(reduction=4),
+        dict(excitations=['normalized_scale', 'conv1d'], decision='softmax'),
+        dict(excitations=['instance_enhance'], decision='none'),
+    ]
     official_names = {
         'switch_fc': 'excitation.switch',
         'fc1': 'excitation.excitations.0.fc1',
@@ -51,8 +57,16 @@ class SEM(ChannelAttention):
     }
 
     def __init__(
-        self, in_channels: int, reduction: int = 16, excitations: Sequence[str | dict] | None = None
+        self,
+        in_channels: int,
+        reduction: int = 16,
+        excitations: Sequence[str | dict] | None = None,
+        decision: str = 'sigmoid',
     ):
         if excitations is None:
             excitations = [dict(type='fc', reduction=reduction), 'conv1d', 'instance_enhance']
-        super().__init__(in_channels, squeeze='mean', excitation=dict(type='switch', excitations=excitations))
+        super().__init__(
+            in_channels,
+            squeeze='mean',
+            excitation=dict(type='switch', excitations=excitations, decision=decision),
+        )

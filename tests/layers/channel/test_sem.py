@@ -35,6 +35,26 @@ def test_sem_takes_any_list():
     torch.testing.assert_close(layer(x), x * torch.sigmoid(weight * z)[:, :, None, None])
 
 
+def test_decisions_compete_or_are_left_out():
+    x = random_map(2, 8, 3, 4)
+    z = x.mean((2, 3))
+    layer = exact('SEM', in_channels=8, excitations=['identity', 'identity'], decision='softmax')
+    scores = z @ layer.excitation.switch.weight.T + layer.excitation.switch.bias
+    first = scores[:, :1].exp() / scores.exp().sum(1, keepdim=True)
+    gate = torch.sigmoid(first * z) * torch.sigmoid((1 - first) * z)
+    torch.testing.assert_close(layer(x), x * gate[:, :, None, None])
+    layer = exact('SEM', in_channels=8, excitations=['identity'], decision='none')
+    assert not list(layer.parameters())
+    torch.testing.assert_close(layer(x), x * torch.sigmoid(z)[:, :, None, None])
+
+
+def test_a_decision_that_does_not_exist_is_refused():
+    with pytest.raises(
+        ValueError, match="decision='mean' of a switch must be one of sigmoid, softmax or none"
+    ):
+        make('SEM', in_channels=8, reduction=2, decision='mean')
+
+
 @pytest.mark.parametrize(
     'options, number',
     [

@@ -50,6 +50,43 @@ def test_evaluation_is_clean_unless_asked(norm):
     torch.testing.assert_close(norm(x), formula(x, norm, norm.bn.running_mean, norm.bn.running_var))
 
 
+def test_noise_in_evaluation_only(norm):
+    x = torch.randn(3, 6, 4, 5, dtype=torch.float64)
+    norm.at_train, norm.at_test = False, True
+    torch.testing.assert_close(norm.train()(x), copy.deepcopy(norm.bn)(x))
+    norm.eval()
+    torch.testing.assert_close(norm(x), formula(x, norm, norm.bn.running_mean, norm.bn.running_var))
+
+
+def test_noise_at_no_time_is_refused():
+    with pytest.raises(ValueError, match='at_train=False and at_test=False is a plain batch norm: take BN'):
+        NoisyBN(6, at_train=False)
+
+
+def test_the_attack_of_a_host_reaches_into_iebn():
+    """norm_cfg attacks every norm of the host; IEBN stands around it, SE behind it."""
+    model = MODELS.build(
+        dict(
+            type='attn_plugins.Plugged',
+            host='attn_plugins.CifarResNet',
+            depth=8,
+            norm_cfg=dict(CFG, at_test=True),
+            plugins=[dict(cfg=dict(type='attn_plugins.IEBN'), norm='main')],
+        )
+    )
+    noisy = [name for name, module in model.named_modules() if isinstance(module, NoisyBN)]
+    assert len(noisy) == 1 + 3 * 2 + 2
+    layer = model.layer1[0].conv1.bn
+    assert type(layer).__name__ == 'IEBN' and isinstance(layer.bn, NoisyBN)
+    x = torch.randn(2, 16, 4, 4)
+    layer.eval()
+    delta = torch.sigmoid(layer.gate_weight * x.mean((2, 3)) + layer.gate_bias)[:, :, None, None]
+    mean, variance = layer.bn.bn.running_mean, layer.bn.bn.running_var
+    x_hat = (x - mean[:, None, None]) / (variance[:, None, None] + layer.bn.bn.eps).sqrt()
+    noise = layer.bn.weight[:, None, None] * (0.7 * x_hat + 0.2)
+    torch.testing.assert_close(layer(x), delta * noise + layer.bn.bias[:, None, None])
+
+
 def test_norm_eval_fixes_the_statistics_and_leaves_the_noise(norm):
     x = torch.randn(3, 6, 4, 5, dtype=torch.float64)
     norm.train()
