@@ -4,6 +4,7 @@ He et al., ECCV 2016; Zagoruyko and Komodakis, BMVC 2016. Authors' code of the s
 models/cifar/dia_preresnet.py and dia_wrn.py, commit 51685ca.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 import torch.nn.functional as F
@@ -56,7 +57,8 @@ class PreActBlock(BaseModule):
             channels = following
         self.downsample = None
         if stride > 1 or in_channels != out_channels:
-            self.downsample = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
+            # In a container: mmcv's fuse_conv_bn takes the last convolution beside a norm for the one before it.
+            self.downsample = nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, stride, bias=False))
         self.last = f'conv{len(self.kernels)}'
         if extra_norm:
             self.last = self._add_norm(norm_cfg, out_channels, len(self.kernels) + 1)
@@ -156,13 +158,13 @@ class PreActBackbone(StagedBackbone):
                 *(make(after if i else before, after, 2 if stage and i == 0 else 1) for i in range(blocks))
             )
         super().__init__(stem, stages, **options)
-        self.final_norm, norm = build_norm_layer(norm_cfg, channels[-1])
-        self.add_module(self.final_norm, norm)
+        name, norm = build_norm_layer(norm_cfg, channels[-1])
+        self.final = nn.Sequential(OrderedDict({name: norm, 'relu': nn.ReLU(inplace=True)}))
 
     def run_stage(self, index: int, stage: nn.Module, x: Tensor, outs: list[Tensor]) -> Tensor:
         """The last stage's map is normalised and activated; the others are sums, as the next stage reads them."""
         x = stage(x)
-        return x if index < 2 else F.relu(getattr(self, self.final_norm)(x), inplace=True)
+        return x if index < 2 else self.final(x)
 
 
 @MODELS.register_module()

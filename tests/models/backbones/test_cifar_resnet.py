@@ -153,7 +153,7 @@ def test_the_last_map_is_normalised_and_the_stages_hand_on_sums():
     host = PreResNet(11, out_indices=(1, 2)).eval()
     second, third = host(torch.randn(2, 3, 16, 16))
     assert second.min() < 0 <= third.min()
-    torch.testing.assert_close(third, host.bn(host.layer3(second)).relu())
+    torch.testing.assert_close(third, host.final.bn(host.layer3(second)).relu())
 
 
 @pytest.mark.parametrize(
