@@ -24,6 +24,8 @@ from attn_plugins.engine.config import load_config  # noqa: E402
 # Type of the training data -> they, the data of the test, task, metric.
 DATA = {
     'ImageNet': ('ImageNet-1k train', 'ImageNet-1k val', 'Image Classification', 'Top 1 Accuracy'),
+    'CIFAR10': ('CIFAR-10 train', 'CIFAR-10 test', 'Image Classification', 'Top 1 Accuracy'),
+    'CIFAR100': ('CIFAR-100 train', 'CIFAR-100 test', 'Image Classification', 'Top 1 Accuracy'),
     'CocoDataset': ('COCO 2017 train', 'COCO 2017 val', 'Object Detection', 'box AP'),
     'VOCDataset': ('VOC 2007 + 2012 trainval', 'VOC 2007 test', 'Object Detection', 'mAP'),
     'PascalVOCDataset': ('VOC 2012 train + SBD', 'VOC 2012 val', 'Semantic Segmentation', 'mIoU'),

@@ -106,7 +106,7 @@ METRIC = {
 
 
 @pytest.fixture
-def workplace(tmp_path, data_trees, monkeypatch):
+def workplace(tmp_path, data_trees, any_md5, monkeypatch):
     """The folder that the command lines are called in, with its own copy of every data set in `data`."""
     shutil.copytree(data_trees, tmp_path / 'data', copy_function=os.link)
     monkeypatch.chdir(tmp_path)
@@ -138,6 +138,8 @@ def short_run(leaf: str) -> list[str]:
             for i, transform in enumerate(dataset.pipeline):
                 for argument in ('scale', 'crop_size', 'size'):
                     options |= smaller(f'{key}.pipeline.{i}.{argument}', transform.get(argument))
+    if 'batch_sampler' in cfg.train_dataloader:
+        options['train_dataloader.batch_sampler.foreign'] = BATCH
     if cfg.train_dataloader.dataset.type == 'RepeatDataset':
         options['train_dataloader.dataset.times'] = 1
     options |= smaller('model.data_preprocessor.size', cfg.model.get('data_preprocessor', {}).get('size'))
@@ -155,7 +157,8 @@ def short_run(leaf: str) -> list[str]:
 def datasets(key: str, dataset) -> list[tuple[str, dict]]:
     """The datasets that read files, with the names of their options."""
     if 'dataset' in dataset:
-        return datasets(f'{key}.dataset', dataset.dataset)
+        parts = [name for name in ('dataset', 'foreign') if name in dataset]
+        return [found for name in parts for found in datasets(f'{key}.{name}', dataset[name])]
     inner = dataset.get('datasets')
     if inner is None:
         return [(key, dataset)]

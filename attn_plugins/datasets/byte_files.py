@@ -48,6 +48,12 @@ def byte_readers(dataset: dict, dataset_class: type) -> Iterator[Callable[[], li
             yield partial(compare_md5, folder / name, md5)
 
 
+def mnist_images(dataset: dict) -> int:
+    """The number of images of an MNIST, which the head of their unpacked file says."""
+    with open(byte_folder(dataset) / MNIST_FILES[2 if dataset.get('test_mode') else 0], 'rb') as file:
+        return int.from_bytes(file.read(8)[4:], 'big')
+
+
 def compare_md5(path: Path, md5: str) -> list[str]:
     """What is wrong with a file whose MD5 sum is known."""
     digest = hashlib.md5()

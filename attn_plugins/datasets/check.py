@@ -26,7 +26,7 @@ class DatasetCheck:
         content (str): What the dataset holds.
         faults (list[str]): What is missing; empty if it is complete.
         advice (str): How to put it right.
-        count (Callable[[], int | None]): Counts its images; None where they have no files of their own.
+        count (Callable[[], int | None]): Counts its images; None where only reading all of them would tell.
         read (Callable[[], tuple[int, list[str]]]): Reads every file; how many samples were read, and what is wrong
             with them. It shows its progress.
     """
@@ -83,7 +83,7 @@ def inspect_dataset(split: str, dataset: dict, scope: str | None = None) -> Data
         found.content,
         found.faults,
         advice,
-        count=lambda: sum(1 for _ in found.samples()) if found.samples else None,
+        count=found.count,
         read=lambda: read_dataset(dataset, found, scope),
     )
 

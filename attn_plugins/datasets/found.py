@@ -24,6 +24,7 @@ class Found:
         missing (Path, optional): The first file or folder that is missing.
         advice (str, optional): What to do, where the layout tells it.
         samples (Callable, optional): Gives a `Sample` for every image; None where images have no files of their own.
+        images (Callable, optional): Counts the images where they have no files of their own.
     """
 
     content: str = ''
@@ -31,3 +32,10 @@ class Found:
     missing: Path | None = None
     advice: str | None = None
     samples: Callable[[], Iterator[Sample]] | None = None
+    images: Callable[[], int] | None = None
+
+    def count(self) -> int | None:
+        """The number of images; None where only reading all of them would tell."""
+        if self.samples is not None:
+            return sum(1 for _ in self.samples())
+        return self.images() if self.images is not None else None

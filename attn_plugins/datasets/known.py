@@ -67,7 +67,10 @@ def _by_split(kind: str, split: str) -> dict:
 def _train_and_test(kind: str, source: str, train: int) -> Known:
     """CIFAR and MNIST, each with 10,000 images to test on."""
     folder = dict(FashionMNIST='fashion_mnist').get(kind, kind.lower())
-    splits = tuple(Split(name, _by_split(kind, name), n) for name, n in (('train', train), ('test', 10000)))
+    splits = tuple(
+        Split(name, dict(_by_split(kind, name), download=False), n)
+        for name, n in (('train', train), ('test', 10000))
+    )
     return Known(f'data/{folder}', source, splits)
 
 

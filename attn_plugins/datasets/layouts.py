@@ -5,9 +5,10 @@ import mmap
 import os
 import re
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
-from attn_plugins.datasets.byte_files import FOLDERS, MNIST_FILES, byte_folder
+from attn_plugins.datasets.byte_files import FOLDERS, MNIST_FILES, byte_folder, mnist_images
 from attn_plugins.datasets.class_folders import class_folders
 from attn_plugins.datasets.found import Found, Sample
 from attn_plugins.datasets.sources import digit_scenes_home, type_name
@@ -103,7 +104,10 @@ def _byte_files(dataset: dict) -> Found:
             found = _against_folders(files, str(folder))
             found.advice = f'run `gunzip --keep {folder}/*.gz`'
             return found
-    return _against_folders(files, str(folder))
+    found = _against_folders(files, str(folder))
+    if names == MNIST_FILES and not found.faults:
+        found.images = partial(mnist_images, dataset)
+    return found
 
 
 def _coco(ann_file: Path, folder: Path) -> Found:

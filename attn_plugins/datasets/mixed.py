@@ -72,9 +72,9 @@ class MixedDataset(Dataset):
     def __getitem__(self, index: int) -> dict:
         foreign = index in self.foreign_indices
         item = self.foreign[index - len(self.own)] if foreign else self.own[index]
-        sample = item['data_samples']
+        shape, sample = _shape(item), item['data_samples']
         if foreign:
-            self._check(_shape(item))
+            self._check(shape)
             sample.set_gt_label(sample.gt_label + self._shift if self.foreign_loss else NO_LABEL)
         sample.set_metainfo(dict(foreign=foreign, in_loss=self.foreign_loss or not foreign))
         if self.foreign_loss:

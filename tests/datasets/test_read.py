@@ -132,15 +132,24 @@ def test_sums_of_cifar(name, kind, capsys):
 
 def test_mnist_packed_and_unpacked(capsys):
     write_mnist(Path('packed'), packed=True)
-    assert main(['mnist', '--root', 'packed']) == 0
     assert main(['mnist', '--root', 'packed', '--read-files']) == 1
-    assert 'not f68b3c2dcbeaaa9fbdd348bbdeb94873' in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert 'run `gunzip --keep packed/*.gz`' in out and 'not f68b3c2dcbeaaa9fbdd348bbdeb94873' in out
     write_mnist(Path('data/fashion_mnist'), packed=False)
-    assert main(['fashion_mnist', '--read-files']) == 0
+    assert main(['fashion_mnist', '--read-files']) == 1
+    out = capsys.readouterr().out
+    assert (
+        '  train: missing: 4 files of data/fashion_mnist: 4 images, not the published 60000 (github.com'
+        in out
+    )
+    assert (
+        '  test: missing: 4 files of data/fashion_mnist: 4 images, not the published 10000 (github.com' in out
+    )
+    assert 'read: 4 samples without a fault' in out
     file = Path('data/fashion_mnist/t10k-images-idx3-ubyte')
     file.write_bytes(file.read_bytes()[:-1])
     assert main(['fashion_mnist', '--read-files']) == 1
-    assert f'{file} has 1583 bytes, not the 1584 that its head says' in capsys.readouterr().out
+    assert f'{file} has 3151 bytes, not the 3152 that its head says' in capsys.readouterr().out
     file.unlink()
     assert main(['fashion_mnist']) == 1
     assert f'(first: {file}): get train-images-idx3-ubyte.gz' in capsys.readouterr().out

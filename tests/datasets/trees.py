@@ -1,8 +1,8 @@
 """Small data sets in the layout of the real ones: folders, lists and names are real, the images are DigitScenes.
 
 Digit d stands for class d of the real data set, wherever it has boxes or masks. `data` of a folder that a test runs in
-is one of these trees, so configs and tools find it as they are. CIFAR has none here: mmpretrain compares its files with
-the MD5 sums of the real ones.
+is one of these trees, so configs and tools find it as they are. mmpretrain compares CIFAR's files with the MD5 sums of the
+real ones: a test that has it read these says so by the fixture `any_md5`.
 """
 
 import gzip
@@ -187,22 +187,41 @@ def write_sbd(root: Path, names: dict[str, list[str]]) -> None:
             )
 
 
-def write_cifar(root: Path, kind: str) -> None:
-    """Files with the names of CIFAR10's or CIFAR100's, and not their MD5 sums."""
+def small_images(count: int, side: int) -> tuple[np.ndarray, list[int]]:
+    """Scenes scaled to (count, side, side, 3), BGR, and the label of the first digit of each."""
+    images = [cv2.resize(scene(i).image, (side, side), interpolation=cv2.INTER_AREA) for i in range(count)]
+    return np.stack(images), [boxes(scene(i))[0][0] for i in range(count)]
+
+
+def write_cifar(root: Path, kind: str, count: int = 4) -> None:
+    """CIFAR10 or CIFAR100 with `count` images in each file: rows of 3072 bytes, a colour after the other, RGB."""
     folder, names = FOLDERS[kind]
+    images, labels = small_images(count, 32)
+    rows = images[..., ::-1].transpose(0, 3, 1, 2).reshape(count, 3072)
+    classes = dict(CIFAR10=[f'class {i}' for i in range(10)], CIFAR100=[f'class {i}' for i in range(100)])[
+        kind
+    ]
     for name in names:
+        content = dict(data=rows, filenames=[f'{i}.png' for i in range(count)], batch_label=name)
+        if kind == 'CIFAR10':
+            content |= dict(labels=labels)
+        else:
+            content |= dict(fine_labels=labels, coarse_labels=[label // 5 for label in labels])
+        if 'meta' in name:
+            content = {'label_names' if kind == 'CIFAR10' else 'fine_label_names': classes}
         path = root / folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(pickle.dumps(dict(data=np.zeros((2, 3072), np.uint8), labels=[0, 1])))
+        path.write_bytes(pickle.dumps(content, protocol=2))
 
 
-def write_mnist(root: Path, packed: bool) -> None:
-    """MNIST's or FashionMNIST's files, of two images."""
+def write_mnist(root: Path, packed: bool, count: int = 4) -> None:
+    """MNIST's or FashionMNIST's files of `count` images: a head of the type and the lengths, then a byte per pixel or label."""
     root.mkdir(parents=True)
+    images, labels = small_images(count, 28)
     for name in MNIST_FILES:
-        lengths = (2, 28, 28) if 'idx3' in name else (2,)
-        head = bytes([0, 0, 8, len(lengths)]) + b''.join(length.to_bytes(4, 'big') for length in lengths)
-        data = head + bytes(int(np.prod(lengths)))
+        values = images[..., 0] if 'idx3' in name else np.array(labels, np.uint8)
+        head = bytes([0, 0, 8, values.ndim]) + b''.join(length.to_bytes(4, 'big') for length in values.shape)
+        data = head + values.tobytes()
         (root / (f'{name}.gz' if packed else name)).write_bytes(gzip.compress(data) if packed else data)
 
 
@@ -217,4 +236,8 @@ def write_trees(data: Path) -> None:
     write_cityscapes(data / 'cityscapes')
     write_imagenet(data / 'imagenet')
     write_voc(data / 'VOCdevkit')
+    for kind in ('CIFAR10', 'CIFAR100'):
+        write_cifar(data / kind.lower(), kind)
+    for name in ('mnist', 'fashion_mnist'):
+        write_mnist(data / name, packed=False)
     write_digit_scenes(data / 'digit_scenes', train=4, val=2, progress=False)
