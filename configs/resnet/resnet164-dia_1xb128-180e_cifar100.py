@@ -1,0 +1,8 @@
+# ResNet-164 with DIA, r=4, one layer per stage. Published: 76.67 % top-1 on CIFAR-100 test, 1.95 M parameters (DIANet,
+# table 2 of the paper in github.com/HaizhaoYang/HaizhaoYang.github.io, commit 9d2f4e4), hardware not published, batch
+# 128, 180 epochs: this schedule. Counted: 1,946,132.
+_base_ = [
+    '../_base_/attention/dia.py', '../_base_/models/resnet164_cifar.py',
+    '../_base_/datasets/cifar100.py', '../_base_/schedules/cifar_180e.py', '../_base_/runtime_mmpretrain.py'
+]
+model = dict(backbone=dict(plugins={{_base_.attention}}), head=dict(num_classes=100))

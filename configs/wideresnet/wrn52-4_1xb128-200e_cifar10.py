@@ -1,0 +1,8 @@
+# Wide ResNet 52-4, plain. Published: 95.96 % top-1 on CIFAR-10 test, 12.05 M parameters (DIANet, table 2 of the paper
+# in github.com/HaizhaoYang/HaizhaoYang.github.io, commit 9d2f4e4), hardware not published, batch 128, 200 epochs: this
+# schedule. Counted: 12,049,370.
+_base_ = [
+    '../_base_/attention/{{$ATTENTION:none}}.py', '../_base_/models/wrn52-4_cifar.py',
+    '../_base_/datasets/cifar10.py', '../_base_/schedules/cifar_200e.py', '../_base_/runtime_mmpretrain.py'
+]
+model = dict(backbone=dict(plugins={{_base_.attention}}))
