@@ -1,42 +1,17 @@
-"""Results side by side: mean and spread of each preset over seeds, and its paired difference to the plain model."""
+"""Results side by side: mean and spread of each preset over seeds, and paired differences to the plain model and to controls."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean, median, stdev
+from statistics import median
 
-from scipy import stats
-
+from attn_plugins.benchmark.estimate import Estimate, estimate, paired_difference
 from attn_plugins.benchmark.metrics import Metric, headline
 from attn_plugins.benchmark.results import RunState
+from attn_plugins.benchmark.suite import Run, Suite
 from attn_plugins.benchmark.suite_presets import BASELINE
+from attn_plugins.engine.config import preset_name
 from attn_plugins.mim import CONFIGS
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number over seeds. `std` (n - 1 in the denominator) and the 95 % t interval need two seeds, else None."""
-
-    mean: float
-    std: float | None
-    n: int
-    interval: tuple[float, float] | None
-
-
-def estimate(values: Sequence[float]) -> Estimate | None:
-    """Mean, standard deviation and interval; None without values."""
-    if not values:
-        return None
-    if len(values) == 1:
-        return Estimate(values[0], None, 1, None)
-    std = stdev(values)
-    # Without any spread the t distribution has no scale; the interval is the point itself.
-    low, high = (
-        stats.t.interval(0.95, len(values) - 1, mean(values), stats.sem(values))
-        if std
-        else (mean(values), mean(values))
-    )
-    return Estimate(mean(values), std, len(values), (float(low), float(high)))
 
 
 @dataclass(frozen=True)
@@ -44,7 +19,8 @@ class PresetResult:
     """One preset of one config in one test.
 
     Attributes:
-        preset: Name of the preset.
+        preset: Name of the preset or twin.
+        twin: What a twin is, e.g. 'none with model.backbone.base_channels=17'; empty for a preset as it is.
         score: The headline metric over the finished seeds, None when none has finished.
         difference: Score minus that of the plain model with the same seed, over the seeds both have finished.
         parameters, madds: Counted; None when unknown.
@@ -56,6 +32,7 @@ class PresetResult:
     """
 
     preset: str
+    twin: str
     score: Estimate | None
     difference: Estimate | None
     parameters: int | None
@@ -69,8 +46,32 @@ class PresetResult:
 
 
 @dataclass(frozen=True)
+class Control:
+    """What a preset is held against.
+
+    Attributes:
+        preset: Name of the control.
+        gain: Its score minus that of the plain model, paired by seed.
+        difference: The score of the preset that it controls minus its own, paired by seed.
+    """
+
+    preset: str
+    gain: Estimate | None
+    difference: Estimate | None
+
+
+@dataclass(frozen=True)
+class Controlled:
+    """A preset that has controls: its own gain, and them."""
+
+    preset: str
+    gain: Estimate | None
+    controls: list[Control]
+
+
+@dataclass(frozen=True)
 class Comparison:
-    """One config of the suite in one of its tests: its metric and its presets, in the suite's order."""
+    """One config of the suite in one of its tests: its metric, its presets in the suite's order, and those with controls."""
 
     name: str
     key: str
@@ -79,20 +80,35 @@ class Comparison:
     metric: Metric | None
     input_shape: list[int] | None
     presets: list[PresetResult]
+    controls: list[Controlled]
 
 
-def compare(states: Sequence[RunState]) -> list[Comparison]:
+def compare(suite: Suite, states: Sequence[RunState]) -> list[Comparison]:
     """Group a suite's runs by config and test, and compare the presets of each."""
     groups: dict[str, list[RunState]] = {}
     for state in states:
         groups.setdefault(state.run.config_key, []).append(state)
-    return [_compare(group, test) for group in groups.values() for test in group[0].run.tests]
+    return [
+        _compare(group, test, suite.controls[key])
+        for key, group in groups.items()
+        for test in group[0].run.tests
+    ]
 
 
-def _compare(states: list[RunState], test: str) -> Comparison:
+def _compare(states: list[RunState], test: str, controls: dict[str, list[str]]) -> Comparison:
     run = states[0].run
     finished = [state for state in states if _has(state, test)]
-    plain = {s.run.seed: _score(s, test) for s in finished if s.run.preset_name == BASELINE}
+    by_preset: dict[str, list[RunState]] = {}
+    for state in states:
+        by_preset.setdefault(state.run.preset_name, []).append(state)
+    scores = {
+        name: {state.run.seed: _score(state, test) for state in group if _has(state, test)}
+        for name, group in by_preset.items()
+    }
+    gains = {
+        name: None if name == BASELINE else paired_difference(scores[name], scores.get(BASELINE, {}))
+        for name in scores
+    }
     shapes = [state.steps.get('count', {}).get('input_shape') for state in finished]
     return Comparison(
         name=f'{run.config_key}, {test}' if len(run.tests) > 1 else run.config_key,
@@ -101,9 +117,17 @@ def _compare(states: list[RunState], test: str) -> Comparison:
         config=_as_written(run.config),
         metric=headline(finished[0].metrics(test)) if finished else None,
         input_shape=next((shape for shape in shapes if shape), None),
-        presets=[
-            _preset_result(name, [s for s in states if s.run.preset_name == name], plain, test)
-            for name in dict.fromkeys(s.run.preset_name for s in states)
+        presets=[_preset_result(name, group, gains[name], test) for name, group in by_preset.items()],
+        controls=[
+            Controlled(
+                name,
+                gains[name],
+                [
+                    Control(other, gains[other], paired_difference(scores[name], scores[other]))
+                    for other in others
+                ],
+            )
+            for name, others in controls.items()
         ],
     )
 
@@ -113,15 +137,17 @@ def _as_written(config: Path) -> str:
     return str(config.relative_to(CONFIGS.parent)) if config.is_relative_to(CONFIGS.parent) else str(config)
 
 
-def _preset_result(preset: str, states: list[RunState], plain: dict[int, float], test: str) -> PresetResult:
+def _preset_result(
+    preset: str, states: list[RunState], difference: Estimate | None, test: str
+) -> PresetResult:
     done = [state for state in states if _has(state, test)]
-    differences = [_score(state, test) - plain[state.run.seed] for state in done if state.run.seed in plain]
     counted = next((state.steps['count'] for state in done if 'count' in state.steps), {})
     trained = [state.steps['train'] for state in done]
     return PresetResult(
         preset=preset,
+        twin=_twin(states[0].run),
         score=estimate([_score(state, test) for state in done]),
-        difference=None if preset == BASELINE else estimate(differences),
+        difference=difference,
         parameters=counted.get('parameters'),
         madds=counted.get('madds'),
         why_not_counted=counted.get('why_not', ''),
@@ -133,6 +159,11 @@ def _preset_result(preset: str, states: list[RunState], plain: dict[int, float],
     )
 
 
+def _twin(run: Run) -> str:
+    options = ', '.join(f'{name}={value}' for name, value in run.twin_options.items())
+    return f'{preset_name(run.preset)} with {options}' if options else ''
+
+
 def _has(state: RunState, test: str) -> bool:
     """Whether a run has a result of a test, though another test of it may have failed."""
     return state.state in ('finished', 'failed') and 'metrics' in state.steps.get(test, {})
@@ -140,36 +171,3 @@ def _has(state: RunState, test: str) -> bool:
 
 def _score(state: RunState, test: str) -> float:
     return headline(state.metrics(test)).value
-
-
-def verdict(comparisons: Sequence[Comparison]) -> str:
-    """What the differences allow to say, in a sentence or two."""
-    differences = [
-        (f'{comparison.name}/{result.preset}', result.difference)
-        for comparison in comparisons
-        for result in comparison.presets
-        if result.difference
-    ]
-    if not differences:
-        return 'There is no finished pair to compare with the plain model yet.'
-    sentences = []
-    if single := [name for name, d in differences if d.n == 1]:
-        whose = (
-            'All differences'
-            if len(single) == len(differences)
-            else f'The differences of {", ".join(single)}'
-        )
-        sentences.append(
-            f'{whose} are of one seed (n = 1). One seed shows no gain: it does not tell how much the '
-            'result moves from seed to seed; run at least three.'
-        )
-    several = [(name, d) for name, d in differences if d.n > 1]
-    if several:
-        clear = [f'{name} ({d.mean:+.2f})' for name, d in several if not d.interval[0] <= 0 <= d.interval[1]]
-        sentences.append(
-            'Over several seeds, the 95 % interval of the paired difference leaves out zero for '
-            + (', '.join(clear) if clear else 'none')
-            + f' of {len(several)} comparison{"s" if len(several) > 1 else ""}'
-            + '. If no preset changed anything, one comparison in twenty would still do so.'
-        )
-    return ' '.join(sentences)

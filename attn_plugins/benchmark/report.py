@@ -1,7 +1,7 @@
 """The report of a suite: a table on the screen, report.md, report.json and one self-contained report.html."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
@@ -11,42 +11,42 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from attn_plugins.benchmark.compare import Comparison, Estimate, PresetResult, compare, verdict
+from attn_plugins.benchmark.compare import Comparison, compare
 from attn_plugins.benchmark.plot import accuracy_cost_svg, learning_curves_svg
 from attn_plugins.benchmark.progress import scores
 from attn_plugins.benchmark.record import write_json
 from attn_plugins.benchmark.results import RunState, clock
 from attn_plugins.benchmark.suite import Suite
 from attn_plugins.benchmark.suite_presets import BASELINE
+from attn_plugins.benchmark.tables import ReportTable, control_tables, preset_table
+from attn_plugins.benchmark.verdict import verdict
 
-# What every number of a report is; stands below each table.
+# What every number of a report is; stands below all tables.
 LEGEND = (
     'Scores marked % are percent points, whatever the library reports; they are of the last checkpoint, mean ± standard '
-    'deviation over n seeds. The difference is paired: with a preset, minus without, same config and same seed. '
+    f'deviation over n seeds. The difference is paired: a preset minus {BASELINE}, same config and same seed. '
     'Parameters and multiply-adds (M-Adds) are counted (convolutions and matrix products, one image, no element-wise work); '
     'train time (median per run, with validation) and memory (the most that was held: on a GPU by torch, else by the '
     'process) are measured on the machine named below, as busy as it was.'
 )
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A table cell: what it shows, what it sorts by (None goes last), and a second, smaller line."""
-
-    text: str
-    order: float | str | None
-    detail: str = ''
+# Stands below the tables of controls.
+CONTROLS_LEGEND = (
+    'Differences are paired by seed. A gain that a control has too does not come from what the control lacks. Least that '
+    'could show: half the width of the 95 % interval; a difference below it could not have been told from zero. Where '
+    'nothing differs, one comparison in twenty still leaves out zero.'
+)
 
 
 def write_report(suite: Suite, states: list[RunState]) -> dict[str, Path]:
     """Write report.json, report.md and report.html into the suite's folder; return their paths by suffix."""
-    comparisons = compare(states)
+    comparisons = compare(suite, states)
     content = dict(
         suite=suite.name,
         suite_file=str(suite.path),
         created=datetime.now().astimezone().isoformat(timespec='seconds'),
         verdict=verdict(comparisons),
         legend=LEGEND,
+        controls_legend=CONTROLS_LEGEND,
         comparisons=[asdict(c) for c in comparisons],
         runs=[_run_entry(state) for state in states],
         made_with=made_with(states),
@@ -62,7 +62,7 @@ def write_report(suite: Suite, states: list[RunState]) -> dict[str, Path]:
         lstrip_blocks=True,
     )
     tables = [
-        dict(comparison=c, header=header(c), rows=[cells(r) for r in c.presets], uncounted=uncounted(c))
+        dict(comparison=c, presets=preset_table(c), uncounted=uncounted(c), controls=control_tables(c))
         for c in comparisons
     ]
     plots = {c.name: [p for p in (accuracy_cost_svg(c), learning_curves_svg(c)) if p] for c in comparisons}
@@ -114,97 +114,38 @@ def uncounted(comparison: Comparison) -> list[str]:
     return [f'not counted ({", ".join(presets)}): {reason}' for reason, presets in reasons.items()]
 
 
-def header(comparison: Comparison) -> list[str]:
-    """Column names of a config's table."""
-    metric = comparison.metric
-    score = metric.name + (', %' if metric.unit else '') if metric else 'score'
-    return [
-        'preset',
-        score,
-        f'minus {BASELINE}',
-        'parameters',
-        'M-Adds',
-        'train time',
-        'memory',
-    ]
-
-
-def cells(result: PresetResult) -> list[Cell]:
-    """A preset's row of its config's table."""
-    seconds, memory = result.train_seconds, result.memory_mb
-    return [
-        Cell(result.preset, result.preset),
-        score_cell(result),
-        difference_cell(result.difference),
-        Cell(_millions(result.parameters, 3), result.parameters),
-        Cell(_millions(result.madds, 1), result.madds),
-        Cell(clock(seconds) if seconds is not None else '–', seconds),
-        Cell(f'{memory:,.0f} MB' if memory else '–', memory, result.memory_of),
-    ]
-
-
-def score_cell(result: PresetResult) -> Cell:
-    """Mean ± std (n) of the finished seeds, and the state of the others: what is missing is never left out."""
-    by_state: dict[str, list[str]] = {}
-    for seed, (state, _) in result.unfinished.items():
-        by_state.setdefault(state, []).append(str(seed))
-    missing = '; '.join(
-        f'seed{"s" if len(seeds) > 1 else ""} {", ".join(seeds)} {state}' for state, seeds in by_state.items()
-    )
-    score = result.score
-    if score is None:
-        return Cell(missing, None)
-    std = f' ± {score.std:.2f}' if score.std is not None else ''
-    return Cell(f'{score.mean:.2f}{std}', score.mean, f'n = {score.n}' + (f'; {missing}' if missing else ''))
-
-
-def difference_cell(difference: Estimate | None) -> Cell:
-    """A paired difference with its spread and interval; with one pair only the number and 'n = 1'."""
-    if difference is None:
-        return Cell('–', None)
-    if difference.n == 1:
-        return Cell(_signed(difference.mean), difference.mean, 'n = 1')
-    low, high = map(_signed, difference.interval)
-    return Cell(
-        f'{_signed(difference.mean)} ± {difference.std:.2f}',
-        difference.mean,
-        f'n = {difference.n}, 95 %: {low} to {high}',
-    )
-
-
-def _signed(value: float) -> str:
-    return f'{value:+.2f}'.replace('-', '−')
-
-
-def _millions(count: int | None, digits: int) -> str:
-    return f'{count / 1e6:,.{digits}f} M' if count is not None else '–'
-
-
-def print_report(states: list[RunState], console: Console) -> None:
+def print_report(suite: Suite, states: list[RunState], console: Console) -> None:
     """The report's tables on the screen."""
-    comparisons = compare(states)
+    comparisons = compare(suite, states)
     for comparison in comparisons:
-        table = Table(
-            title=f'{comparison.name} ({comparison.config})',
-            title_justify='left',
-            title_style='bold',
-            box=box.SIMPLE_HEAD,
-            padding=(0, 1, 0, 0),
-        )
-        for i, name in enumerate(header(comparison)):
-            table.add_column(name, justify='left' if i == 0 else 'right')
-        for result in comparison.presets:
-            table.add_row(
-                *('\n'.join(filter(None, (cell.text, cell.detail))) for cell in cells(result)),
-                style='dim' if result.score is None else None,
-            )
-        console.print(table)
+        _print_table(preset_table(comparison), f' ({comparison.config})', console)
         for reason in uncounted(comparison):
             console.print(reason, style='dim', markup=False)
+        for table in control_tables(comparison):
+            _print_table(table, '', console)
     for state in states:
         if state.state == 'failed':
             console.print(f'failed: {state.run.name}: {state.error}', style='red', markup=False)
     console.print(verdict(comparisons), style='italic')
+
+
+def _print_table(table: ReportTable, more_title: str, console: Console) -> None:
+    """A table of the report on the screen; a row whose first number is missing is dimmed."""
+    shown = Table(
+        title=Text(table.title + more_title),
+        title_justify='left',
+        title_style='bold',
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    for i, name in enumerate(table.header):
+        shown.add_column(Text(name), justify='left' if i == 0 else 'right')
+    for row in table.rows:
+        shown.add_row(
+            *(Text('\n'.join(filter(None, (cell.text, cell.detail)))) for cell in row),
+            style='dim' if row[1].order is None else None,
+        )
+    console.print(shown)
 
 
 def print_status(states: list[RunState], console: Console) -> None:

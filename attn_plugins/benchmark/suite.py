@@ -65,12 +65,21 @@ class Run:
 
 @dataclass(frozen=True)
 class Suite:
-    """A checked suite. `runs` is in dependency order: what a run needs comes before it."""
+    """A checked suite.
+
+    Attributes:
+        name: Its name.
+        path: Its file.
+        folder: Where its runs lie.
+        runs: In dependency order: what a run needs comes before it.
+        controls: Config's key -> preset -> those it is held against.
+    """
 
     name: str
     path: Path
     folder: Path
     runs: tuple[Run, ...]
+    controls: dict[str, dict[str, list[str]]]
 
     @property
     def config_keys(self) -> list[str]:
@@ -111,7 +120,8 @@ def read_suite(path: str | Path, work_dir: str | Path | None = None) -> Suite:
                     ),
                     processes=entry['processes'],
                 )
-    return Suite(name, path, folder, tuple(runs.values()))
+    controls = {key: entry['controls'] for key, entry in entries.items()}
+    return Suite(name, path, folder, tuple(runs.values()), controls)
 
 
 def _weights(runs: dict, part: str, source: dict, key: str, preset: str, seed: int, path: Path) -> Weights:

@@ -12,6 +12,7 @@ EXAMPLES = dict(
     seeds='[0, 1, 2]',
     presets='[none, ca]',
     twin='{wide: {preset: none, cfg_options: {model.backbone.base_channels: 17}}}',
+    controls='{se: [se_mean, wide]}',
     cfg_options='{train_cfg.max_epochs: 3}',
     weights_from='{backbone: classification}',
     tests='{clean: {}, large: {test_dataloader.batch_size: 8}}',

@@ -14,13 +14,23 @@ from attn_plugins.benchmark.suite_checks import (
     check_options,
     find_file,
 )
+from attn_plugins.benchmark.suite_controls import read_controls
 from attn_plugins.benchmark.suite_presets import read_presets
 from attn_plugins.errors import UserError
 from attn_plugins.mim import CONFIGS
 from attn_plugins.registry import nearest
 
-SUITE_KEYS = ('name', 'seeds', 'presets', 'configs', 'processes')
-ENTRY_KEYS = ('config', 'weights_from', 'presets', 'seeds', 'cfg_options', 'tests', 'processes')
+SUITE_KEYS = ('name', 'seeds', 'presets', 'controls', 'configs', 'processes')
+ENTRY_KEYS = (
+    'config',
+    'weights_from',
+    'presets',
+    'controls',
+    'seeds',
+    'cfg_options',
+    'tests',
+    'processes',
+)
 SOURCE_KEYS = ('config', 'preset', 'prefix')
 # The test of a config that names none.
 TEST = 'test'
@@ -92,6 +102,10 @@ def _check_entries(content: dict, path: Path) -> dict[str, dict]:
             tests=_check_tests(entry.get('tests'), where),
             processes=_check_processes(entry.get('processes', content.get('processes')), where),
         )
+    trained = {key: [preset.name for preset in entry['presets']] for key, entry in entries.items()}
+    own = {str(key): entry['controls'] for key, entry in configs.items() if 'controls' in entry}
+    for key, controls in read_controls(content.get('controls'), own, trained, path).items():
+        entries[key]['controls'] = controls
     return entries
 
 

@@ -75,7 +75,7 @@ def main(argv: list[str] | None = None) -> int:
         if args.command == 'status':
             print_status(states, console)
             return 0
-        print_report(states, console)
+        print_report(suite, states, console)
         console.print(*write_report(suite, states).values(), sep='\n', soft_wrap=True)
         return int(args.command == 'run' and any(state.state != 'finished' for state in states))
 

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from attn_plugins.benchmark.compare import Comparison, compare
 from attn_plugins.benchmark.record import PROGRESS, RESULT, write_json
-from attn_plugins.benchmark.suite import Run
+from attn_plugins.benchmark.results import read_results
+from attn_plugins.benchmark.suite import Run, read_suite
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TOY = """
@@ -68,6 +70,16 @@ class Project:
             git_commit='0' * 40,
         )
         write_json(run.folder / RESULT, dict(content, **(made_with or {})))
+
+    def compare(self, scores: dict[tuple[str, int], float], seeds: list[int], **changes) -> list[Comparison]:
+        """The comparison of a suite in which (preset, seed) got `scores`; what has no score has not run."""
+        presets = list(dict.fromkeys(preset for preset, _ in scores))
+        configs = dict(toy=dict(config='toy.py'))
+        suite = read_suite(self.suite(**dict(dict(seeds=seeds, presets=presets, configs=configs), **changes)))
+        for run in suite.runs:
+            if (run.preset_name, run.seed) in scores:
+                self.put_result(run, scores[run.preset_name, run.seed])
+        return compare(suite, read_results(suite))
 
     @staticmethod
     def put_failure(run: Run, error: str):

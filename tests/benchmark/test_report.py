@@ -78,6 +78,85 @@ def test_numbers_of_the_report(suite):
     assert Page(paths['html'].read_text()).orders[7:10] == ['ca', '92.5', '1.5']
 
 
+@pytest.fixture
+def controlled(project):
+    """ca beside eca, the twin `deep` and srm, which has not run, on two seeds."""
+    scores = VALUES | {('eca', 0): 90.5, ('eca', 1): 92.5, ('deep', 0): 91.5, ('deep', 1): 91.5}
+    presets = ['none', 'ca', 'eca', {'deep': dict(cfg_options={'a|b': '<i>'})}, 'srm']
+    suite = read_suite(
+        project.suite(
+            seeds=[0, 1],
+            presets=presets,
+            configs=dict(toy=dict(config='toy.py')),
+            controls=dict(ca=['eca', 'deep', 'srm']),
+        )
+    )
+    for run in suite.runs:
+        if (run.preset_name, run.seed) in scores:
+            project.put_result(run, scores[run.preset_name, run.seed])
+    return suite
+
+
+def test_a_gain_stands_beside_its_controls(controlled):
+    paths = write_report(controlled, read_results(controlled))
+    text = paths['md'].read_text()
+    table = text[text.index('### ca beside its controls') : text.index('Differences are paired by seed')]
+    rows = [line for line in table.splitlines() if line.startswith('|')]
+    # ca - eca: 0.5, 1.5; ca - deep: -0.5, 2.5; t(0.975, 1) = 12.7062.
+    gain = '+1.50 ± 0.71 (n = 2, 95 %: −4.85 to +7.85)'
+    assert rows == [
+        '| preset | minus none | ca minus it | least that could show |',
+        '|---|--:|--:|--:|',
+        f'| ca | {gain} | – | – |',
+        '| eca | +0.50 ± 0.00 (n = 2, 95 %: +0.50 to +0.50) | +1.00 ± 0.71 (n = 2, 95 %: −5.35 to +7.35) | 6.35 |',
+        '| deep | +0.50 ± 1.41 (n = 2, 95 %: −12.21 to +13.21) | +1.00 ± 2.12 (n = 2, 95 %: −18.06 to +20.06) | 19.06 |',
+        '| srm | – | – | – |',
+    ]
+    assert '| deep (none with a\\|b=<i>) |' in text
+    page = paths['html'].read_text()
+    assert Page(page).open == [] and Page(page).tags.count('table') == 3
+    assert '<h3>ca beside its controls</h3>' in page and 'none with a|b=&lt;i&gt;' in page
+    [comparison] = json.loads(paths['json'].read_text())['comparisons']
+    [entry] = comparison['controls']
+    assert (entry['preset'], entry['gain']['mean']) == ('ca', 1.5)
+    assert [(c['preset'], c['gain'] and c['gain']['mean']) for c in entry['controls']] == [
+        ('eca', 0.5),
+        ('deep', 0.5),
+        ('srm', None),
+    ]
+    assert entry['controls'][0]['difference']['mean'] == 1.0
+    assert entry['controls'][0]['difference']['half_width'] == pytest.approx(12.7062 * 0.5, abs=1e-4)
+    for path in paths.values():
+        assert 'Against its controls, toy/ca is not told apart from eca' in path.read_text()
+    console = Console(record=True, width=160)
+    print_report(controlled, read_results(controlled), console)
+    shown = console.export_text()
+    assert 'ca beside its controls' in shown and '6.35' in shown and 'none with a|b=<i>' in shown
+
+
+def test_a_report_without_controls_has_no_word_of_them(suite):
+    for suffix in ('md', 'html'):
+        text = write_report(suite, read_results(suite))[suffix].read_text()
+        assert (
+            'beside its controls' not in text
+            and 'Against its controls' not in text
+            and 'Least that' not in text
+        )
+
+
+def test_controls_of_one_seed_have_no_interval(project):
+    suite = read_suite(
+        project.suite(
+            presets=['none', 'ca', 'se'], configs=dict(toy=dict(config='toy.py')), controls=dict(ca=['se'])
+        )
+    )
+    for run, value in zip(suite.runs, (90.0, 95.0, 94.0), strict=True):
+        project.put_result(run, value)
+    text = write_report(suite, read_results(suite))['md'].read_text()
+    assert '| se | +4.00 (n = 1) | +1.00 (n = 1) | – |' in text
+    assert 'toy/ca has one seed (n = 1), which tells it apart from nothing, in common with se (+1.00)' in text
+
+
 def test_what_failed_or_is_missing_is_shown(suite):
     paths = write_report(suite, read_results(suite))
     for suffix in ('md', 'html'):
@@ -87,7 +166,7 @@ def test_what_failed_or_is_missing_is_shown(suite):
     states = {run['name']: run['state'] for run in json.loads(paths['json'].read_text())['runs']}
     assert list(states.values()) == ['finished', 'finished', 'failed', 'finished', 'finished', 'waiting']
     console = Console(record=True, width=160)
-    print_report(read_results(suite), console)
+    print_report(suite, read_results(suite), console)
     print_status(read_results(suite), console)
     shown = console.export_text()
     assert 'seed 0 failed; seed 1 waiting' in shown

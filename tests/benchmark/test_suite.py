@@ -94,6 +94,33 @@ def test_a_twin_starts_from_the_weights_of_the_twin_of_its_name(project):
     assert [run.name for run in runs['target/wide/seed0'].needs] == ['source/none/seed0']
 
 
+def test_controls_of_the_suite_hold_where_a_config_trains_them_and_its_own_replace_them(project):
+    presets = ['none', 'ca', 'se', *wide()[1:]]
+    configs = dict(
+        a=dict(config='toy.py'),
+        b=dict(config='toy.py', presets=['none', 'ca', 'se']),
+        c=dict(config='toy.py', presets=['none', 'se']),
+        d=dict(config='toy.py', controls=dict(se=['ca'])),
+    )
+    configs[5] = dict(config='toy.py', controls=None)
+    suite = read_suite(project.suite(presets=presets, configs=configs, controls=dict(ca=['wide', 'se'])))
+    assert suite.controls == {
+        'a': dict(ca=['wide', 'se']),
+        'b': dict(ca=['se']),
+        'c': {},
+        'd': dict(se=['ca']),
+        '5': {},
+    }
+    assert read_suite(project.suite()).controls == dict(source={}, target={})
+
+
+def test_controls_of_a_presets_file_are_named_by_name_or_path(project):
+    (project.folder / 'se4.py').touch()
+    for name in ('se4', 'se4.py'):
+        suite = project.suite(presets=['ca', 'se4.py'], configs=entry(controls={name: ['ca']}))
+        assert read_suite(suite).controls == dict(toy=dict(se4=['ca']))
+
+
 def entry(**changes):
     return dict(toy=dict(dict(config='toy.py'), **changes))
 
@@ -118,6 +145,26 @@ def entry(**changes):
         ),
         (dict(configs=entry(weights_from=dict(backbone=dict(conf='toy')))), ["unknown key 'conf'"]),
         (dict(presets=[None]), ["'presets' must be a list"]),
+        (dict(controls=['ca']), ["'controls' must be a mapping", '{se: [se_mean, wide]}']),
+        (dict(controls=dict(ca='se')), ["'controls' maps a preset to a list", "not ca: 'se'"]),
+        (dict(controls=dict(ca=[])), ["'controls' maps a preset to a list", 'not ca: []']),
+        (dict(controls=dict(ca=[1])), ["'controls' maps a preset to a list", 'not ca: [1]']),
+        (dict(controls={1: ['ca']}), ["'controls' maps a preset to a list", "not 1: ['ca']"]),
+        (
+            dict(presets=['se', *wide()], controls=dict(se=['wiide'])),
+            ["toys.yml: 'controls' names 'wiide', which is no preset there: did you mean wide?"],
+        ),
+        (dict(controls=dict(cca=['ca'])), ["'controls' names 'cca'", 'did you mean ca?']),
+        (dict(controls=dict(ca=['none'])), ["'controls' names none", 'leave it out']),
+        (dict(controls=dict(ca=['ca'])), ["'controls' of ca names 'ca' twice, or as its own control"]),
+        (dict(presets=['ca', 'se'], controls=dict(ca=['se', 'se'])), ["'controls' of ca names 'se' twice"]),
+        (
+            dict(
+                presets=['ca', 'se'],
+                configs=dict(entry(presets=['ca'], controls=dict(ca=['se'])), b=dict(config='toy.py')),
+            ),
+            ["config 'toy': 'controls' names 'se', which is no preset there: choose from ca"],
+        ),
         (dict(presets=['ca', 'ca']), ["'presets' names 'ca' twice"]),
         (dict(presets=['wide', *wide()]), ['two presets are called wide']),
         (

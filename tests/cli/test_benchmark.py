@@ -5,8 +5,11 @@ import json
 import pytest
 import torch
 import yaml
+from mmengine.config import Config
 
+from attn_plugins.benchmark import executors
 from attn_plugins.cli.benchmark import main
+from tests.benchmark.stub import InlineExecutor
 from tests.cli.conftest import CLASSIFICATION, CONFIGS
 
 OPTIONS = {
@@ -67,6 +70,38 @@ def test_a_suite_that_grows(workspace):
     assert f'first/ca/seed0/{trained["checkpoint"]}' in (folder / 'second/ca/seed0/run.log').read_text()
     assert len(json.loads((folder / 'report.json').read_text())['comparisons']) == 3
     assert 'Runs without a result' not in (folder / 'report.html').read_text()
+
+
+def test_a_gain_beside_a_plain_model_of_more_parameters(workspace, monkeypatch, capsys):
+    """From the suite's file to the report and back; the trainings are a stand-in's, in which ca gains 1.5 and nothing else does."""
+    monkeypatch.chdir(workspace.folder)
+    monkeypatch.setattr(executors, 'LocalExecutor', lambda jobs: InlineExecutor())
+    wide = dict(wide=dict(preset='none', cfg_options={'model.backbone.widen_factor': 0.6}))
+    toy = dict(presets=['none', 'ca', wide], seeds=[0, 1], controls=dict(ca=['wide']))
+    path = str(write_suite(workspace, toy=toy))
+    assert main(['run', path]) == 0
+    folder = workspace.folder / 'work_dirs/tiny'
+    run = json.loads((folder / 'toy/wide/seed1/run.json').read_text())
+    assert (run['name'], run['preset']) == ('toy/wide/seed1', 'none')
+    assert run['settings']['model.backbone.widen_factor'] == '0.6'
+    assert Config.fromfile(folder / 'toy/wide/seed1/config.py').model.backbone.widen_factor == 0.6
+    [comparison] = json.loads((folder / 'report.json').read_text())['comparisons']
+    assert comparison['presets'][2]['twin'] == 'none with model.backbone.widen_factor=0.6'
+    [control] = comparison['controls'][0]['controls']
+    assert (control['gain']['mean'], control['difference']['mean'], control['difference']['n']) == (
+        0.0,
+        1.5,
+        2,
+    )
+    for suffix in ('md', 'html'):
+        text = (folder / f'report.{suffix}').read_text()
+        assert 'Against its controls, toy/ca is told apart from wide (+1.50).' in text
+        assert 'ca beside its controls' in text
+    assert 'ca beside its controls' in capsys.readouterr().out
+    assert main(['status', path]) == 0
+    assert 'toy/wide/seed1' in capsys.readouterr().out
+    assert main(['run', path]) == 0
+    assert 'started' not in capsys.readouterr().out
 
 
 @pytest.fixture

@@ -1,0 +1,52 @@
+"""A number over seeds, with its interval: the one place that computes statistics of a suite."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mean, stdev
+
+from scipy import stats
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number over seeds. All but the mean need two seeds, else they are None.
+
+    Attributes:
+        mean: The mean.
+        std: Standard deviation, n - 1 in the denominator.
+        n: How many seeds.
+        interval: The 95 % t interval of the mean.
+        half_width: Half of the interval's width; of a difference, the smallest that the seeds could have told from zero.
+    """
+
+    mean: float
+    std: float | None
+    n: int
+    interval: tuple[float, float] | None
+    half_width: float | None
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether there is an interval, and it leaves out zero."""
+        return self.interval is not None and not self.interval[0] <= 0 <= self.interval[1]
+
+
+def estimate(values: Sequence[float]) -> Estimate | None:
+    """Mean, standard deviation and interval; None without values."""
+    if not values:
+        return None
+    if len(values) == 1:
+        return Estimate(values[0], None, 1, None, None)
+    std = stdev(values)
+    # Without any spread the t distribution has no scale; the interval is the point itself.
+    low, high = (
+        stats.t.interval(0.95, len(values) - 1, mean(values), stats.sem(values))
+        if std
+        else (mean(values), mean(values))
+    )
+    return Estimate(mean(values), std, len(values), (float(low), float(high)), float(high - low) / 2)
+
+
+def paired_difference(scores: Mapping[int, float], others: Mapping[int, float]) -> Estimate | None:
+    """Scores by seed minus others with the same seed, over the seeds that both have; None where they have none in common."""
+    return estimate([scores[seed] - others[seed] for seed in scores if seed in others])
