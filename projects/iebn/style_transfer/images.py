@@ -6,6 +6,7 @@ from pathlib import Path
 import mmcv
 import numpy as np
 import torch
+from scipy.spatial import KDTree
 from sklearn.datasets import load_sample_images
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -120,9 +121,9 @@ def mosaic() -> Tensor:
         palette[rng.integers(len(palette), size=len(points))] + rng.normal(0, 0.05, (220, 3)), 0, 1
     )
     grid = np.stack(np.mgrid[:TEXTURE_SIZE, :TEXTURE_SIZE], -1)
-    distances = np.linalg.norm(grid[:, :, None] - points, axis=-1)
-    first, second = np.partition(distances, 1, axis=-1)[..., :2].transpose(2, 0, 1)
-    cells = colours[distances.argmin(-1)] * (second - first > 1.5)[..., None]
+    distances, nearest = KDTree(points).query(grid, k=2)
+    joint = distances[..., 1] - distances[..., 0] < 1.5
+    cells = np.where(joint[..., None], 0, colours[nearest[..., 0]])
     return torch.from_numpy(cells).permute(2, 0, 1).float()
 
 

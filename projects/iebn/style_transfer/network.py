@@ -113,25 +113,16 @@ def style_network(norm: str, width: int = 32, reduction: int = 16) -> nn.Module:
         reduction (int): Of SE; at most `width`.
 
     Raises:
-        UserError: There is no such kind.
+        UserError: There is no such kind, or the reduction leaves SE no hidden channel.
     """
-    check_norm(norm)
+    if norm not in NORMS:
+        raise UserError(f'there is no norm {norm!r}: {nearest(norm, NORMS)}')
     network = StyleNet(width, nn.InstanceNorm2d if norm == 'in' else nn.BatchNorm2d)
     if norm == 'bn_se':
         plug(network, [dict(cfg=dict(type='attn_plugins.SE', reduction=reduction), after='**.norm')])
     elif norm == 'iebn':
         plug(network, [dict(cfg=dict(type='attn_plugins.IEBN'), norm='all')])
     return network
-
-
-def check_norm(norm: str) -> None:
-    """Refuses what is no kind of norm.
-
-    Raises:
-        UserError: With the nearest kinds.
-    """
-    if norm not in NORMS:
-        raise UserError(f'there is no norm {norm!r}: {nearest(norm, NORMS)}')
 
 
 def _conv(in_channels: int, channels: int, kernel_size: int, stride: int = 1, bias: bool = True) -> nn.Conv2d:

@@ -17,7 +17,7 @@ from attn_plugins.errors import UserError
 from projects.iebn.style_transfer.features import VGGFeatures
 from projects.iebn.style_transfer.images import Crops, find_images, read_image, resize_to, style_image
 from projects.iebn.style_transfer.losses import Losses, PerceptualLoss, Weights
-from projects.iebn.style_transfer.network import check_norm, style_network
+from projects.iebn.style_transfer.network import style_network
 
 SETTINGS, RUNS, LOSSES = 'settings.json', 'runs', 'losses.json'
 CONTENT_PICTURE, STYLE_PICTURE = 'content.png', 'style.png'
@@ -88,13 +88,13 @@ def run_study(
     Raises:
         UserError: Something of what is given cannot be used, or `out` holds results of other settings.
     """
-    for norm in norms:
-        check_norm(norm)
+    for norm in norms:  # what cannot be built is refused before hours of training
+        style_network(norm, settings.width, settings.reduction)
     images = find_images(settings.images)
     content = read_image(Path(settings.picture) if settings.picture else images[0])
     content = resize_to(content, settings.picture_size).to(device)
     style = resize_to(style_image(settings.style), settings.style_size).to(device)
-    _keep_settings(out, dict(asdict(settings), features=features.label))
+    _keep_settings(out, dict(asdict(settings), features=features.label, number_of_images=len(images)))
     save_image(content, out / CONTENT_PICTURE)
     save_image(style, out / STYLE_PICTURE)
     weights = Weights(settings.content_weight, settings.style_weight, settings.tv_weight)
@@ -138,10 +138,7 @@ def picture_file(out: Path, norm: str, seed: int) -> Path:
 
 def _keep_settings(out: Path, settings: dict) -> None:
     """Writes the settings into the folder, or makes sure that they are those of the results in it."""
-    try:
-        (out / RUNS).mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise UserError(f'{out} is a file: give --out a folder') from error
+    (out / RUNS).mkdir(parents=True, exist_ok=True)
     before = read_json(out / SETTINGS)
     if before is None:
         write_json(out / SETTINGS, settings)
