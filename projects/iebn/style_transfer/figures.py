@@ -75,20 +75,26 @@ def draw_pictures(out: Path, path: Path, result: dict) -> None:
 
 
 def table(result: dict) -> str:
-    """Final losses by norm as Markdown, with what they are and where they come from."""
+    """Final losses by norm and their differences to BN, as two tables of Markdown, and what they come from."""
     norms = _by_norm(result)
     final = {norm: {run['seed']: _final(run) for run in runs} for norm, runs in norms.items()}
-    base = final.get(BASELINE, {})
-    header = ['norm', 'parameters', *TERMS, 'total, difference to BN (95 % interval)', 'seconds per step']
-    lines = [header, ['---'] * len(header)]
-    for norm, runs in norms.items():
-        spread = [_with_spread(estimate([run[term] for run in final[norm].values()])) for term in TERMS]
-        pairs = [run['total'] - base[seed]['total'] for seed, run in final[norm].items() if seed in base]
-        difference = '' if norm == BASELINE else _with_interval(estimate(pairs))
-        seconds = mean(run['seconds'] / run['step'][-1] for run in runs)
-        lines.append([NORMS[norm], f'{runs[0]["parameters"]:,}', *spread, difference, f'{seconds:.2f}'])
-    text = '\n'.join(f'| {" | ".join(line)} |' for line in lines)
-    return f'{text}\n\n{_explained(result)}'
+    losses = [
+        [NORMS[norm], f'{runs[0]["parameters"]:,}']
+        + [_with_spread(estimate([run[term] for run in final[norm].values()])) for term in TERMS]
+        for norm, runs in norms.items()
+    ]
+    differences = [
+        [NORMS[norm], *(_with_interval(estimate(_paired(final, norm, term))) for term in TERMS)]
+        for norm in norms
+        if norm != BASELINE
+    ]
+    return '\n\n'.join(
+        [
+            _markdown(['final training loss', 'parameters', *TERMS], losses),
+            _markdown(['minus BN, same seed', *TERMS], differences),
+            _explained(result),
+        ]
+    )
 
 
 def _explained(result: dict) -> str:
@@ -96,7 +102,8 @@ def _explained(result: dict) -> str:
     seeds = sorted({run['seed'] for run in result['runs']})
     return (
         f'Means of the last {LAST:.0%} of {settings["steps"]} steps, each over seeds {", ".join(map(str, seeds))} with their '
-        f'standard deviation (n = {len(seeds)}); content, style and tv are unweighted, total = '
+        f'standard deviation (n = {len(seeds)}); differences with the 95 % t interval, half of whose width is the smallest that '
+        f'these seeds could have shown. Content, style and tv are unweighted, total = '
         f'{settings["content_weight"]:g} content + {settings["style_weight"]:g} style + {settings["tv_weight"]:g} tv. '
         f'Loss network: {result["features"]}. Crops of {settings["size"]} pixels in batches of {settings["batch_size"]}, '
         f'width {settings["width"]}, SE with reduction {settings["reduction"]}. Trained on {first["device"]} of '
@@ -113,6 +120,16 @@ def _by_norm(result: dict) -> dict[str, list[dict]]:
 def _final(run: dict) -> dict[str, float]:
     number = max(1, round(LAST * len(run['step'])))
     return {term: mean(run[term][-number:]) for term in TERMS}
+
+
+def _paired(final: dict, norm: str, term: str) -> list[float]:
+    """Differences to BN over the seeds that both have."""
+    base = final.get(BASELINE, {})
+    return [run[term] - base[seed][term] for seed, run in final[norm].items() if seed in base]
+
+
+def _markdown(header: list[str], rows: list[list[str]]) -> str:
+    return '\n'.join(f'| {" | ".join(line)} |' for line in [header, ['---'] * len(header), *rows])
 
 
 def _with_spread(value: Estimate) -> str:

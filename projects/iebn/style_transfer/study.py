@@ -1,6 +1,7 @@
 """The study: every kind of norm with every seed, each pair trained on the same crops and written when it is finished."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -99,7 +100,7 @@ def run_study(
     save_image(style, out / STYLE_PICTURE)
     weights = Weights(settings.content_weight, settings.style_weight, settings.tv_weight)
     loss = PerceptualLoss(features.to(device), style[None], weights, settings.content_layer)
-    pairs = [(norm, seed) for seed in seeds for norm in norms]
+    pairs = list(dict.fromkeys((norm, seed) for seed in seeds for norm in norms))
     todo = [pair for pair in pairs if not run_file(out, *pair).is_file()]
     if len(todo) < len(pairs):
         console.print(f'{len(pairs) - len(todo)} of {len(pairs)} trainings are finished in {out} and stay')
@@ -166,7 +167,7 @@ def _train(
     optimizer = torch.optim.Adam(network.parameters(), settings.learning_rate)
     steps, lines = [], []
     start = time.perf_counter()
-    for step, x in enumerate(batches, start=1):
+    for step, x in enumerate(_read(batches), start=1):
         x = x.to(device)
         losses = loss(network(x), x)
         optimizer.zero_grad()
@@ -193,6 +194,15 @@ def _train(
         step=steps,
         **dict(zip(Losses._fields, map(list, zip(*lines, strict=True)), strict=True)),
     )
+
+
+def _read(batches: DataLoader) -> Iterator[Tensor]:
+    """The batches. What a worker process refuses comes with its traceback, whose last line is the sentence."""
+    try:
+        yield from batches
+    except UserError as error:
+        sentence = str(error).splitlines()[-1]
+        raise UserError(sentence.removeprefix('attn_plugins.errors.UserError: ')) from error
 
 
 @torch.no_grad()

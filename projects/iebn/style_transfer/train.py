@@ -33,7 +33,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--norms', nargs='+', default=['bn', 'in', 'bn_se', 'iebn'], help='of bn, in, bn_se, iebn'
     )
-    parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2], help='one training each per norm')
+    parser.add_argument(
+        '--seeds', nargs='+', type=_natural, default=[0, 1, 2], help='one training each per norm'
+    )
     parser.add_argument('--steps', type=positive, default=40000, help='of a training')
     parser.add_argument('--batch-size', type=positive, default=4, help='crops of a step')
     parser.add_argument('--size', type=_side, default=256, help='pixels of a side of the crops')
@@ -47,8 +49,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--tv-weight', type=float, default=1.0, help='of the total variation')
     parser.add_argument('--learning-rate', type=float, default=1e-3, help="Adam's")
     parser.add_argument('--every', type=positive, default=50, help='steps from one written down to the next')
-    parser.add_argument('--device', help='cpu, cuda (default: cuda where there is one)')
-    parser.add_argument('--workers', type=int, default=0, help='processes that read images')
+    parser.add_argument('--device', choices=['cpu', 'cuda'], help='cuda where there is one if not given')
+    parser.add_argument('--workers', type=_natural, default=0, help='processes that read images')
     parser.add_argument('--out', type=Path, default=Path('work_dirs', 'style_transfer'), help='folder')
     parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     return parser.parse_args(argv)
@@ -61,9 +63,12 @@ def main(argv: list[str] | None = None) -> int:
         import torch
         from rich.console import Console
 
+        from attn_plugins.errors import UserError
         from projects.iebn.style_transfer import figures, study
         from projects.iebn.style_transfer.features import load_features, random_features
 
+        if args.device == 'cuda' and not torch.cuda.is_available():
+            raise UserError('there is no GPU in sight: leave --device out')
         console = Console(soft_wrap=True, highlight=False)
         features = random_features() if args.random_vgg else load_features(args.vgg)
         console.print(f'loss network: {features.label}')
@@ -75,6 +80,17 @@ def main(argv: list[str] | None = None) -> int:
         for path in figures.write_figures(args.out, result):
             console.print(path)
     return 0
+
+
+def _natural(text: str) -> int:
+    """argparse's type for a whole number from 0 up."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f'{text} is too small, the smallest is 0')
+    return number
+
+
+_natural.__name__ = 'whole number'  # argparse says 'invalid whole number value'
 
 
 def _side(text: str) -> int:
