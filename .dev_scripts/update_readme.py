@@ -14,6 +14,7 @@ import project_tables  # noqa: E402
 
 from layer_docs import measure  # noqa: E402
 from layer_docs.markdown import table  # noqa: E402
+from projects.iebn.style_transfer import figures  # noqa: E402
 
 
 def layers() -> str:
@@ -95,9 +96,16 @@ def demo() -> str:
     return f'{table(header, rows)}\n\n{report["verdict"]} {where}'
 
 
+def style_transfer() -> str:
+    """What was run offline of the style transfer of projects/iebn."""
+    folder = ROOT / 'projects' / 'iebn' / 'style_transfer' / 'offline'
+    return figures.table(json.loads((folder / 'losses.json').read_text()))
+
+
 FILES = {
     'README.md': {'demo': demo, 'layers': layers, 'models': models},
     'projects/coordinate_attention/README.md': project_tables.BLOCKS,
+    'projects/iebn/style_transfer/README.md': {'offline': style_transfer},
 }
 
 
