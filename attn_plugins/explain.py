@@ -18,7 +18,7 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 WRITE_FAILED = ('PytorchStreamWriter failed writing', 'file write failed', 'iostream error', 'unexpected pos')
 CUT_SHORT = ('PytorchStreamReader failed', 'failed finding central directory', 'Ran out of input')
 # What mmpretrain's CIFAR says where a file has another MD5 sum.
-NOT_PUBLISHED = r'Cannot find (CIFAR\d+) dataset in (.+), you can specify `download=True`'
+NOT_PUBLISHED = r'Cannot find (CIFAR\d+) dataset in (.+?)/?, you can specify `download=True`'
 # The functions of the standard library that make a folder; where that fails, no file is missing.
 MAKES_FOLDER = ('mkdir', 'makedirs', 'mkdtemp')
 

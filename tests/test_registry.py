@@ -26,6 +26,12 @@ assert build_norm_layer(dict(type='attn_plugins.IEBN'), 8)[0] == 'bn'
 assert build_plugin_layer(dict(type='attn_plugins.CBAM'), in_channels=32, postfix=1)[0] == 'attn_cbam1'
 assert type(MODELS.build(dict(type='attn_plugins.MobileNeXt', widen_factor=0.1))).__name__ == 'MobileNeXt'
 assert type(MODELS.build(dict(type='attn_plugins.HBONet', widen_factor=0.1))).__name__ == 'HBONet'
+from mmengine.registry import DATA_SAMPLERS, DATASETS
+assert DATASETS.get('attn_plugins.MixedDataset').__module__ == 'attn_plugins.datasets.mixed'
+assert len(DATASETS.build(dict(type='attn_plugins.ForeignImages', kind='noise', number=3))) == 3
+assert DATA_SAMPLERS.get('attn_plugins.MixedBatchSampler').__module__ == 'attn_plugins.datasets.mixed'
+if {scope!r} == 'mmpretrain':
+    assert MODELS.get('attn_plugins.MixedDataClassifier').__name__ == 'MixedDataClassifier'
 if {scope!r} == 'mmdet':
     assert MODELS.get('attn_plugins.SSDLiteHead').__name__ == 'SSDLiteHead'
 """

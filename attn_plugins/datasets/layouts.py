@@ -18,7 +18,7 @@ def find_files(dataset: dict) -> Found:
     """Looks for the files of one dataset's config."""
     kind = type_name(dataset)
     if kind == 'ForeignImages':
-        return Found(f'images of {dataset["kind"]}, made while training')
+        return Found(f'images of {dataset.get("kind")}, made while training')
     if kind == 'ImageNet' and dataset.get('split'):
         dataset = _of_split(dataset)
     root = dataset.get('data_root') or ''

@@ -13,7 +13,7 @@ from tests.cli.conftest import CONFIGS, ROOT
 from tests.cli.test_dist import free_port
 
 BASE = CONFIGS / '_base_'
-BATCH, STEPS = 10, 3  # own images, batches of an epoch
+OWN, BATCH, STEPS = 18, 8, 3  # own images, those of a batch, batches of an epoch
 
 
 def config(folder: Path, data: str = 'digitscenes_classification_32_mixed', more: str = '') -> Path:
@@ -39,7 +39,7 @@ param_scheduler = None
 MIXED = """
 model = dict(type='attn_plugins.MixedDataClassifier')
 train_dataloader = dict(
-    batch_size=10, batch_sampler=dict(foreign=3), dataset=dict(dataset=dict(pipeline={{_base_.test_pipeline}}, indices=28)))
+    batch_size=8, batch_sampler=dict(foreign=3), dataset=dict(dataset=dict(pipeline={{_base_.test_pipeline}}, indices=18)))
 """
 BY_EPOCH = 'train_cfg = dict(max_epochs=2, val_interval=2)'
 BY_ITERATION = """
@@ -99,7 +99,7 @@ def test_a_training_that_was_cut_off_goes_on_with_the_batches_of_an_uninterrupte
     whole = recorded(folder)
     assert len(whole) == 2 * STEPS
     sizes = [(len(own), len(foreign)) for own, foreign in whole]
-    rest = BATCH if 'Infinite' in length else 28 - 2 * BATCH
+    rest = BATCH if 'Infinite' in length else OWN - 2 * BATCH
     assert sizes == 2 * [(BATCH, 3), (BATCH, 3), (rest, 3)]
     assert len({tuple(foreign) for _, foreign in whole}) == 2 * STEPS, 'other foreign images in every batch'
     kept = folder / 'kept.pth'
@@ -147,8 +147,8 @@ def test_a_suite_sets_kind_and_number_by_single_values(workspace, train):
     'option, sentence',
     [
         (
-            'train_dataloader.batch_sampler.foreign=11',
-            'foreign=11 images cannot be added to a batch of 10 own ones',
+            'train_dataloader.batch_sampler.foreign=9',
+            'foreign=9 images cannot be added to a batch of 8 own ones',
         ),
         ('train_dataloader.dataset.foreign.kind=noize', 'did you mean noise?'),
         (
@@ -157,7 +157,7 @@ def test_a_suite_sets_kind_and_number_by_single_values(workspace, train):
         ),
         ('train_dataloader.dataset.foreign_loss=True', 'set model.head.num_classes=20'),
         ('model.type=ImageClassifier', 'give the model the type attn_plugins.MixedDataClassifier'),
-        ('model.train_cfg.augments.type=Mixup', 'takes batches without mixup and the like'),
+        ('data_preprocessor.to_onehot=True', 'takes batches without mixup and the like'),
     ],
 )
 def test_what_cannot_be_is_said_in_one_sentence(option, sentence, workspace, train):
@@ -165,6 +165,16 @@ def test_what_cannot_be_is_said_in_one_sentence(option, sentence, workspace, tra
     lines = [line for line in err.splitlines() if line.startswith('error: ')]
     assert code == 1 and len(lines) == 1 and sentence in lines[0], err
     assert 'Traceback' not in err
+
+
+def test_images_that_are_made_need_no_files(workspace, monkeypatch, capsys):
+    monkeypatch.chdir(workspace.folder)
+    assert check_data([str(config(workspace.folder, more=MIXED)), '--read-files']) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert '  train: ok: images of digits, made while training' in lines
+    assert lines[1].endswith(
+        ' files of the digits of data/digit_scenes/coco/annotations/instances_train.json'
+    )
 
 
 def test_two_processes_add_foreign_images_each(workspace):
@@ -175,9 +185,9 @@ def test_two_processes_add_foreign_images_each(workspace):
     assert result.returncode == 0, result.stderr
     both = [recorded(workspace.folder, rank) for rank in range(2)]
     for batches in both:
-        assert [(len(own), len(foreign)) for own, foreign in batches] == [(BATCH, 3), (28 // 2 - BATCH, 3)]
+        assert [(len(own), len(foreign)) for own, foreign in batches] == [(BATCH, 3), (OWN // 2 - BATCH, 3)]
     own, foreign = ([{i for batch in batches for i in batch[part]} for batches in both] for part in (0, 1))
-    assert not own[0] & own[1] and len(own[0] | own[1]) == 28
+    assert not own[0] & own[1] and len(own[0] | own[1]) == OWN
     assert foreign[0] != foreign[1]
     assert (workspace.folder / 'two' / 'epoch_1.pth').is_file()
 
@@ -192,13 +202,13 @@ train_cfg = dict(max_epochs=1, val_interval=1)
 
 
 @pytest.mark.parametrize('foreign', ['mnist', 'fashion_mnist'])
-def test_the_articles_pairs(foreign, workspace, data_trees, train, any_md5, capsys):
+def test_the_articles_pairs(foreign, workspace, data_trees, train, any_md5, capfd):
     """Both parts are looked for before anything starts, and nothing is downloaded."""
     folder = workspace.folder
     name = 'cifar100_mixed' if foreign == 'mnist' else 'cifar100_mixed_fashion_mnist'
     path = config(folder, name, CIFAR)
     assert check_data([str(path)]) == 1
-    out = capsys.readouterr().out
+    out = capfd.readouterr().out
     assert (
         '  train, val, test: missing: the folder data/cifar100 is missing: get cifar-100-python.tar.gz from '
         in out

@@ -1,12 +1,17 @@
 """The table of public data sets: every base file of ours reads what it lists."""
 
+import numpy as np
 import pytest
 from mmengine.config import Config
+from mmengine.registry import DATASETS, MODELS, init_default_scope
 
+from attn_plugins.datasets.byte_files import FOLDERS
 from attn_plugins.datasets.check import LOADERS, innermost
 from attn_plugins.datasets.known import KNOWN
 from attn_plugins.datasets.sources import type_name
+from attn_plugins.engine.library import register
 from attn_plugins.mim import CONFIGS
+from tests.datasets.trees import small_images, write_cifar
 
 BASES = sorted(
     path for path in (CONFIGS / '_base_' / 'datasets').glob('*.py') if not path.name.startswith('digitscenes')
@@ -31,6 +36,39 @@ def test_configs_read_what_the_table_lists(path):
     cfg = Config.fromfile(path)
     read = [what_is_read(dataset) for loader in LOADERS for dataset in innermost(cfg[loader].dataset)]
     assert read and all(item in listed for item in read)
+
+
+@pytest.mark.parametrize('path', BASES, ids=lambda path: path.stem)
+def test_no_config_downloads(path):
+    """mmpretrain does by default."""
+    cfg = Config.fromfile(path)
+    read = [dataset for loader in LOADERS for dataset in innermost(cfg[loader].dataset)]
+    assert all(dataset.download is False for dataset in read if type_name(dataset) in FOLDERS)
+
+
+@pytest.mark.parametrize('name, kind', [('cifar10', 'CIFAR10'), ('cifar100', 'CIFAR100')])
+def test_the_images_of_cifar_are_normalised_as_they_are_read(name, kind, tmp_path, monkeypatch, any_md5):
+    """RGB, with the mean and deviation of R, G and B, which modules.md 4.1 gives as shares of 255."""
+    register('mmpretrain')
+    init_default_scope('mmpretrain')
+    monkeypatch.chdir(tmp_path)
+    write_cifar(tmp_path / 'data' / name, kind)
+    rgb, labels = small_images(4, 32)
+    rgb = rgb[..., ::-1].astype(np.float32)
+    shares = np.array([[0.4914, 0.4822, 0.4465], [0.2023, 0.1994, 0.2010]], np.float32)
+    wanted = ((rgb / 255 - shares[0]) / shares[1]).transpose(0, 3, 1, 2)
+    cfg = Config.fromfile(BASES[0].parent / f'{name}_noaug.py')
+    preprocess = MODELS.build(dict(cfg.data_preprocessor, type='ClsDataPreprocessor'))
+    for loader in LOADERS:
+        dataset = DATASETS.build(cfg[loader].dataset)
+        assert len(dataset) == (20 if (kind, loader) == ('CIFAR10', 'train_dataloader') else 4)
+        items = [dataset[i] for i in range(4)]
+        images = preprocess(dict(inputs=[item['inputs'] for item in items]))['inputs']
+        assert np.allclose(images.numpy(), wanted, atol=1e-4)
+        assert [int(item['data_samples'].gt_label) for item in items] == labels
+    augmented = DATASETS.build(Config.fromfile(BASES[0].parent / f'{name}.py').train_dataloader.dataset)
+    seen = {augmented[0]['inputs'].numpy().tobytes() for _ in range(20)}
+    assert len(seen) > 10 and augmented[0]['inputs'].shape == (3, 32, 32)
 
 
 def test_published_numbers():
