@@ -1,6 +1,7 @@
-"""The tables of projects/coordinate_attention/README.md, from metafiles, counted.json, configs and the report that was kept."""
+"""The tables of the projects' READMEs, from metafiles, published.yml, counted.json, configs and the reports that were kept."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -13,7 +14,7 @@ from attn_plugins.engine.config import load_config
 from layer_docs.markdown import table
 
 ROOT = Path(__file__).resolve().parents[1]
-PROJECT = ROOT / 'projects' / 'coordinate_attention'
+PROJECTS = ROOT / 'projects'
 # Sustained operations per second of one GPU that the hours are reckoned with.
 RATE = 1e13
 
@@ -26,12 +27,12 @@ def _models() -> list[dict]:
     ]
 
 
-def published() -> str:
-    """Every config with a published number, by data set: published and reproduced, printed and counted, apart."""
+def published_configs(datasets: tuple[str, ...]) -> str:
+    """Every config with a published number on some data sets: published and reproduced, printed and counted, apart."""
     groups: dict[str, list] = {}
     for model in _models():
-        if model['Published']:
-            (result,) = model['Results']
+        (result,) = model['Results']
+        if model['Published'] and result['Dataset'].startswith(datasets):
             ((metric, measured),) = result['Metrics'].items()
             groups.setdefault(f'{result["Dataset"]}, {metric}', []).append((model, metric, measured))
     parts = []
@@ -57,9 +58,34 @@ def published() -> str:
     return '\n\n'.join(parts)
 
 
-def counted() -> str:
+def published_runs(project: str) -> str:
+    """Every run of a project's suites with a published number: published and reproduced, printed and counted, apart."""
+    known = yaml.safe_load((PROJECTS / project / 'published.yml').read_text())
+    content = json.loads((PROJECTS / project / 'counted.json').read_text())
+    rows = []
+    for row in known['rows']:
+        cost = content[f'{row["suite"]}/{row["config"]}/{row["preset"]}']
+        printed, exact = row['parameters'], f'{cost["parameters"]:,}'
+        rows.append(
+            [
+                row['suite'],
+                row['config'],
+                row['preset'],
+                f'{row["published"]:.2f}',
+                'not run yet',
+                'not printed' if printed is None else f'{printed} M',
+                exact,
+                row['source'],
+            ]
+        )
+    header = ['suite', 'config', 'preset', 'published, %', 'reproduced', 'parameters (printed)']
+    sources = '; '.join(f'*{name}*: {source}' for name, source in known['sources'].items())
+    return f'{table([*header, "parameters (counted)", "source"], rows)}\n\n{sources}'
+
+
+def counted(project: str) -> str:
     """Every config and preset of the suites: what the layer adds."""
-    content = json.loads((PROJECT / 'counted.json').read_text())
+    content = json.loads((PROJECTS / project / 'counted.json').read_text())
     rows = []
     for name, cost in content.items():
         suite, config, preset = name.split('/')
@@ -86,11 +112,11 @@ def counted() -> str:
     return table(['suite', 'config', 'preset', 'parameters', 'to none', 'M-Adds', 'to none', 'input'], rows)
 
 
-def hours() -> str:
+def hours(project: str) -> str:
     """What a plain run of each config asks for, reckoned from what is counted."""
-    content = json.loads((PROJECT / 'counted.json').read_text())
+    content = json.loads((PROJECTS / project / 'counted.json').read_text())
     rows = []
-    for path in sorted(PROJECT.glob('suites/*.yml')):
+    for path in sorted((PROJECTS / project).glob('suites/*.yml')):
         suite = read_suite(path)
         for key in suite.config_keys:
             run = next(run for run in suite.runs if run.config_key == key)
@@ -140,18 +166,25 @@ def _images_seen(cfg, batch: int) -> int:
     return cfg.train_cfg.max_epochs * times * known.splits[0].images
 
 
-def offline() -> str:
+def _report(project: str) -> dict:
+    return json.loads((PROJECTS / project / 'digitscenes_report.json').read_text())
+
+
+def _paired(difference: dict | None) -> list[str]:
+    """A paired difference with its interval, and the least that could show."""
+    if not difference or difference['n'] < 2:
+        return ['', '']
+    low, high = difference['interval']
+    return [f'{difference["mean"]:+.1f} [{low:+.1f}, {high:+.1f}]', f'{(high - low) / 2:.1f}']
+
+
+def offline(project: str) -> str:
     """The study on DigitScenes: scores, paired differences with their intervals, and what the seeds could have shown."""
-    report = json.loads((PROJECT / 'digitscenes_report.json').read_text())
+    report = _report(project)
     rows = []
     for comparison in report['comparisons']:
         for result in comparison['presets']:
-            score, difference = result['score'], result['difference']
-            paired, least = '', ''
-            if difference and difference['n'] > 1:
-                low, high = difference['interval']
-                paired = f'{difference["mean"]:+.1f} [{low:+.1f}, {high:+.1f}]'
-                least = f'{(high - low) / 2:.1f}'
+            score = result['score']
             rows.append(
                 [
                     comparison['name'],
@@ -160,8 +193,7 @@ def offline() -> str:
                     if score and score['std'] is not None
                     else 'not finished',
                     score['n'] if score else 0,
-                    paired,
-                    least,
+                    *_paired(result['difference']),
                     f'{result["parameters"]:,}' if result['parameters'] else '',
                     f'{result["madds"] / 1e6:.1f} M' if result['madds'] else '',
                     f'{result["train_seconds"]:.0f} s' if result['train_seconds'] else '',
@@ -176,12 +208,47 @@ def offline() -> str:
         for comparison in report['comparisons']
         if comparison['metric']
     )
-    students_t = stats.t.ppf(0.975, 2)
+    pairs = sorted({r['score']['n'] for c in report['comparisons'] for r in c['presets'] if r['score']})
+    errors = ', '.join(f'{stats.t.ppf(0.975, n - 1):.2f} with {n} seeds' for n in pairs if n > 1)
     return (
         f"{table(header, rows)}\n\n{metrics}. Measured on {where}. The interval is Student's t over the paired differences "
-        f'(with three seeds {students_t:.2f} standard errors to each side); a difference smaller than half of it, '
+        f'(standard errors to each side: {errors}); a difference smaller than half of it, '
         f'"least that could show", could not have been told from none.\n\n{report["verdict"]}'
     )
 
 
-BLOCKS = {'published': published, 'counted': counted, 'hours': hours, 'offline': offline}
+def controls(project: str) -> str:
+    """Each preset with controls: its gain beside theirs, and the paired difference to each."""
+    rows = []
+    for comparison in _report(project)['comparisons']:
+        for controlled in comparison['controls']:
+            for control in controlled['controls']:
+                rows.append(
+                    [
+                        comparison['name'],
+                        controlled['preset'],
+                        _paired(controlled['gain'])[0],
+                        control['preset'],
+                        _paired(control['gain'])[0],
+                        *_paired(control['difference']),
+                    ]
+                )
+    header = ['task', 'preset', 'gain to none', 'control', "the control's gain", 'preset minus control']
+    return table([*header, 'least that could show'], rows)
+
+
+def blocks(project: str, *names: str) -> dict:
+    """The tables of a project that its README has."""
+    return {name: partial(globals()[name], project) for name in names}
+
+
+BLOCKS = {
+    'coordinate_attention': {
+        'published': partial(published_configs, ('ImageNet', 'COCO', 'VOC', 'Cityscapes')),
+        **blocks('coordinate_attention', 'counted', 'hours', 'offline'),
+    },
+    **{
+        project: blocks(project, 'published_runs', 'counted', 'hours', 'offline', 'controls')
+        for project in ('iebn', 'sem', 'dianet')
+    },
+}

@@ -104,7 +104,7 @@ def style_transfer() -> str:
 
 FILES = {
     'README.md': {'demo': demo, 'layers': layers, 'models': models},
-    'projects/coordinate_attention/README.md': project_tables.BLOCKS,
+    **{f'projects/{project}/README.md': made for project, made in project_tables.BLOCKS.items()},
     'projects/iebn/style_transfer/README.md': {'offline': style_transfer},
 }
 

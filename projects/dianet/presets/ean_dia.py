@@ -8,5 +8,7 @@ attention = [
             (True, True, False),
             (False, False, True, True),
             (True, True, False, False, True, False),
-            (False, True, True)))
+            (False, True, True),
+        ),
+    )
 ]

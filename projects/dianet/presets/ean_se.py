@@ -8,5 +8,7 @@ attention = [
             (False, True, False),
             (False, False, True, False),
             (True, True, False, False, True, True),
-            (False, False, True)))
+            (False, False, True),
+        ),
+    )
 ]

@@ -8,5 +8,7 @@ attention = [
             (True, False, False),
             (True, False, True, True),
             (False, True, False, False, True, True),
-            (False, True, True)))
+            (False, True, True),
+        ),
+    )
 ]
