@@ -11,7 +11,7 @@ from mmengine.config import Config
 from attn_plugins.datasets.layouts import find_files
 from attn_plugins.datasets.misplaced import look_elsewhere
 from attn_plugins.datasets.read import read_dataset
-from attn_plugins.datasets.sources import how_to_get
+from attn_plugins.datasets.sources import how_to_get, type_name
 from attn_plugins.errors import UserError
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -52,8 +52,11 @@ def check_data(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> None:
         loaders (tuple[str, ...]): The dataloaders that will be used.
 
     Raises:
-        UserError: Names what is missing first and how to get it, and the command that lists the rest.
+        UserError: Names what is missing first and how to get it, and the command that lists the rest; or foreign images
+            that no batch would have.
     """
+    for loader in loaders:
+        check_foreign_are_drawn(cfg.get(loader) or {}, loader)
     checks = inspect_data(cfg, loaders)
     sentences = list(dict.fromkeys(sentence for check in checks for sentence in check.sentences))
     if not sentences:
@@ -63,6 +66,18 @@ def check_data(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> None:
         listing = f': see `python tools/check_data.py {cfg.filename}`' if cfg.filename else ''
         more = f' (and {len(sentences) - 1} more{listing})'
     raise UserError(sentences[0] + more)
+
+
+def check_foreign_are_drawn(dataloader: dict, name: str) -> None:
+    """Raises a UserError if a dataloader has a MixedDataset and nothing that draws its foreign images."""
+    kinds = [
+        type_name(part) if (part := dataloader.get(key)) else '' for key in ('dataset', 'batch_sampler')
+    ]
+    if kinds[0] == 'MixedDataset' and kinds[1] != 'MixedBatchSampler':
+        raise UserError(
+            f'{name} has a MixedDataset, of whose foreign images no batch would have any: add '
+            f"{name}.batch_sampler=dict(type='attn_plugins.MixedBatchSampler', foreign=8)"
+        )
 
 
 def inspect_data(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> list[DatasetCheck]:

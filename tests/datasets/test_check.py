@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS
 
 from attn_plugins.datasets.check import check_data, inspect_data
+from attn_plugins.engine.config import load_config
 from attn_plugins.engine.library import register
 from attn_plugins.errors import UserError
 
@@ -281,3 +282,11 @@ def test_data_on_another_machine_and_unknown_datasets(folder):
     ]
     put(folder, 'mine/a.png')
     assert check(own) == []
+
+
+def test_foreign_images_that_nothing_draws_are_refused():
+    root = Path(__file__).resolve().parents[2]
+    cfg = load_config(root / 'configs/resnet/resnet20_digitscenes-mixed.py')
+    del cfg.train_dataloader['batch_sampler']
+    with pytest.raises(UserError, match='train_dataloader has a MixedDataset, of whose foreign images no batch would'):
+        check_data(cfg)
