@@ -89,6 +89,11 @@ class TestData:
         """How many images there are."""
         return len(self.runner.test_loop.dataloader.dataset)
 
+    def number_of_batches(self, images: int | None = None) -> int:
+        """How many `batches` gives."""
+        loader = self.runner.test_loop.dataloader
+        return len(loader) if images is None else min(len(loader), -(-images // loader.batch_size))
+
     def batches(self, images: int | None = None) -> Iterator[dict]:
         """The batches of the test as the loader gives them, for `model.test_step`; of all images, or of the first so many."""
         loader = self.runner.test_loop.dataloader
