@@ -21,6 +21,8 @@ DEVIATIONS = {
 # Inches of a layer's line.
 LINE = 0.34
 NO_GATE = '#777777'
+# Columns of a heat map.
+MOST_CLASSES = 40
 STYLE = {
     'font.size': 8,
     'axes.titlesize': 8,
@@ -65,7 +67,10 @@ def draw_census(layers: Sequence[dict], title: str, path: Path) -> None:
         if attacks:
             panels[2].set_xlabel('relative distance from the clean gate')
             panels[2].set_xlim(left=0)
-            panels[2].legend(frameon=False, fontsize=6.5, loc='lower left', bbox_to_anchor=(0, 1))
+            colours = [plt.Rectangle((0, 0), 1, 1, color=f'C{3 + j}') for j in range(len(attacks))]
+            panels[2].legend(
+                colours, attacks, frameon=False, fontsize=6.5, loc='lower right', bbox_to_anchor=(1, 1)
+            )
         figure.legend(handles, labels, loc='outside lower center', ncols=len(labels), frameon=False)
         figure.suptitle(title, fontsize=8.5, x=0.01, ha='left')
         _save(figure, path)
@@ -89,7 +94,7 @@ def _draw_layer(panels: Sequence[Axes], i: int, layer: dict, attacks: Sequence[s
         at = i + (j - (len(attacks) - 1) / 2) * 0.7 / len(attacks)
         # A layer that an attacked model lacks has no distance.
         value = layer['distance'].get(attack, float('nan'))
-        panels[2].barh(at, value, 0.6 / len(attacks), color=f'C{3 + j}', label=attack if i == 0 else None)
+        panels[2].barh(at, value, 0.6 / len(attacks), color=f'C{3 + j}')
 
 
 def draw_decisions(layers: Sequence[dict], path: Path) -> bool:
@@ -99,7 +104,8 @@ def draw_decisions(layers: Sequence[dict], path: Path) -> bool:
         return False
     names = list(dict.fromkeys(name for layer in layers for name in layer['decisions'][ALL]))
     classes = sorted({name for layer in layers for name in layer['decisions']} - {ALL}, key=int)
-    classes = [ALL, *classes]
+    # More would be stripes; the JSON has all.
+    classes = [ALL, *classes] if len(classes) <= MOST_CLASSES else [ALL]
     with plt.rc_context(STYLE):
         figure, panels = plt.subplots(
             1,
