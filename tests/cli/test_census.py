@@ -82,7 +82,10 @@ def test_an_attack_moves_what_depends_on_the_image():
 
 
 def test_a_layer_that_adds_is_listed(capsys):
-    report = census('adds', '--images', '2', out='adds')
+    # Without a test it is the validation's data.
+    report = census(
+        'adds', '--images', '2', '--cfg-options', 'test_cfg=None', 'test_dataloader=None', out='adds'
+    )
     assert report['layers'] and not any(layer['gate'] for layer in report['layers'])
     assert 'no gate' in capsys.readouterr().out
 
