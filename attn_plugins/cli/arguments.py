@@ -28,6 +28,23 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
 
 
+def add_trained_options(parser: argparse.ArgumentParser) -> None:
+    """A config, a checkpoint of it, and how the config is to be read."""
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument(
+        '--attention', metavar='PRESET', help='the preset that the checkpoint was trained with'
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=ConfigOptions,
+        metavar='KEY=VALUE',
+        help='single values of the config: test_dataloader.batch_size=1',
+    )
+    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
+
+
 def positive(text: str) -> int:
     """argparse's type for a number of things: 1, 2, ..."""
     number = int(text)

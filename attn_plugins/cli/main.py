@@ -12,6 +12,8 @@ COMMANDS = {
     'cost': "count and measure what a config's model costs",
     'inspect_model': "a config's model as a tree with every inserted layer",
     'visualize': 'pictures of what trained models look at: activation maps, gates, receptive fields',
+    'census': 'what the gates of a trained model do: how much they vary, and under attacks',
+    'fold': 'merges the gates that are nearly constant into the weights beside them',
     'convert_official': "the authors' checkpoint into one of a config",
     'publish_model': 'a checkpoint to give away: weights, config, hash, counted cost',
     'check_data': 'which data are missing and how to get them',

@@ -5,7 +5,7 @@ import json
 import os
 from pathlib import Path
 
-from attn_plugins.cli.arguments import ConfigOptions
+from attn_plugins.cli.arguments import add_trained_options
 from attn_plugins.cli.errors import friendly_errors
 from attn_plugins.errors import UserError
 
@@ -13,23 +13,11 @@ from attn_plugins.errors import UserError
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """OpenMMLab's flags and our own."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument(
-        '--attention', metavar='PRESET', help='the preset that the checkpoint was trained with'
-    )
+    add_trained_options(parser)
     parser.add_argument('--work-dir', help='where the log goes; work_dirs/<config>[-<preset>] by default')
     parser.add_argument('--out-metrics', metavar='FILE.json', help='write the metrics as JSON')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=ConfigOptions,
-        metavar='KEY=VALUE',
-        help='single values of the config: test_dataloader.batch_size=1',
-    )
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
-    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     return parser.parse_args(argv)
 
 

@@ -247,7 +247,8 @@ def _cam(args: argparse.Namespace, subjects: Sequence, out: Path) -> None:
 
 
 def _gates(args: argparse.Namespace, subjects: Sequence, out: Path) -> None:
-    from attn_plugins.visualization.gates import choose_layers, read_gates
+    from attn_plugins.analysis.gates import choose_layers
+    from attn_plugins.visualization.gates import read_gates
     from attn_plugins.visualization.gates_figure import Block, draw_gates
     from attn_plugins.visualization.network import Network
     from attn_plugins.visualization.picture import read_picture

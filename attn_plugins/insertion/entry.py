@@ -66,7 +66,7 @@ def read_entries(
         InsertionError: An entry or the place is malformed, or no list is for this host.
     """
     place = _read_place(place)
-    plugins = _of_host(plugins, host) if isinstance(plugins, dict) else plugins
+    plugins = entries_of_host(plugins, host) if isinstance(plugins, dict) else plugins
     if plugins is None:
         return []
     if not _is_list(plugins):
@@ -77,7 +77,7 @@ def read_entries(
     return [entry for entry in entries if entry is not None]
 
 
-def _of_host(plugins: dict, host: nn.Module) -> Any:
+def entries_of_host(plugins: dict, host: nn.Module) -> Any:
     """The list for a host: by its own class or a base of it, else by those of a module in it, else the one for all others."""
     if not plugins or set(plugins) & {'type', *WORDS}:
         raise InsertionError(

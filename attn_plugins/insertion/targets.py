@@ -73,7 +73,7 @@ class Places:
         """
         if position not in self.positions():
             raise InsertionError(self._unknown(position))
-        by_stage = self._by_stage(position)
+        by_stage = self.by_stage(position)
         chosen = [unit for unit, on in self._switched(by_stage, stages) if on]
         lacking = [unit.name for unit in chosen if unit.target is None]
         if lacking:
@@ -90,12 +90,10 @@ class Places:
 
     def having(self, position: str) -> tuple[bool | tuple[bool, ...], ...]:
         """The `stages=` that switch on every block that has a position."""
-        has = [
-            tuple(unit.target is not None for unit in units) for units in self._by_stage(position).values()
-        ]
+        has = [tuple(unit.target is not None for unit in units) for units in self.by_stage(position).values()]
         return tuple(blocks[0] if len(set(blocks)) == 1 else blocks for blocks in has)
 
-    def _by_stage(self, position: str) -> dict[str, list[Unit]]:
+    def by_stage(self, position: str) -> dict[str, list[Unit]]:
         """The units of each stage, of those parts of the host that have the position somewhere."""
         units = self.units(position)
         owners = {unit.owner for unit in units if unit.target}

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.registry import DATASETS
-from mmengine.runner import CheckpointLoader
 from torch import nn
 
-from attn_plugins.engine.checkpoint import check_file, check_fits, latest_checkpoint, weights_of
-from attn_plugins.engine.library import build_model, library_of, prepare
+from attn_plugins.engine.checkpoint import latest_checkpoint
+from attn_plugins.engine.library import library_of
+from attn_plugins.engine.trained import load_model, read_checkpoint
 from attn_plugins.errors import UserError
 from attn_plugins.registry import nearest
 
@@ -64,16 +64,9 @@ def load_subject(cfg: Config, checkpoint: str | Path | None = None, name: str = 
     Raises:
         UserError: The config is of none of the three libraries, or the checkpoint cannot be used or is of another model.
     """
-    prepare(cfg)
-    model = build_model(cfg)
-    meta = {}
-    if checkpoint is not None:
-        content = _read(checkpoint)
-        check_fits(content, model, checkpoint, 'give the config and preset that it was trained with')
-        # Not strict: weights from before torch counted batches fit too, and all else has just been compared.
-        model.load_state_dict(weights_of(content), strict=False)
-        meta = content.get('meta', {}).get('dataset_meta') or {}
-    model.eval().requires_grad_(True)
+    model, meta = load_model(cfg, checkpoint)
+    meta = meta.get('dataset_meta') or {}
+    model.requires_grad_(True)
     library = library_of(cfg)
     classes = meta.get('classes') or meta.get('CLASSES') or _classes_of(cfg, library)
     weights = RANDOM if checkpoint is None else Path(checkpoint).name
@@ -92,20 +85,12 @@ def load_trained(path: str | Path, name: str) -> Subject:
         checkpoint = latest_checkpoint(path)
         if checkpoint is None:
             raise UserError(f'{path} holds no whole checkpoint: train there first, or name another folder')
-    config = (_read(checkpoint).get('meta') or {}).get('cfg')
+    config = (read_checkpoint(checkpoint).get('meta') or {}).get('cfg')
     if not isinstance(config, str):
         raise UserError(
             f'{checkpoint} does not hold the config that it was trained with: give CONFIG and CHECKPOINT in place of --model'
         )
     return load_subject(Config.fromstring(config, '.py'), checkpoint, name)
-
-
-def _read(checkpoint: str | Path) -> dict:
-    check_file(checkpoint)
-    content = CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu', logger='silent')
-    if not isinstance(content, dict):
-        raise UserError(f'{checkpoint} holds no weights: give a checkpoint that a training run has written')
-    return content
 
 
 def _classes_of(cfg: Config, library: str) -> tuple[str, ...]:

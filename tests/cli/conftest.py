@@ -23,6 +23,21 @@ SHORT = [
 ]
 
 
+def write_checkpoint(path: Path, config: Path, preset: str) -> None:
+    """A checkpoint as a training leaves it, of a model that was not trained."""
+    import torch
+    from mmengine.config import Config
+
+    from attn_plugins.engine.config import load_config
+    from attn_plugins.engine.library import build_model
+
+    cfg = load_config(config, preset)
+    cfg.model.backbone.pop('init_cfg', None)
+    model = build_model(cfg)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(dict(state_dict=model.state_dict(), meta=dict(cfg=Config(cfg.to_dict()).pretty_text)), path)
+
+
 class Workspace:
     """A folder with data/digit_scenes in it, and commands run there."""
 

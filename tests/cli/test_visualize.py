@@ -6,13 +6,10 @@ import matplotlib.image
 import pytest
 import torch
 import yaml
-from mmengine.config import Config
 
 from attn_plugins.cli.visualize import main
 from attn_plugins.datasets.digit_scenes import write_digit_scenes
-from attn_plugins.engine.config import load_config
-from attn_plugins.engine.library import build_model
-from tests.cli.conftest import CLASSIFICATION, DETECTION, SEGMENTATION
+from tests.cli.conftest import CLASSIFICATION, DETECTION, SEGMENTATION, write_checkpoint
 
 CONFIGS = dict(classification=CLASSIFICATION, detection=DETECTION, segmentation=SEGMENTATION)
 
@@ -25,13 +22,8 @@ def trained(tmp_path_factory):
     torch.manual_seed(0)
     for key, config in CONFIGS.items():
         for preset in ('none', 'ca'):
-            cfg = load_config(config, preset)
-            cfg.model.backbone.pop('init_cfg', None)
-            model = build_model(cfg)
             run = folder / 'work_dirs' / 'demo' / key / preset / 'seed0'
-            run.mkdir(parents=True)
-            text = Config(cfg.to_dict()).pretty_text
-            torch.save(dict(state_dict=model.state_dict(), meta=dict(cfg=text)), run / 'epoch_1.pth')
+            write_checkpoint(run / 'epoch_1.pth', config, preset)
     return folder
 
 

@@ -1,0 +1,116 @@
+"""A trained model outside a training: built with its weights, given the config's own data, tested as it stands in memory."""
+
+from collections.abc import Iterator
+from copy import deepcopy
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.runner import CheckpointLoader, Runner
+from torch import nn
+
+from attn_plugins.datasets.check import check_data
+from attn_plugins.engine.checkpoint import check_file, check_fits, weights_of
+from attn_plugins.engine.library import build_model, prepare
+from attn_plugins.errors import UserError
+
+
+def load_model(cfg: Config, checkpoint: str | Path | None = None) -> tuple[nn.Module, dict]:
+    """Builds a config's model in eval mode and loads a checkpoint into it.
+
+    Args:
+        cfg: The config.
+        checkpoint: The file; None leaves the weights random.
+
+    Returns:
+        The model and the checkpoint's `meta`.
+
+    Raises:
+        UserError: The config is of none of the three libraries, or the checkpoint cannot be used or is of another model.
+    """
+    prepare(cfg)
+    model = build_model(cfg)
+    meta = {}
+    if checkpoint is not None:
+        content = read_checkpoint(checkpoint)
+        check_fits(content, model, checkpoint, 'give the config and preset that it was trained with')
+        # Not strict: weights from before torch counted batches fit too, and all else has just been compared.
+        model.load_state_dict(weights_of(content), strict=False)
+        meta = content.get('meta') or {}
+    return model.eval(), meta
+
+
+def read_checkpoint(path: str | Path) -> dict:
+    """A checkpoint file as it was saved, on the CPU.
+
+    Raises:
+        UserError: There is no such file, or it holds no weights.
+    """
+    check_file(path)
+    content = CheckpointLoader.load_checkpoint(str(path), map_location='cpu', logger='silent')
+    if not isinstance(content, dict):
+        raise UserError(f'{path} holds no weights: give a checkpoint that a training run has written')
+    return content
+
+
+class TestData:
+    """The config's own test, data and metrics, for models that are built already.
+
+    The data come from mmengine's data loader and go through the model's own `data_preprocessor` and `test_step`, so they
+    are those of `tools/test.py`, for classifiers, detectors and segmentors alike.
+
+    Args:
+        cfg: A config; it is not changed. One without a test is validated. Custom hooks are left out: what they do to
+            weights (EMA) a checkpoint has.
+        work_dir: Where the log goes.
+
+    Raises:
+        UserError: The config has neither, or data are missing.
+    """
+
+    __test__ = False  # for pytest, which takes the name for one of a test
+
+    def __init__(self, cfg: Config, work_dir: str | Path):
+        cfg = deepcopy(cfg)
+        if cfg.get('test_cfg') is None:
+            cfg.test_cfg = None if cfg.get('val_cfg') is None else {}
+            cfg.test_dataloader, cfg.test_evaluator = cfg.get('val_dataloader'), cfg.get('val_evaluator')
+        if cfg.test_cfg is None or cfg.get('test_dataloader') is None:
+            raise UserError(
+                f'{cfg.filename or "the config"} has no test: add test_cfg, test_dataloader and test_evaluator to it'
+            )
+        check_data(cfg, ('test_dataloader',))
+        cfg.work_dir, cfg.custom_hooks, cfg.load_from, cfg.resume = str(work_dir), None, None, False
+        prepare(cfg)
+        self.runner = Runner.from_cfg(cfg)
+        self.device = get_device()
+
+    def __len__(self) -> int:
+        """How many images there are."""
+        return len(self.runner.test_loop.dataloader.dataset)
+
+    def number_of_batches(self, images: int | None = None) -> int:
+        """How many `batches` gives."""
+        loader = self.runner.test_loop.dataloader
+        return len(loader) if images is None else min(len(loader), -(-images // loader.batch_size))
+
+    def batches(self, images: int | None = None) -> Iterator[dict]:
+        """The batches of the test as the loader gives them, for `model.test_step`; of all images, or of the first so many."""
+        loader = self.runner.test_loop.dataloader
+        left = len(self) if images is None else min(images, len(self))
+        for batch in loader:
+            number = min(left, images_of(batch))
+            yield {key: values[:number] for key, values in batch.items()}
+            left -= number
+            if not left:
+                return
+
+    def metrics(self, model: nn.Module) -> dict[str, float]:
+        """The config's test of a model, by the names of its metrics."""
+        self.runner.model = model.to(self.device)
+        return {name: float(value) for name, value in self.runner.test().items()}
+
+
+def images_of(batch: dict) -> int:
+    """The images of a batch."""
+    return len(batch['inputs'])

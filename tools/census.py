@@ -1,0 +1,10 @@
+"""Counts what the gates of a trained model do: how much each varies between images, channels and places, and under attacks."""
+
+import sys
+
+import _environment  # noqa: F401  # starts again in the environment of `make install` where no other has the package
+
+from attn_plugins.cli.census import main
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,10 @@
+"""Merges gates that are nearly constant into the norm or convolution beside them; accuracy, latency and parameters before and after."""
+
+import sys
+
+import _environment  # noqa: F401  # starts again in the environment of `make install` where no other has the package
+
+from attn_plugins.cli.fold import main
+
+if __name__ == '__main__':
+    sys.exit(main())
