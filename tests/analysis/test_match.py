@@ -77,6 +77,12 @@ def test_a_preset_without_parameters_needs_no_other_width():
         (
             RESNET,
             'generalized_attention',
+            'model.head.num_classes',
+            ['does not lead to the 908,966 parameters of generalized_attention', '703,010 with 10 and '],
+        ),
+        (
+            RESNET,
+            'generalized_attention',
             'model.backbone.base_channels',
             [
                 'cannot run (mat1 and mat2',
