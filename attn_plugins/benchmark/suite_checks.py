@@ -11,7 +11,7 @@ from attn_plugins.registry import nearest
 EXAMPLES = dict(
     seeds='[0, 1, 2]',
     presets='[none, ca]',
-    twin='{wide: {preset: none, cfg_options: {model.backbone.base_channels: 17}}}',
+    twin='{wide: {preset: none, cfg_options: {model.backbone.widen_factor: 0.6}}}',
     controls='{se: [se_mean, wide]}',
     cfg_options='{train_cfg.max_epochs: 3}',
     weights_from='{backbone: classification}',

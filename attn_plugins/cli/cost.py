@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from contextlib import redirect_stdout
+from dataclasses import asdict
 
 from rich.console import Console
 from rich.table import Table
@@ -42,7 +43,16 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--device', type=usable_device, default='cpu', help='cpu (default), cuda, cuda:1, ...'
     )
-    return parser.parse_args(argv)
+    parser.add_argument(
+        '--match',
+        metavar='KEY',
+        help='instead of all else: the value of this number of the config, such as model.backbone.widen_factor, with which the '
+        'model without attention has as many parameters as with the preset; a control for suites',
+    )
+    args = parser.parse_args(argv)
+    if args.match and None in args.attention:
+        parser.error('--match takes --attention PRESET, whose parameters the plain model is to have')
+    return args
 
 
 def usable_device(name: str) -> str:
@@ -126,10 +136,33 @@ def change(value: float, reference: float, is_reference: bool) -> str:
     return '' if is_reference else f'\n{value / reference - 1:+.2%}'
 
 
+def print_matches(args: argparse.Namespace) -> None:
+    """A line, or an entry of JSON, for each preset."""
+    from mmengine.logging import MMLogger
+
+    from attn_plugins.analysis.match import match_parameters
+
+    MMLogger.get_current_instance().setLevel('WARNING')  # the configs' notes on ATTENTION, one per model
+
+    with redirect_stdout(sys.stderr):
+        matches = [
+            match_parameters(args.config, attention, args.match, args.cfg_options, args.shape)
+            for attention in args.attention
+        ]
+    if args.json:
+        entries = [asdict(match) for match in matches]
+        print(json.dumps(entries if len(entries) > 1 else entries[0], indent=2))
+    else:
+        print(*matches, sep='\n')
+
+
 def main(argv: list[str] | None = None) -> None:
     """The command line."""
     args = parse_args(argv)
     with friendly_errors(args.debug):
+        if args.match:
+            print_matches(args)
+            return
         with redirect_stdout(sys.stderr):  # what the libraries have to say is no part of the answer
             costs = [cost(args, attention) for attention in args.attention]
         if args.json:

@@ -75,3 +75,20 @@ def test_images_that_are_too_small_for_the_network(tmp_path, capsys):
         'error: SingleStageDetector cannot run on an input of 1 × 3 × 8 × 9 (RuntimeError: '
     )
     assert line.endswith('choose another size of image or batch')
+
+
+def test_a_width_with_as_many_parameters_as_a_preset(capsys):
+    words = [str(CLASSIFICATION), '--match', 'model.backbone.widen_factor', '--attention', 'se']
+    main(words)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith('model.backbone.widen_factor=0.5') and ' parameters (se: ' in line
+    main([*words, 'simam', '--json'])
+    se, simam = json.loads(capsys.readouterr().out)
+    assert f'={se["value"]}: {se["parameters"]:,} parameters (se: {se["wanted"]:,}' in line
+    assert simam['own'] and not se['own']
+
+
+def test_a_match_without_a_preset(capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main([str(CLASSIFICATION), '--match', 'model.backbone.widen_factor'])
+    assert exit_.value.code == 2 and '--match takes --attention PRESET' in capsys.readouterr().err
