@@ -70,7 +70,7 @@ def draw_pictures(out: Path, path: Path, result: dict) -> None:
         axes.set_title(name, fontsize=9)
         axes.set_axis_off()
     figure.suptitle(f'{_title(result)}, seed {seed}', fontsize=9)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=90)
     plt.close(figure)
 
 
