@@ -398,7 +398,9 @@ def test_the_command_and_going_on_after_a_stop(tmp_path, monkeypatch, capsys):
     assert 'width was 4 and is 8' in refused(capsys, *words, '--width', '8', '--out', stopped)
 
 
-def test_a_folder_and_weights_from_a_file(folder, vgg_file, tmp_path):
+def test_a_folder_and_weights_from_a_file(folder, vgg_file, tmp_path, monkeypatch):
+    commits = iter(['at the start', *['later'] * 9])
+    monkeypatch.setattr(study, 'git_commit', lambda: next(commits))
     style, out = folder / 'more' / 'e.png', tmp_path / 'out'
     words = [
         '--images',
@@ -415,6 +417,8 @@ def test_a_folder_and_weights_from_a_file(folder, vgg_file, tmp_path):
     ]
     assert main([str(word) for word in (*words, *TINY.split(), '--seeds', 5, 4)]) == 0
     assert 'VGG16 with the weights of vgg16.pth' in (out / 'losses.svg').read_text()
+    runs = json.loads((out / 'losses.json').read_text())['runs']
+    assert [run['commit'] for run in runs] == ['at the start'] * 4
     table = (out / 'table.md').read_text()
     assert 'no pair' in table and 'seeds 4, 5' in table and 'untrained' not in table
 

@@ -70,7 +70,7 @@ def draw_pictures(out: Path, path: Path, result: dict) -> None:
         axes.set_title(name, fontsize=9)
         axes.set_axis_off()
     figure.suptitle(f'{_title(result)}, seed {seed}', fontsize=9)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=90)
     plt.close(figure)
 
 
@@ -101,7 +101,7 @@ def _explained(result: dict) -> str:
     settings, first = result['settings'], result['runs'][0]
     seeds = sorted({run['seed'] for run in result['runs']})
     return (
-        f'Means of the last {LAST:.0%} of {settings["steps"]} steps, each over seeds {", ".join(map(str, seeds))} with their '
+        f'Means of the last {LAST:.0%} of {settings["steps"]} steps (of those written down), each over seeds {", ".join(map(str, seeds))} with their '
         f'standard deviation (n = {len(seeds)}); differences with the 95 % t interval, half of whose width is the smallest that '
         f'these seeds could have shown. Content, style and tv are unweighted, total = '
         f'{settings["content_weight"]:g} content + {settings["style_weight"]:g} style + {settings["tv_weight"]:g} tv. '

@@ -100,6 +100,14 @@ def run_study(
     save_image(style, out / STYLE_PICTURE)
     weights = Weights(settings.content_weight, settings.style_weight, settings.tv_weight)
     loss = PerceptualLoss(features.to(device), style[None], weights, settings.content_layer)
+    # Of now, when the code is loaded: it may have changed when a training ends.
+    made_with = dict(
+        device=device,
+        threads=torch.get_num_threads(),
+        machine=machine(),
+        versions=versions(),
+        commit=git_commit(),
+    )
     pairs = list(dict.fromkeys((norm, seed) for seed in seeds for norm in norms))
     todo = [pair for pair in pairs if not run_file(out, *pair).is_file()]
     if len(todo) < len(pairs):
@@ -113,7 +121,7 @@ def run_study(
             batches = DataLoader(crops, settings.batch_size, num_workers=workers)
             network, run = _train(settings, norm, seed, batches, loss, device, lambda: progress.advance(task))
             save_image(_stylised(network, content), picture_file(out, norm, seed))
-            write_json(run_file(out, norm, seed), run)
+            write_json(run_file(out, norm, seed), run | made_with)
             progress.console.print(
                 f'{norm}, seed {seed}: {run["seconds"]:.0f} s, loss of the last step {run["total"][-1]} '
                 f'({features.label})'
@@ -186,11 +194,6 @@ def _train(
         seed=seed,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         seconds=round(time.perf_counter() - start, 1),
-        device=device,
-        threads=torch.get_num_threads(),
-        machine=machine(),
-        versions=versions(),
-        commit=git_commit(),
         step=steps,
         **dict(zip(Losses._fields, map(list, zip(*lines, strict=True)), strict=True)),
     )
