@@ -7,11 +7,14 @@ from mmengine.config import Config
 from mmengine.structures import BaseDataElement, InstanceData
 from torch import Tensor, nn
 
+from attn_plugins.datasets.sources import type_name
 from attn_plugins.engine.library import library_of
 from attn_plugins.errors import UserError
 
 # Height and width when no pipeline of the config fixes them: the sizes of the libraries' own base configs.
 DEFAULT_SIZES = {'mmpretrain': (224, 224), 'mmdet': (800, 1333), 'mmseg': (512, 1024)}
+# Of data sets whose images are all of one size and need no transform that fixes it.
+OWN_SIZES = {'CIFAR10': (32, 32), 'CIFAR100': (32, 32)}
 # Arguments of the transforms that give an image its size. mmdet, mmseg and mmcv order pairs (width, height).
 SIZE_ARGUMENTS = ('scale', 'size', 'crop_size')
 # Proposals of an image where the config has no limit: that of mmdet's own two-stage base configs.
@@ -22,7 +25,7 @@ def input_size(cfg: Config) -> tuple[int, int]:
     """Height and width of the images that the config's network sees in a test.
 
     A segmentor that slides a window over the image sees windows. Otherwise the size is that of the last transform that
-    fixes it, else what mmseg's preprocessor pads to, else the library's usual.
+    fixes it, else what mmseg's preprocessor pads to, else that of all images of the data set, else the library's usual.
     """
     model = cfg.get('model', {})
     test_cfg = model.get('test_cfg') or {}
@@ -30,8 +33,9 @@ def input_size(cfg: Config) -> tuple[int, int]:
         return tuple(test_cfg['crop_size'])
     size = (model.get('data_preprocessor') or {}).get('size')
     for loader in ('val_dataloader', 'test_dataloader'):
-        pipeline = (cfg.get(loader) or {}).get('dataset', {}).get('pipeline') or []
-        for transform in pipeline:
+        dataset = (cfg.get(loader) or {}).get('dataset') or {}
+        size = OWN_SIZES.get(type_name(dataset)) or size
+        for transform in dataset.get('pipeline') or []:
             size = _size_of(transform) or size
     return tuple(size or DEFAULT_SIZES[library_of(cfg)])
 

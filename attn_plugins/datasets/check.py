@@ -70,9 +70,7 @@ def check_data(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> None:
 
 def check_foreign_are_drawn(dataloader: dict, name: str) -> None:
     """Raises a UserError if a dataloader has a MixedDataset and nothing that draws its foreign images."""
-    kinds = [
-        type_name(part) if (part := dataloader.get(key)) else '' for key in ('dataset', 'batch_sampler')
-    ]
+    kinds = [type_name(part) if (part := dataloader.get(key)) else '' for key in ('dataset', 'batch_sampler')]
     if kinds[0] == 'MixedDataset' and kinds[1] != 'MixedBatchSampler':
         raise UserError(
             f'{name} has a MixedDataset, of whose foreign images no batch would have any: add '

@@ -51,6 +51,12 @@ def test_input_size_is_what_the_preprocessor_pads_to_where_no_transform_fixes_it
     assert input_size(cfg) == (96, 128)
 
 
+def test_input_size_of_cifar_is_that_of_its_images():
+    dataset = dict(type='CIFAR100', pipeline=[dict(type='PackInputs')])
+    cfg = Config(dict(default_scope='mmpretrain', model={}, test_dataloader=dict(dataset=dataset)))
+    assert input_size(cfg) == (32, 32)
+
+
 def test_input_size_is_the_window_that_slides_over_the_image():
     test_cfg = dict(mode='slide', crop_size=(64, 48), stride=(42, 42))
     cfg = Config(

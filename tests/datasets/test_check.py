@@ -288,5 +288,7 @@ def test_foreign_images_that_nothing_draws_are_refused():
     root = Path(__file__).resolve().parents[2]
     cfg = load_config(root / 'configs/resnet/resnet20_digitscenes-mixed.py')
     del cfg.train_dataloader['batch_sampler']
-    with pytest.raises(UserError, match='train_dataloader has a MixedDataset, of whose foreign images no batch would'):
+    with pytest.raises(
+        UserError, match='train_dataloader has a MixedDataset, of whose foreign images no batch would'
+    ):
         check_data(cfg)
