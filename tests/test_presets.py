@@ -83,9 +83,13 @@ def test_every_preset_runs_and_trains_in_every_host(leaf, name):
         assert all(p.grad is not None and p.grad.isfinite().all() for p in layer.parameters()), key
 
 
+# Control -> the preset that it is the control of.
+CONTROLS = {name: name.rpartition('_')[0] for name in PRESETS if name.endswith(('_mean', '_shuffled'))}
+# iebn_all goes by the paper's words, and its layer's place by the authors' code.
 AS_PUBLISHED = {
     name: layer
     for name in PRESETS
+    if name not in CONTROLS and name != 'iebn_all'
     for layer in (getattr(attn_plugins.layers, kind.split('.')[-1]) for kind in layer_types(preset(name)))
     if place_of(layer).host['type'] in ('ResNet', 'ResNeXt')
 }
@@ -102,6 +106,19 @@ def test_in_a_resnet_the_layers_stand_where_they_were_published(name):
     ]
     ours, theirs = (set(attn_plugins.inserted_layers(model)) for model in models)
     assert ours == theirs and ours
+
+
+@pytest.mark.parametrize('name', CONTROLS)
+def test_a_control_stands_where_its_layer_does(name):
+    """With as many parameters."""
+    places, counts = [], []
+    for each in (name, CONTROLS[name]):
+        model = MODELS.build(load_config(ROOT / R50, each, LEAVES[R50]).model.backbone)
+        layers = attn_plugins.inserted_layers(model)
+        kind = next(iter(layers.values()))._abbr_
+        places.append({key.removesuffix(kind) for key in layers})
+        counts.append(sum(p.numel() for p in model.parameters()))
+    assert places[0] == places[1] and counts[0] == counts[1]
 
 
 def test_all_presets_stand_in_one_suite(tmp_path):
