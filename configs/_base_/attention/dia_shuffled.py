@@ -1,5 +1,5 @@
-# Control of dia: one layer per stage with a state, whose gates are shuffled between the images of a batch; places and reductions
-# are those of dia.
+# Control of dia: one layer per stage with a state, whose gates are shuffled between the images of a batch; places and
+# reductions are those of dia.
 attention = {
     host: [
         dict(
