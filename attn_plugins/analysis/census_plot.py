@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 
 import matplotlib
 
@@ -67,11 +68,9 @@ def draw_census(layers: Sequence[dict], title: str, path: Path) -> None:
         if attacks:
             panels[2].set_xlabel('relative distance from the clean gate')
             panels[2].set_xlim(left=0)
-            colours = [plt.Rectangle((0, 0), 1, 1, color=f'C{3 + j}') for j in range(len(attacks))]
-            panels[2].legend(
-                colours, attacks, frameon=False, fontsize=6.5, loc='lower right', bbox_to_anchor=(1, 1)
-            )
-        figure.legend(handles, labels, loc='outside lower center', ncols=len(labels), frameon=False)
+            handles += [plt.Rectangle((0, 0), 1, 1, color=f'C{3 + j}') for j in range(len(attacks))]
+            labels += [fill(f'distance: {attack}', 44, break_long_words=False) for attack in attacks]
+        figure.legend(handles, labels, loc='outside lower center', ncols=len(DEVIATIONS), frameon=False)
         figure.suptitle(title, fontsize=8.5, x=0.01, ha='left')
         _save(figure, path)
 

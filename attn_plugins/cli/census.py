@@ -13,18 +13,19 @@ EXAMPLES = """examples:
   the gates of one model over the config's test data
     python tools/census.py CONFIG CHECKPOINT --attention iebn --out census/iebn
   the same weights under an attack, on the same images
-    python tools/census.py CONFIG CHECKPOINT --attacked model.backbone.norm_cfg.at_test=True --images 500"""
+    python tools/census.py CONFIG CHECKPOINT --attacked noise model.backbone.norm_cfg.at_test=True --images 500"""
 
 
 class Attack(ConfigOptions):
-    """argparse's action for `--attacked KEY=VALUE ...`, which may be repeated: one attack each, called by its words."""
+    """argparse's action for `--attacked [NAME] KEY=VALUE ...`, which may be repeated: one attack each, called by its words."""
 
     def __call__(self, parser, namespace, values, option_string=None):
         """Adds an attack to those before it."""
         attacks = dict(getattr(namespace, self.dest))
+        named = len(values) > 1 and '=' not in values[0]
         setattr(namespace, self.dest, None)  # what is there would be merged with the pairs
-        super().__call__(parser, namespace, values, option_string)
-        attacks[' '.join(values)] = getattr(namespace, self.dest)
+        super().__call__(parser, namespace, values[named:], option_string)
+        attacks[values[0] if named else ' '.join(values)] = getattr(namespace, self.dest)
         setattr(namespace, self.dest, attacks)
 
 
@@ -42,7 +43,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         action=Attack,
         default={},
         metavar='KEY=VALUE',
-        help='single values of the config that make it the attacked model; repeat it for several attacks',
+        help='single values of the config that make it the attacked model; repeat it for several attacks; a first word without '
+        "'=' is the attack's name",
     )
     parser.add_argument(
         '--out',

@@ -75,10 +75,12 @@ def test_a_segmentor_under_two_attacks():
 
 
 def test_an_attack_moves_what_depends_on_the_image():
+    """And is called by the name that it was given."""
     attack = 'model.data_preprocessor.std=[30,30,30]'
-    report = census('detection', '--attacked', attack, out='attacked')
+    report = census('detection', '--attacked', 'brighter', attack, out='attacked')
+    assert report['attacks'] == ['brighter']
     # Nothing was trained, so what comes deeper in the network hardly depends on the image.
-    assert 1e-4 < report['layers'][0]['distance'][attack] < 1
+    assert 1e-4 < report['layers'][0]['distance']['brighter'] < 1
 
 
 def test_a_layer_that_adds_is_listed(capsys):
