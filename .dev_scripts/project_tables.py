@@ -237,6 +237,40 @@ def controls(project: str) -> str:
     return table([*header, 'least that could show'], rows)
 
 
+def gates(project: str) -> str:
+    """Census and fold of the models of projects/*/gates: how constant the gates are, and the model without those that are."""
+    rows = []
+    for folder in sorted((PROJECTS / project / 'gates').iterdir()):
+        census, fold = (
+            json.loads((folder / f'{name}.json').read_text()) for name in ('census', 'fold')
+        )
+        layers = [layer for layer in census['layers'] if layer['gate']]
+        spreads = [layer['relative_spread'] for layer in layers]
+        metric = next(iter(fold['before']['metrics']))
+        before, after = (fold[when] for when in ('before', 'after'))
+        latencies = [
+            f'{t["median_ms"]:.1f} ({t["p20_ms"]:.1f} to {t["p80_ms"]:.1f})'
+            for t in (before['latency'], after['latency'])
+        ]
+        distances = [
+            f'{name}: {max(layer["distance"][name] for layer in layers):.0%}' for name in census['attacks']
+        ]
+        rows.append(
+            [
+                folder.name.replace('_', ', '),
+                f'{min(layer["mean"] for layer in layers):.2f} to {max(layer["mean"] for layer in layers):.2f}',
+                f'{min(spreads):.1%} to {max(spreads):.1%}',
+                f'{sum(bool(layer["into"]) for layer in fold["layers"])} of {len(fold["layers"])}',
+                f'{metric}: {before["metrics"][metric]:.4g} to {after["metrics"][metric]:.4g}',
+                f'{before["parameters"]:,} to {after["parameters"]:,}',
+                ' to '.join(latencies),
+                ', '.join(distances),
+            ]
+        )
+    header = ['model', 'mean gate of a layer', 'spread of a gate', 'layers folded', 'score', 'parameters']
+    return table([*header, 'latency, ms (20 % to 80 %)', 'greatest distance under attack'], rows)
+
+
 def blocks(project: str, *names: str) -> dict:
     """The tables of a project that its README has."""
     return {name: partial(globals()[name], project) for name in names}
@@ -252,3 +286,4 @@ BLOCKS = {
         for project in ('iebn', 'sem', 'dianet')
     },
 }
+BLOCKS['iebn'] |= blocks('iebn', 'gates')
