@@ -241,9 +241,7 @@ def gates(project: str) -> str:
     """Census and fold of the models of projects/*/gates: how constant the gates are, and the model without those that are."""
     rows = []
     for folder in sorted((PROJECTS / project / 'gates').iterdir()):
-        census, fold = (
-            json.loads((folder / f'{name}.json').read_text()) for name in ('census', 'fold')
-        )
+        census, fold = (json.loads((folder / f'{name}.json').read_text()) for name in ('census', 'fold'))
         layers = [layer for layer in census['layers'] if layer['gate']]
         spreads = [layer['relative_spread'] for layer in layers]
         metric = next(iter(fold['before']['metrics']))

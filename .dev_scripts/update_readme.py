@@ -1,4 +1,4 @@
-"""Writes the tables of README.md and of projects' from what they are made of; with --check it only says whether they are up to date."""
+"""Writes the tables of README.md and of projects', and the projects' plots, from what they are made of; --check only says whether they are up to date."""
 
 import argparse
 import json
@@ -10,6 +10,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+import project_plots  # noqa: E402
 import project_tables  # noqa: E402
 
 from layer_docs import measure  # noqa: E402
@@ -133,7 +134,13 @@ def main() -> int:
     )
     args = parser.parse_args()
     texts = {file: filled(file) for file in FILES}
-    stale = [file for file, text in texts.items() if (ROOT / file).read_text() != text]
+    for project, draw in project_plots.PLOTS.items():
+        texts[f'projects/{project}/digitscenes.svg'] = draw(project)
+    stale = [
+        file
+        for file, text in texts.items()
+        if not (ROOT / file).is_file() or (ROOT / file).read_text() != text
+    ]
     if args.check:
         if stale:
             print(

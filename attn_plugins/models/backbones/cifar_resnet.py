@@ -4,6 +4,7 @@ Authors' code of the studies that take them: gbup-group/IEBN, models/cifar/iebn_
 models/cifar/dia_resnext.py, commit 51685ca.
 """
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from functools import partial
 
@@ -33,9 +34,9 @@ class CifarBlock(BaseModule):
                 in_channels, out_channels, 1, stride, norm_cfg=norm_cfg, act_cfg=None
             )
 
+    @abstractmethod
     def branch(self, x: Tensor) -> Tensor:
         """What is added to x."""
-        raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) to (N, out_channels, H / stride, W / stride), rounded up."""
