@@ -89,7 +89,7 @@ def counted(project: str) -> str:
     rows = []
     for name, cost in content.items():
         suite, config, preset = name.split('/')
-        if suite == 'digitscenes':
+        if suite in ('digitscenes', 'gates'):
             continue
         plain = content.get(f'{suite}/{config}/{BASELINE}')
         more = [

@@ -90,23 +90,22 @@ def test_every_published_row_is_a_run_and_names_its_source():
         assert row['source'] in yaml.safe_load((PROJECTS / project / 'published.yml').read_text())['sources']
 
 
-# Printed by the studies; what is counted differs by more than a rounding, and the README says why.
-OTHERWISE = {
-    ('imagenet', 'resnet50', 'ean_se'),
-    ('imagenet', 'resnet50', 'shared_se'),
-}
+# Biases of the convolutions of ResNet-34, 50 and 152, which the authors' have and ours have not.
+BIASES = {'resnet34': 8_512, 'resnet50': 26_560, 'resnet152': 75_712}
+# The printed sizes fit the reductions 10 and 20 the other way round than the article's text has them.
+SWAPPED = {('resnet152', 'dia'), ('resnext50', 'dia')}
 
 
 def test_counted_parameters_are_the_printed_ones():
     wrong = []
     for project, row in published():
-        if row['parameters'] is None:
+        if row['parameters'] is None or (row['config'], row['preset']) in SWAPPED:
             continue
-        key = row['suite'], row['config'], row['preset']
         digits = len(str(row['parameters']).partition('.')[2])
-        exact = counted(project)['/'.join(key)]['parameters'] / 1e6
-        if abs(exact - row['parameters']) > 0.6 * 10**-digits:
-            wrong.append((*key, row['parameters'], round(exact, 4)))
+        exact = counted(project)[f'{row["suite"]}/{row["config"]}/{row["preset"]}']['parameters']
+        fits = [abs(exact + more - 1e6 * row['parameters']) for more in (0, BIASES.get(row['config'], 0))]
+        if min(fits) > 0.6e6 * 10**-digits:
+            wrong.append((row['config'], row['preset'], row['parameters'], exact))
     assert wrong == []
 
 
