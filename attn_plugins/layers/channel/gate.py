@@ -1,10 +1,17 @@
 """Gates, from logits to factors, and the controls of them: whether a gain is attention shows where the gate cannot attend."""
 
+import warnings
+
 import torch
 from torch import Tensor, nn
 
 from attn_plugins.ops.recalibrate import multiply_gates
 from attn_plugins.registry import GATES, build_part
+
+ALONE = (
+    'shuffled_images: a batch of one image keeps its own gate, so it is no control of it: train and test with batches of several, '
+    'as test_dataloader.batch_size=8 (where parameters and latency are counted, one image is enough)'
+)
 
 # Where torch has the function, it gets the name here that configs use.
 GATES.register_module('identity', module=nn.Identity)  # e, where the excitation's output is the factor
@@ -83,8 +90,8 @@ class MeanOverImages(nn.Module):
 class ShuffledImages(nn.Module):
     """Gates shuffled between the images of a batch: every image gets the factors of another one.
 
-    The batch is rolled on, by a random number of images in training, by one in evaluation. A batch of one image has no other
-    and keeps its own.
+    The batch is rolled on, by a random number of images in training, by one in evaluation. A batch of one image, as detectors
+    test, has no other and keeps its own, with a warning: then nothing is controlled.
 
     Args:
         in_channels (int): C.
@@ -101,6 +108,7 @@ class ShuffledImages(nn.Module):
         """(N, ...) -> the same shape."""
         factors, images = self.gate(logits), len(logits)
         if images == 1:
+            warnings.warn(ALONE, stacklevel=2)
             return factors
         by = int(torch.randint(1, images, ())) if self.training else 1
         return factors.roll(by, 0)
