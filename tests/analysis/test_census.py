@@ -11,12 +11,10 @@ from attn_plugins.analysis.census import Saturation, Spread, take_census
 from attn_plugins.errors import UserError
 from attn_plugins.insertion import plug
 from attn_plugins.layers.layer import Layer
-from attn_plugins.registry import MODELS
 
 CHANNELS = 4
 
 
-@MODELS.register_module('attn_plugins_tests.KnownGate')
 class KnownGate(Layer):
     """x * gate with a gate that is written here: 0.5 + 0.1 times the number of the image, channel or row."""
 
