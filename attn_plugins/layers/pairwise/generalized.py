@@ -48,7 +48,8 @@ class GeneralizedAttention(Layer):
 
     The query q_i and the key k_j of a head have d = C // num_heads channels each; (dx, dy) is the distance of their places
     in pixels and p are sines and cosines of it. u and v are vectors of the head. q, k and the values are 1x1 convolutions
-    without bias. The products are not scaled. gamma = 0 at the start, so the layer starts as the identity.
+    without bias. The products are not scaled. gamma = 0 at the start, so the layer starts as the identity. '0000' has no
+    term: all keys have the same weight, and y_i = x_i + gamma (W_o mean_j v_j + b_o), the control of all others.
 
     Parameters: for O = d num_heads and D = position_embedding_dim, 2 C O + C + 1; C O more with E1 or E2; C O more with
     E1 or E3; D O more with E2 or E4; O more with E3; O more with E4.
@@ -71,10 +72,10 @@ class GeneralizedAttention(Layer):
         position_magnitude (float): Factor of the distances.
         kv_stride (int): Every how many-th row and column is a key.
         q_stride (int): Every how many-th row and column is a query; the result is interpolated bilinearly.
-        attention_type (str): Four bits, which of E1, E2, E3, E4 are there.
+        attention_type (str): Four bits, which of E1, E2, E3, E4 are there; '0000' is the mean of the values.
 
     Raises:
-        ValueError: The type is not four bits or has none set, or heads, strides, range or D are impossible.
+        ValueError: The type is not four bits, or heads, strides, range or D are impossible.
     """
 
     _abbr_ = 'attn_generalized'
@@ -84,7 +85,7 @@ class GeneralizedAttention(Layer):
         read_in='mmdet: configs/empirical_attention',
     )
     examples = [
-        *(dict(num_heads=4, attention_type=f'{bits:04b}') for bits in range(1, 16)),
+        *(dict(num_heads=4, attention_type=f'{bits:04b}') for bits in range(16)),
         dict(num_heads=8),
         dict(num_heads=3, q_stride=2),
         dict(num_heads=2, q_stride=2, attention_type='0001'),
@@ -188,15 +189,15 @@ class GeneralizedAttention(Layer):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
         queries, keys = _subsample(x, self.q_stride), _subsample(x, self.kv_stride)
-        one_context = self.attention_type == '0010' and self.spatial_range < 0
+        one_context = self.attention_type in ('0000', '0010') and self.spatial_range < 0
         if one_context:
             out = self._one_context(keys)
         elif self.content or self.content_position:
             out = self._attend(queries, keys)
-        elif self.key_only:
-            out = self._attend_in_two_steps(queries, keys)
-        else:
+        elif self.attention_type == '0001':
             out = self._attend_along_axes(queries, keys)
+        else:
+            out = self._attend_in_two_steps(queries, keys)
         y = self.proj_conv(out)
         if self.q_stride > 1 and not one_context:
             y = F.interpolate(y, size=x.shape[2:], mode='bilinear', align_corners=False)
@@ -235,14 +236,14 @@ class GeneralizedAttention(Layer):
         return map_of_rows(rows, height, width)
 
     def _one_context(self, keys: Tensor) -> Tensor:
-        """'0010': every query gets the same sum, whose values are projected after it, (N, O, 1, 1)."""
+        """'0010' and '0000': every query gets the same sum, whose values are projected after it, (N, O, 1, 1)."""
         weights = torch.softmax(self._key_energies(keys).flatten(2), 2).to(keys.dtype)
         context = weights @ keys.flatten(2).transpose(1, 2)
         weight = self.value_conv.weight.view(self.num_heads, -1, self.in_channels)
         return torch.einsum('nhc,hdc->nhd', context, weight).flatten(1)[:, :, None, None]
 
     def _attend_in_two_steps(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """'0011', and '0010' in a range: the keys of every row first, then the rows, (N, O, H_q, W_q)."""
+        """'0011', and '0010' and '0000' in a range: the keys of every row first, then the rows, (N, O, H_q, W_q)."""
         value, visible = self._values_on_grid(keys), self._visible_axes(queries, keys)
         if self.position_only:
             of_axes = self._along_axes(axis_energies, queries, keys)
@@ -275,7 +276,9 @@ class GeneralizedAttention(Layer):
         return self.value_conv(keys).unflatten(1, (self.num_heads, -1))
 
     def _key_energies(self, keys: Tensor) -> Tensor:
-        """u . k_j as one convolution, to a channel per head: (N, heads, H_k, W_k), at least float32."""
+        """u . k_j as one convolution, to a channel per head, or zeros without E3: (N, heads, H_k, W_k), at least float32."""
+        if not self.key_only:
+            return at_least_float32(torch.zeros_like(keys[:, :1])).expand(-1, self.num_heads, -1, -1)
         vectors = self.appr_bias.view(self.num_heads, 1, -1)
         weight = vectors @ self.key_conv.weight.view(self.num_heads, -1, self.in_channels)
         return at_least_float32(F.conv2d(keys, weight.view(self.num_heads, -1, 1, 1)))
@@ -338,8 +341,6 @@ def _check_type(attention_type: str) -> None:
         raise ValueError(
             f"attention_type={attention_type!r} must be a string of four bits such as '1111' or '0010'"
         )
-    if attention_type == '0000':
-        raise ValueError("attention_type='0000' has no term: set at least one bit, such as '0010'")
 
 
 def _subsample(x: Tensor, stride: int) -> Tensor:
