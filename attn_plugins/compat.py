@@ -1,8 +1,9 @@
 """The private names of torch that this package leans on: each with what it is for and where it was last seen.
 
 Everything else takes them from here, so that a new version breaks this file and no other; those of mmengine stand in `mim.py`,
-which must not import torch. One private name cannot stand here: `_load_from_state_dict`, torch's way to rename keys before
-they are loaded, is overridden in the classes that need it (`Wrapper`, `GeneralizedAttention`). Seen in torch 2.1.2 and
+which must not import torch. Two private names cannot stand here: `_load_from_state_dict`, torch's way to rename keys before
+they are loaded, and `_save_to_state_dict` are overridden in the classes that need it (`Wrapper`, `GeneralizedAttention`,
+`Adapter`). Seen in torch 2.1.2 and
 2.12.1, unless another is named.
 """
 
@@ -28,6 +29,7 @@ __all__ = [
     'children_of',
     'compile_function',
     'counts_graphs_by_function',
+    'differentiable_once',
     'forget_graphs',
     'has_hooks',
     'in_compiler',
@@ -60,6 +62,24 @@ def in_function_transform() -> bool:
 def in_forward_mode() -> bool:
     """Whether forward-mode differentiation is at work (`torch.autograd.forward_ad.dual_level`)."""
     return forward_ad._current_level >= 0
+
+
+def differentiable_once(node) -> str | None:
+    """The name of a graph node's `torch.autograd.Function`, if its backward is marked `@once_differentiable`.
+
+    The mark is a function around the backward that torch wrote; others, as `custom_bwd`, may stand around it in turn.
+    """
+    function = getattr(node, '_forward_cls', None)
+    backward = getattr(function, 'backward', None)
+    while backward is not None:
+        if getattr(backward, '__code__', None) is _ONCE:
+            return function.__name__
+        backward = getattr(backward, '__wrapped__', None)
+    return None
+
+
+# The code of the function that `once_differentiable` puts around every backward.
+_ONCE = torch.autograd.function.once_differentiable(lambda ctx: None).__code__
 
 
 def call_module(module: nn.Module, *args, **kwargs) -> torch.Tensor:

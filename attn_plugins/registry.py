@@ -48,6 +48,9 @@ SQUEEZES = Registry('squeeze', scope='attn_plugins', locations=['attn_plugins.la
 EXCITATIONS = Registry('excitation', scope='attn_plugins', locations=['attn_plugins.layers.channel'])
 GATES = Registry('gate', scope='attn_plugins', locations=['attn_plugins.layers.channel'])
 
+# What a student learns from a teacher beside its own losses. Not among the models: those are layers and hosts.
+LOSSES = Registry('loss', scope='attn_plugins', locations=['attn_plugins.losses'])
+
 
 # As many choices as a sentence takes.
 MOST = 30
@@ -97,7 +100,7 @@ def build_part(cfg: dict | str, registry: Registry, **given) -> 'nn.Module':
     if cls is None:
         known = registry.module_dict
         if name.startswith('attn_plugins.'):
-            known = [f'attn_plugins.{key}' for key in MODELS.module_dict]
+            known = [f'attn_plugins.{key}' for key in registry.module_dict]
         raise ValueError(f'there is no {registry.name} of type {name!r}: {nearest(name, known)}')
     parameters = inspect.signature(cls).parameters
     if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):

@@ -112,6 +112,7 @@ FLOORS = [
     'layers',
     'insertion',
     'official',
+    'losses',
     'models',
     'datasets',
     'engine',
