@@ -13,6 +13,8 @@ from attn_plugins.version import __version__
 # Public name -> the module that has it. These need torch and `mmcv.cnn`, whose import takes as long as torch's.
 _PUBLIC = {
     'CompileLayersHook': 'attn_plugins.engine.hooks',
+    'DistillationHook': 'attn_plugins.engine.distillation_hook',
+    'Distiller': 'attn_plugins.distillation',
     'Plugged': 'attn_plugins.insertion',
     'compile_layers': 'attn_plugins.insertion',
     'inserted_layers': 'attn_plugins.insertion',

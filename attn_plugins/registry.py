@@ -21,7 +21,7 @@ MODELS = Registry(
     'model',
     parent=MMENGINE_MODELS,
     scope='attn_plugins',
-    locations=['attn_plugins.layers', 'attn_plugins.insertion'],
+    locations=['attn_plugins.layers', 'attn_plugins.insertion', 'attn_plugins.distillation'],
 )
 DATASETS = Registry(
     'dataset',
@@ -35,7 +35,12 @@ DATA_SAMPLERS = Registry(
     scope='attn_plugins',
     locations=['attn_plugins.datasets.mixed'],
 )
-HOOKS = Registry('hook', parent=MMENGINE_HOOKS, scope='attn_plugins', locations=['attn_plugins.engine.hooks'])
+HOOKS = Registry(
+    'hook',
+    parent=MMENGINE_HOOKS,
+    scope='attn_plugins',
+    locations=['attn_plugins.engine.hooks', 'attn_plugins.engine.distillation_hook'],
+)
 OPTIM_WRAPPER_CONSTRUCTORS = Registry(
     'optimizer wrapper constructor',
     parent=MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS,

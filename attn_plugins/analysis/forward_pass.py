@@ -8,6 +8,7 @@ from mmengine.structures import BaseDataElement, InstanceData
 from torch import Tensor, nn
 
 from attn_plugins.datasets.sources import type_name
+from attn_plugins.engine.config import built_model
 from attn_plugins.engine.library import library_of
 from attn_plugins.errors import UserError
 
@@ -27,7 +28,7 @@ def input_size(cfg: Config) -> tuple[int, int]:
     A segmentor that slides a window over the image sees windows. Otherwise the size is that of the last transform that
     fixes it, else what mmseg's preprocessor pads to, else that of all images of the data set, else the library's usual.
     """
-    model = cfg.get('model', {})
+    model = built_model(cfg)
     test_cfg = model.get('test_cfg') or {}
     if test_cfg.get('mode') == 'slide':
         return tuple(test_cfg['crop_size'])
@@ -70,7 +71,7 @@ def make_input(cfg: Config, model: nn.Module, size: tuple[int, int] | None = Non
     """
     preprocessor = model.data_preprocessor
     mean = getattr(preprocessor, 'mean', ())
-    channels = (cfg.model.get('backbone') or {}).get('in_channels') or len(mean) or 3
+    channels = (built_model(cfg).get('backbone') or {}).get('in_channels') or len(mean) or 3
     height, width = size or input_size(cfg)
     images = [255 * torch.rand(channels, height, width) for _ in range(batch)]
     inputs = preprocessor(dict(inputs=images, data_samples=_data_samples(batch, height, width)))['inputs']

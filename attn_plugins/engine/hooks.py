@@ -12,6 +12,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from attn_plugins.distillation import distillation_of
 from attn_plugins.engine.checkpoint import check_fits, read_weights
 from attn_plugins.errors import UserError
 from attn_plugins.insertion import compile_layers, inserted_layers
@@ -98,7 +99,12 @@ class StartWeightsHook(Hook):
         if runner.iter > 0:
             return
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        part = model.get_submodule(self.part)
+        name = self.part
+        if distillation_of(model) is not None:
+            if name.split('.')[0] == 'teacher':
+                return  # DistillationHook compares all of its weights
+            name = name.removeprefix('student').removeprefix('.')
+        part = model.get_submodule(name)
         own = part.state_dict()
         given = {
             key.removeprefix(self.prefix): value.shape

@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.runner import CheckpointLoader
 
 from attn_plugins.engine.checkpoint import check_file, check_fits, weights_of
+from attn_plugins.engine.config import built_model
 from attn_plugins.engine.library import build_model
 from attn_plugins.errors import UserError
 
@@ -68,7 +69,7 @@ def publish(cfg: Config, checkpoint: Path, folder: Path, name: str, facts: dict)
 def _as_published(cfg: Config) -> str:
     """The whole config as text, without what belongs to one run."""
     content = {key: value for key, value in cfg.to_dict().items() if key not in OF_A_RUN}
-    backbone = content['model'].get('backbone') or {}
+    backbone = built_model(content).get('backbone') or {}
     start = backbone.get('init_cfg')
     if isinstance(start, dict) and start.get('type') == 'Pretrained':
         backbone.pop('init_cfg')  # a path on the machine that trained it

@@ -5,6 +5,8 @@ import logging
 from mmengine.config import Config
 from mmengine.logging import print_log
 
+from attn_plugins.engine.config import built_model
+
 
 def warn_of_random_start(cfg: Config) -> None:
     """One warning for a detector or segmentor that gets no trained backbone.
@@ -12,7 +14,8 @@ def warn_of_random_start(cfg: Config) -> None:
     Nothing of it is wrong, and nothing of it is what the published results did. Stages that are frozen at random, and
     batch norms that keep the statistics of no data, are named.
     """
-    backbone = (cfg.get('model') or {}).get('backbone') or {}
+    model = built_model(cfg)
+    backbone = model.get('backbone') or {}
     start = backbone.get('init_cfg')
     starts = start if isinstance(start, (list, tuple)) else [start]
     given = any(isinstance(item, dict) and item.get('type') == 'Pretrained' for item in starts)
@@ -21,7 +24,7 @@ def warn_of_random_start(cfg: Config) -> None:
         or given
         or cfg.get('load_from')
         or backbone.get('pretrained')
-        or cfg.model.get('pretrained')
+        or model.get('pretrained')
     ):
         return
     kept = []

@@ -1,0 +1,94 @@
+"""What modules of a model hand on in a forward pass, taken by hooks; no model is edited."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from torch import Tensor, nn
+
+from attn_plugins.compat import children_of
+from attn_plugins.errors import UserError
+from attn_plugins.insertion.tree import Node, matching, walk
+from attn_plugins.registry import nearest
+
+
+class Features:
+    """Reads modules by their paths while it is asked to.
+
+    Args:
+        model (nn.Module): The model. Its modules get a forward hook each, which does nothing outside of `reading`.
+        paths (Iterable[str]): Names of modules as the plain model has them, or globs that match one: of a place with an
+            inserted layer it is the layer's output.
+        whose (str): 'student' or 'teacher', for messages.
+
+    Raises:
+        UserError: A path matches no module or several.
+    """
+
+    def __init__(self, model: nn.Module, paths: Iterable[str], whose: str):
+        self.whose = whose
+        self.kept: dict[str, list] | None = None
+        nodes = list(walk(model))
+        for path in dict.fromkeys(paths):
+            parent, key = find(nodes, path, whose).outer
+            children_of(parent)[key].register_forward_hook(partial(self._keep, path))
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """What is called meanwhile is kept; what was kept before is let go."""
+        self.start()
+        try:
+            yield
+        finally:
+            self.stop()
+
+    def start(self) -> None:
+        """From now on everything is kept."""
+        self.kept = {}
+
+    def stop(self) -> dict[str, list]:
+        """No longer; returns what was kept."""
+        kept, self.kept = self.kept or {}, None
+        return kept
+
+    def _keep(self, path: str, module: nn.Module, args: tuple, output) -> None:
+        if self.kept is not None:
+            self.kept.setdefault(path, []).append(output)
+
+
+def find(nodes: list[Node], path: str, whose: str) -> Node:
+    """The one module that a path names.
+
+    Raises:
+        UserError: There is none, or there are several.
+    """
+    found = matching(nodes, path)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ', '.join(node.name for node in found[:3])
+        raise UserError(
+            f'{path!r} matches {len(found)} modules of the {whose} ({names}{", ..." if len(found) > 3 else ""}): write one'
+        )
+    raise UserError(f'the {whose} has no module {path!r}: {nearest(path, (node.name for node in nodes))}')
+
+
+def maps_of(kept: dict[str, list], path: str, whose: str) -> list[Tensor]:
+    """All tensors that a module handed on, one after the other: of a neck those of its levels.
+
+    Raises:
+        UserError: It was not called, or what it hands on are no tensors.
+    """
+    if path not in kept:
+        raise UserError(
+            f'{path!r} of the {whose} is not called in its forward pass, so there is nothing to compare: name another module'
+        )
+    tensors = [
+        part for output in kept[path] for part in (output if isinstance(output, (list, tuple)) else [output])
+    ]
+    for part in tensors:
+        if not isinstance(part, Tensor):
+            raise UserError(
+                f'{path!r} of the {whose} hands on a {type(part).__name__}, no map: name another module'
+            )
+    return tensors

@@ -1,0 +1,130 @@
+"""The teacher: a model from config beside the student, frozen and in no state dict, run once per step."""
+
+from copy import deepcopy
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS as MMENGINE_MODELS
+from torch import Tensor, nn
+
+from attn_plugins.distillation.features import Features
+from attn_plugins.errors import UserError
+from attn_plugins.losses.input_gradient import input_gradient
+
+# What of a model `extract_feat` runs.
+TRUNK = ('backbone', 'neck')
+
+
+class Teacher:
+    """A teacher that is built when it is needed. No `nn.Module`: so it is no part of the student.
+
+    Args:
+        cfg (dict, optional): As `Distiller` takes it.
+        data_preprocessor (dict, optional): Where its config has none.
+        random (bool): Whether it may have no trained weights.
+    """
+
+    def __init__(self, cfg: dict | None, data_preprocessor: dict | None, random: bool):
+        self.cfg = deepcopy(dict(cfg)) if cfg else None
+        self.default, self.random = deepcopy(data_preprocessor), random
+        self.model: nn.Module | None = None
+
+    @property
+    def given(self) -> bool:
+        """Whether the config has one."""
+        return self.cfg is not None
+
+    @property
+    def start(self) -> dict | None:
+        """Its `init_cfg` of trained weights, None if it is to be random.
+
+        Raises:
+            UserError: It has none, and that was not asked for.
+        """
+        starts = self.cfg.get('init_cfg') or []
+        for start in starts if isinstance(starts, (list, tuple)) else [starts]:
+            if start.get('type') == 'Pretrained':
+                return dict(start)
+        if self.random:
+            return None
+        raise UserError(
+            'the teacher has no trained weights, so there is nothing to learn from it: give teacher.init_cfg=dict('
+            "type='Pretrained', checkpoint=FILE), or random_teacher=True if that is the question"
+        )
+
+    def build(self) -> nn.Module:
+        """Its model with random weights."""
+        cfg = {key: value for key, value in self.cfg.items() if key != 'init_cfg'}
+        default = self.default
+        if 'config' in cfg:
+            content = Config.fromfile(cfg.pop('config'))
+            default = content.get('data_preprocessor', default)
+            content.merge_from_dict(dict(model=cfg))
+            cfg = dict(content.model.to_dict(), _scope_=content.get('default_scope'))
+        if default is not None:
+            cfg.setdefault('data_preprocessor', deepcopy(default))
+        with MMENGINE_MODELS.switch_scope_and_registry(None) as registry:
+            return registry.build(deepcopy(cfg))
+
+    def make(self, student: nn.Module, paths: list[str]) -> nn.Module:
+        """Builds it on the student's device, frozen, with hooks at the paths.
+
+        Raises:
+            UserError: A path is not in it, or it sees other images than the student.
+        """
+        model = self.build()
+        _check_images(student, model)
+        self.features = Features(model, paths, 'teacher')
+        self.whole = any(path.split('.')[0] not in TRUNK for path in paths)
+        self.model = model.to(_device(student)).eval().requires_grad_(False)
+        return self.model
+
+    def run(self, batch: dict, by_gradient: bool) -> tuple[dict[str, list], Tensor | None]:
+        """One forward pass on a batch.
+
+        Args:
+            batch (dict): `inputs` and `data_samples`, as the student's.
+            by_gradient (bool): Whether the gradient of its loss by the images is wanted.
+
+        Returns:
+            What its modules handed on, and the gradient.
+        """
+        images, samples = batch['inputs'].detach(), batch.get('data_samples')
+        with self.features.reading():
+            if by_gradient:
+                images = images.requires_grad_()
+                with torch.enable_grad():
+                    losses = self.model(inputs=images, data_samples=samples, mode='loss')
+                    total, _ = self.model.parse_losses(losses)
+                gradient = input_gradient(total, images, len(images), create_graph=False).detach()
+                return self.features.stop(), gradient
+            with torch.no_grad():
+                if self.whole:
+                    self.model(inputs=images, data_samples=samples, mode='tensor')
+                else:
+                    self.model.extract_feat(images)
+            return self.features.stop(), None
+
+
+def _check_images(student: nn.Module, teacher: nn.Module) -> None:
+    """Refuses a teacher that normalises images in another way: it is given the student's batch as it is.
+
+    Raises:
+        UserError: It does.
+    """
+    probe = torch.arange(3 * 64 * 64, dtype=torch.uint8).view(3, 64, 64)
+    ours, theirs = (
+        model.data_preprocessor(dict(inputs=[probe.to(_device(model))], data_samples=None), False)['inputs']
+        .cpu()
+        .float()
+        for model in (student, teacher)
+    )
+    if ours.shape != theirs.shape or not torch.allclose(ours, theirs, atol=1e-3):
+        raise UserError(
+            "the teacher's data_preprocessor makes other values of an image than the student's (mean, std, order of colours or "
+            'padding), and it is given the same batch: train both with the same one'
+        )
+
+
+def _device(model: nn.Module) -> torch.device:
+    return next(model.parameters()).device

@@ -1,0 +1,2 @@
+# The student alone: the baseline of every comparison.
+losses = []
