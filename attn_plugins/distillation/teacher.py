@@ -1,6 +1,7 @@
 """The teacher: a model from config beside the student, frozen and in no state dict, run once per step."""
 
 from copy import deepcopy
+from pathlib import Path
 
 import torch
 from mmengine.config import Config
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from attn_plugins.distillation.features import Features
 from attn_plugins.errors import UserError
 from attn_plugins.losses.input_gradient import input_gradient
+from attn_plugins.mim import CONFIGS
 
 # What of a model `extract_feat` runs.
 TRUNK = ('backbone', 'neck')
@@ -57,7 +59,7 @@ class Teacher:
         cfg = {key: value for key, value in self.cfg.items() if key != 'init_cfg'}
         default = self.default
         if 'config' in cfg:
-            content = Config.fromfile(cfg.pop('config'))
+            content = Config.fromfile(_find_config(cfg.pop('config')))
             default = content.get('data_preprocessor', default)
             content.merge_from_dict(dict(model=cfg))
             cfg = dict(content.model.to_dict(), _scope_=content.get('default_scope'))
@@ -104,6 +106,18 @@ class Teacher:
                 else:
                     self.model.extract_feat(images)
             return self.features.stop(), None
+
+
+def _find_config(path: str) -> Path:
+    """A config's file: from the current directory, else one of this package's (configs/...).
+
+    Raises:
+        UserError: There is none.
+    """
+    for file in (Path(path), CONFIGS.parent / path):
+        if file.is_file():
+            return file
+    raise UserError(f"there is no config {path}, of which the teacher is to be: give the path of its config's file")
 
 
 def _check_images(student: nn.Module, teacher: nn.Module) -> None:
