@@ -25,7 +25,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter, epilog=EXAMPLES
     )
-    commands = parser.add_subparsers(dest='command', required=True, metavar='cam|attention-maps|gates|receptive-field')
+    commands = parser.add_subparsers(
+        dest='command', required=True, metavar='cam|attention-maps|gates|receptive-field'
+    )
     cam = _add_command(
         commands, 'cam', 'class activation maps: where the score of a class or a box comes from'
     )

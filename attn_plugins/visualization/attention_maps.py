@@ -52,7 +52,7 @@ def layers_of_each(
         layers = [list(named[0 if len(named) == 1 else i]) for i in range(len(subjects))]
     else:
         raise UserError(
-            f'--layers is given {len(named)} times for {len(subjects)} models: give it once for all, or once for each in '
+            f'--layers is given {len(named)} times for {len(subjects)} model{"s" if len(subjects) > 1 else ""}: give it once for all, or once for each in '
             'their order'
         )
     if len({len(names) for names in layers}) > 1:
@@ -72,9 +72,7 @@ def stage_ends(subject: Subject) -> list[str]:
     Raises:
         UserError: The model has no backbone with declared stages.
     """
-    stages = [
-        names[-1] for owner, names in Places(subject.model).stages if owner.split('.')[0] == 'backbone'
-    ]
+    stages = [names[-1] for owner, names in Places(subject.model).stages if owner.split('.')[0] == 'backbone']
     if not stages:
         raise UserError(
             f'{subject.name} has no backbone whose stages are known: name its layers with --layers'

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from attn_plugins.visualization.attention_maps import LEVELS, LayerMaps
 from attn_plugins.visualization.figure import colour_bar, grid, plain, row_label, show_image
 from attn_plugins.visualization.picture import Picture
@@ -42,10 +44,12 @@ def draw_attention_maps(
         path: The file.
     """
     weights = ', '.join(f'{subject.name} {subject.weights}' for subject in subjects)
+    unseen = any(np.isnan(maps.heats[0]).any() for row in rows for maps in row.maps)
+    white = '; white is what the network does not see' if unseen else ''
     caption = (
         f"Activation-based attention maps: |A|^p, {OVER[kind]} over the channels, of each layer's output A, in the layer's "
         'own resolution. Colours are shares of the largest value of each map: they compare places of one map, not maps or '
-        f'models. Weights: {weights}.'
+        f'models{white}. Weights: {weights}.'
     )
     titles = [(subject.name, p) for subject in subjects for p in powers]
     with grid(len(rows), 1 + len(titles), path, caption) as (figure, axes):
@@ -56,7 +60,7 @@ def draw_attention_maps(
             heats = [(maps, heat) for maps in row.maps for heat in maps.heats]
             for cell, (maps, heat) in zip(line[1:], heats, strict=True):
                 drawn = cell.imshow(heat, cmap='magma', vmin=0, vmax=1, interpolation='nearest')
-                dead = '' if heat[heat == heat].any() else '\n0 everywhere'
+                dead = '' if np.nanmax(heat) else '\n0 everywhere'
                 cell.set_xlabel(f'{maps.layer}, {maps.size[0]} × {maps.size[1]}{dead}', fontsize=6.5)
                 plain(cell)
         axes[0, 0].set_title('image')
