@@ -1,4 +1,4 @@
-"""Pictures of what trained models look at: class activation maps, the gates of their layers, their effective receptive fields."""
+"""Pictures of what trained models look at, as the words ask for them; what they show is computed in attn_plugins.visualization."""
 
 import argparse
 import sys
@@ -6,126 +6,15 @@ from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 
-from attn_plugins.cli.arguments import ConfigOptions, positive
 from attn_plugins.cli.errors import friendly_errors
+from attn_plugins.cli.visualize_arguments import parse_args
+from attn_plugins.cli.visualize_models import load_subjects
 from attn_plugins.errors import UserError
 
-EXAMPLES = """examples:
-  one model, by its config and checkpoint
-    python tools/visualize.py cam CONFIG CHECKPOINT --attention ca --images a.jpg b.jpg
-  several, side by side, each by its work dir or checkpoint
-    python tools/visualize.py cam --model none=work_dirs/plain --model ca=work_dirs/ca/epoch_8.pth --images a.jpg
-  the runs of a suite
-    python tools/visualize.py cam --suite demo --config detection --first 3"""
 # Images where none are named.
 FIRST = 3
 # Inputs of noise for a receptive field.
 NOISE = 8
-
-
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, epilog=EXAMPLES
-    )
-    commands = parser.add_subparsers(dest='command', required=True, metavar='cam|gates|receptive-field')
-    cam = _add_command(
-        commands, 'cam', 'class activation maps: where the score of a class or a box comes from'
-    )
-    cam.add_argument(
-        '--method',
-        help='gradcam (default), gradcam++, layercam, hirescam, xgradcam, eigencam, eigengradcam, scorecam, '
-        'ablationcam; of a detector odam (default), drise, and those of the others that change no image',
-    )
-    cam.add_argument(
-        '--layer',
-        help="of which map, by the module's name, NAME[i] for one of several (default: of the maps that the "
-        'backbone hands on, the one that the score depends on most)',
-    )
-    cam.add_argument(
-        '--class',
-        dest='class_',
-        metavar='CLASS',
-        help="a class by name or number (default: the first model's prediction; "
-        'of a segmentor the largest class it predicts besides background)',
-    )
-    cam.add_argument(
-        '--box',
-        nargs='+',
-        type=int,
-        default=[0],
-        metavar='N',
-        help='detections of the first model, the best is 0 (default); '
-        'other models show their detection of the same object',
-    )
-    cam.add_argument(
-        '--score-threshold', type=float, default=0.3, help='the least score of a detection (default: 0.3)'
-    )
-    cam.add_argument(
-        '--masks', type=positive, default=1000, help='of drise (default: 1000; the paper has 5000)'
-    )
-    cam.add_argument('--mask-seed', type=int, default=0, help="of drise's masks (default: 0)")
-    gates = _add_command(commands, 'gates', 'what each inserted layer multiplied its map by')
-    gates.add_argument('--layers', nargs='+', metavar='NAME', help='inserted layers (default: all)')
-    field = _add_command(commands, 'receptive-field', 'the pixels that the centre of a map depends on')
-    field.add_argument(
-        '--layer',
-        help="a module's name, NAME[i] for one of several maps; an inserted layer is shown before and after it "
-        '(default: the last map of the backbone)',
-    )
-    args = parser.parse_args(argv)
-    given = [bool(args.config), bool(args.model), bool(args.suite)]
-    if sum(given) != 1:
-        commands.choices[args.command].error(
-            'name the models in one way: CONFIG [CHECKPOINT], --model or --suite'
-        )
-    if args.suite and not args.suite_config:
-        commands.choices[args.command].error('--suite needs --config KEY, one of its configs')
-    if args.images and args.first:
-        commands.choices[args.command].error('--images and --first exclude each other')
-    return args
-
-
-def _add_command(commands, name: str, text: str) -> argparse.ArgumentParser:
-    command = commands.add_parser(
-        name,
-        help=text,
-        description=text,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=EXAMPLES,
-    )
-    command.add_argument('config', nargs='?', help='config file')
-    command.add_argument('checkpoint', nargs='?', help='checkpoint of it; without one the weights are random')
-    command.add_argument('--attention', metavar='PRESET', help="the checkpoint's preset, with CONFIG")
-    command.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=ConfigOptions,
-        metavar='KEY=VALUE',
-        help='single values, with CONFIG',
-    )
-    command.add_argument(
-        '--model',
-        action='append',
-        metavar='NAME=PATH',
-        help='a work dir or a checkpoint, and what to call it; repeat it',
-    )
-    command.add_argument('--suite', help='a suite whose runs have been trained: its file, or demo')
-    command.add_argument(
-        '--config', dest='suite_config', metavar='KEY', help='a config of the suite, by its key'
-    )
-    command.add_argument('--presets', nargs='+', help="of the suite (default: all of the config's)")
-    command.add_argument('--seed', type=int, help="of the suite (default: the config's first)")
-    command.add_argument(
-        '--work-dir', help="folder of the suite's runs (default: work_dirs/<name of the suite>)"
-    )
-    command.add_argument('--images', nargs='+', metavar='FILE', help='image files')
-    command.add_argument(
-        '--first', type=positive, metavar='N', help='the first N images of the test data set'
-    )
-    command.add_argument('--out', type=Path, metavar='FILE.png', help=f'the picture (default: {name}.png)')
-    command.add_argument('--debug', action='store_true', help='show the traceback of an error')
-    return command
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -138,73 +27,9 @@ def main(argv: list[str] | None = None) -> None:
         if not out.parent.is_dir():
             raise UserError(f'there is no folder {out.parent}: make it, or write elsewhere')
         with redirect_stdout(sys.stderr):  # what the libraries have to say is no part of the answer
-            subjects = _subjects(args)
-            {'cam': _cam, 'gates': _gates, 'receptive-field': _receptive_field}[args.command](
-                args, subjects, out
-            )
+            subjects = load_subjects(args)
+            COMMANDS[args.command](args, subjects, out)
         print(out)
-
-
-def _subjects(args: argparse.Namespace) -> list:
-    """The models, in the order of their columns."""
-    from attn_plugins.engine.config import load_config, preset_name
-    from attn_plugins.visualization.subject import load_subject, load_trained
-
-    if args.config:
-        name = preset_name(args.attention) if args.attention else Path(args.config).stem
-        return [
-            load_subject(load_config(args.config, args.attention, args.cfg_options), args.checkpoint, name)
-        ]
-    if args.suite:
-        paths = _suite_runs(args)
-    else:
-        paths = {}
-        for word in args.model:
-            name, equals, path = word.partition('=')
-            if not (name and equals and path):
-                raise UserError(f'--model takes NAME=PATH, not {word!r}: --model ca=work_dirs/ca')
-            if name in paths:
-                raise UserError(f'two models are called {name!r}: give each a name of its own')
-            paths[name] = Path(path)
-    subjects = [load_trained(path, name) for name, path in paths.items()]
-    if len({subject.library for subject in subjects}) > 1:
-        kinds = ', '.join(f'{subject.name} of {subject.library}' for subject in subjects)
-        raise UserError(
-            f'models of one library stand side by side, these are {kinds}: make a picture of each'
-        )
-    return subjects
-
-
-def _suite_runs(args: argparse.Namespace) -> dict[str, Path]:
-    """Preset -> the folder of its run."""
-    from attn_plugins.benchmark.suite import read_suite
-    from attn_plugins.benchmark.suite_presets import BASELINE
-    from attn_plugins.registry import nearest
-
-    suite = read_suite(args.suite, args.work_dir)
-    key = args.suite_config
-    runs = [run for run in suite.runs if run.config_key == key]
-    if not runs:
-        raise UserError(f'suite {args.suite} has no config {key!r}: {nearest(key, suite.config_keys)}')
-    seed = runs[0].seed if args.seed is None else args.seed
-    chosen = {run.preset_name: run for run in runs if run.seed == seed}
-    if not chosen:
-        seeds = nearest(str(seed), {str(run.seed) for run in runs})
-        raise UserError(f'suite {args.suite} does not train {key} with seed {seed}: {seeds}')
-    presets = args.presets or [
-        name for name, run in chosen.items() if not (args.command == 'gates' and run.preset == BASELINE)
-    ]
-    for preset in presets:
-        if preset not in chosen:
-            raise UserError(
-                f'suite {args.suite} does not train {key} with {preset!r}: {nearest(preset, chosen)}'
-            )
-        if not chosen[preset].folder.is_dir():
-            raise UserError(
-                f'{chosen[preset].folder} is not there, the run has not begun: run tools/benchmark.py run {args.suite}, or '
-                'name its folder with --work-dir'
-            )
-    return {preset: chosen[preset].folder for preset in presets}
 
 
 def _images(args: argparse.Namespace, subjects: Sequence, number: int) -> list[Path]:
@@ -244,6 +69,24 @@ def _cam(args: argparse.Namespace, subjects: Sequence, out: Path) -> None:
                 )
             rows.append(Row(pictures[0], cells))
     draw_cams(subjects, rows, method, args.masks, out)
+
+
+def _attention_maps(args: argparse.Namespace, subjects: Sequence, out: Path) -> None:
+    from attn_plugins.visualization.attention_maps import attention_maps, layers_of_each
+    from attn_plugins.visualization.attention_maps_figure import Row, draw_attention_maps
+    from attn_plugins.visualization.network import Network
+    from attn_plugins.visualization.picture import read_picture
+
+    layers = layers_of_each(subjects, args.layers)
+    rows = []
+    for path in _images(args, subjects, FIRST):
+        pictures = [read_picture(subject, path) for subject in subjects]
+        found = [
+            attention_maps(Network(subject, picture.samples), picture, names, args.map, args.p)
+            for subject, picture, names in zip(subjects, pictures, layers, strict=True)
+        ]
+        rows += [Row(pictures[0], maps) for maps in zip(*found, strict=True)]
+    draw_attention_maps(subjects, rows, len(layers[0]), args.map, args.p, out)
 
 
 def _gates(args: argparse.Namespace, subjects: Sequence, out: Path) -> None:
@@ -301,6 +144,13 @@ def _receptive_field(args: argparse.Namespace, subjects: Sequence, out: Path) ->
         )
     draw_fields(subjects, rows, args.layer or next(iter(rows)), words, out)
 
+
+COMMANDS = {
+    'cam': _cam,
+    'attention-maps': _attention_maps,
+    'gates': _gates,
+    'receptive-field': _receptive_field,
+}
 
 if __name__ == '__main__':
     main()

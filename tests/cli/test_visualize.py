@@ -84,6 +84,19 @@ def test_gates_and_receptive_fields(capsys):
     picture(capsys, 'receptive-field', DETECTION, '--attention', 'ca', '--layer', layer, '--images', IMAGE)
 
 
+def test_attention_maps_of_student_and_teacher(capsys):
+    run = 'work_dirs/demo/classification'
+    pair = ('--model', f'student={run}/none/seed0', '--model', f'teacher={run}/ca/seed0', '--first', 1)
+    six = picture(capsys, 'attention-maps', *pair)
+    two = picture(capsys, 'attention-maps', *pair, '--p', 2)
+    assert two.shape[1] < six.shape[1] / 2
+    own = ('--layers', 'backbone.layer3', '--layers', 'backbone.layer4')
+    one = picture(capsys, 'attention-maps', *pair, '--map', 'max', *own)
+    assert one.shape[1] == six.shape[1] and one.shape[0] < six.shape[0] / 2
+    picture(capsys, 'attention-maps', '--suite', 'demo', '--config', 'detection', '--presets', 'ca')
+    picture(capsys, 'attention-maps', SEGMENTATION, '--images', IMAGE)
+
+
 @pytest.mark.parametrize(
     ('words', 'sentence'),
     [
@@ -96,6 +109,15 @@ def test_gates_and_receptive_fields(capsys):
         (f'cam {CLASSIFICATION} --images data/no.jpg', 'there is no image data/no.jpg'),
         (f'cam {CLASSIFICATION} --images work_dirs/text.jpg', 'cannot be read as an image'),
         (f'cam {CLASSIFICATION} --images {IMAGE} --layer backbone.layer33', 'did you mean backbone.layer3'),
+        (
+            f'attention-maps {CLASSIFICATION} --images {IMAGE} --layers backbone.layer33',
+            'did you mean backbone.layer3',
+        ),
+        (
+            f'attention-maps {CLASSIFICATION} --images {IMAGE} --layers backbone --layers head',
+            '--layers is given 2 times for 1 model',
+        ),
+        (f'attention-maps {CLASSIFICATION} --images {IMAGE} --layers head', 'gives no map (N, C, H, W)'),
         (f'cam {CLASSIFICATION} --images {IMAGE} --method gradcamm', 'did you mean gradcam'),
         (f'cam {CLASSIFICATION} --images {IMAGE} --class 10', 'has 10 classes, counted from 0'),
         (f'cam {SEGMENTATION} --images {IMAGE} --class backgruond', 'did you mean background?'),

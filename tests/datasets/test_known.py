@@ -71,6 +71,30 @@ def test_the_images_of_cifar_are_normalised_as_they_are_read(name, kind, tmp_pat
     assert len(seen) > 10 and augmented[0]['inputs'].shape == (3, 32, 32)
 
 
+def test_attention_transfer_pads_cifar_with_reflections(tmp_path, monkeypatch, any_md5):
+    """Each training image is one of the 81 crops of the padded image or its mirror image, with the authors' mean and deviation."""
+    register('mmpretrain')
+    init_default_scope('mmpretrain')
+    monkeypatch.chdir(tmp_path)
+    write_cifar(tmp_path / 'data' / 'cifar10', 'CIFAR10')
+    cfg = Config.fromfile(BASES[0].parent / 'cifar10_reflect.py')
+    dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    image = small_images(1, 32)[0][0][..., ::-1].transpose(2, 0, 1)
+    padded = np.pad(image, ((0, 0), (4, 4), (4, 4)), mode='reflect')
+    crops = {(y, x): padded[:, y : y + 32, x : x + 32].tobytes() for y in range(9) for x in range(9)}
+    np.random.seed(0)
+    seen = [dataset[0]['inputs'].numpy() for _ in range(1000)]
+    found = [
+        [key for key, crop in crops.items() if crop in (y.tobytes(), y[..., ::-1].tobytes())] for y in seen
+    ]
+    assert {key for keys in found for key in keys} == set(crops) and all(found)
+    preprocess = MODELS.build(dict(cfg.data_preprocessor, type='ClsDataPreprocessor'))
+    (tested,) = preprocess(dict(inputs=[DATASETS.build(cfg.test_dataloader.dataset)[0]['inputs']]))['inputs']
+    mean, std = np.array([125.3, 123.0, 113.9]), np.array([63.0, 62.1, 66.7])
+    wanted = (image - mean[:, None, None]) / std[:, None, None]
+    assert np.allclose(tested.numpy(), wanted, atol=1e-4)
+
+
 def test_published_numbers():
     images = {(name, split.name): split.images for name, known in KNOWN.items() for split in known.splits}
     # mmseg's voc_aug.py expects 10582 names in trainaug.txt, which are train and aug.

@@ -13,9 +13,11 @@ from torch import Tensor, nn
 from attn_plugins.models.backbones.staged import START, StagedBackbone
 from attn_plugins.registry import MODELS
 
+BATCH_NORM = dict(type='BN')
+
 
 class NINBlock(BaseModule):
-    """A spatial convolution and 1x1 convolutions, each with norm and ReLU, then a pooling with stride 2 and dropout.
+    """A spatial convolution and 1x1 convolutions, each with a norm, if there is one, and ReLU, then a pooling with stride 2 and dropout.
 
     Args:
         in_channels (int): Channels before.
@@ -23,7 +25,7 @@ class NINBlock(BaseModule):
         kernel (int): Size of the first.
         pool (nn.Module, optional): None in the last block.
         dropout (float): After the pooling.
-        norm_cfg (dict): As in mmcv's `ConvModule`.
+        norm_cfg (dict, optional): As in mmcv's `ConvModule`.
     """
 
     attn_positions = {
@@ -39,7 +41,7 @@ class NINBlock(BaseModule):
         kernel: int,
         pool: nn.Module | None,
         dropout: float,
-        norm_cfg: dict,
+        norm_cfg: dict | None,
     ) -> None:
         super().__init__()
         for number, (before, after) in enumerate(zip((in_channels, *channels), channels, strict=False), 1):
@@ -71,7 +73,8 @@ class NIN(StagedBackbone):
         dropout (float): After the first two stages.
         out_indices (Sequence[int]): Stages, 0 to 2 for `layer1` to `layer3`, whose output is handed on.
         frozen_stages (int): How many stages are frozen; -1 for none. There is no stem: it is the first stage.
-        norm_cfg (dict, optional): As in mmcv's `ConvModule`; batch norm.
+        norm_cfg (dict, optional): As in mmcv's `ConvModule`; batch norm. None leaves the norms out and gives the convolutions
+            biases, as the study's comparison of gradients has it.
         norm_eval (bool): Keeps batch norms at their statistics in training.
         init_cfg (dict or Sequence[dict], optional): As in mmengine's `BaseModule`; Kaiming's start.
     """
@@ -84,11 +87,10 @@ class NIN(StagedBackbone):
         dropout: float = 0.5,
         out_indices: Sequence[int] = (2,),
         frozen_stages: int = -1,
-        norm_cfg: dict | None = None,
+        norm_cfg: dict | None = BATCH_NORM,
         norm_eval: bool = False,
         init_cfg: dict | Sequence[dict] | None = START,
     ) -> None:
-        norm_cfg = norm_cfg or dict(type='BN')
         widths = [
             [round(width * widen_factor) for width in stage]
             for stage in ((192, 160, 96), (192, 192, 192), (192, 192))

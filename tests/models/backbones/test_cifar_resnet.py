@@ -1,9 +1,14 @@
 """Hosts for 32 x 32 images: the parameters that the studies print, shapes, places, what cannot be."""
 
+from pathlib import Path
+
 import pytest
 import torch
+from scipy import stats
 
 from attn_plugins import inserted_layers, plug
+from attn_plugins.engine.config import load_config
+from attn_plugins.engine.library import build_model
 from attn_plugins.errors import UserError
 from attn_plugins.models.backbones.cifar_resnet import CifarResNet
 from attn_plugins.models.backbones.nin import NIN
@@ -37,6 +42,8 @@ def counted(host: torch.nn.Module, channels: int, classes: int) -> int:
         (WideResNet, dict(depth=52, widen_factor=4), 256, 10, 12_049_370),
         (NIN, dict(), 192, 10, 968_394),
         (NIN, dict(widen_factor=0.5), 96, 10, 246_890),
+        # A bias for the two values of a norm of each of its 704 channels.
+        (NIN, dict(widen_factor=0.5, norm_cfg=None), 96, 10, 246_890 - 704),
     ],
 )
 def test_parameters_are_the_printed_ones(kind, options, channels, classes, expected):
@@ -210,6 +217,26 @@ def test_the_start_is_the_authors():
         start |= {f'{name}.conv.weight': kaiming(conv.kernel_size[0] ** 2 * conv.out_channels)}
         start |= plain_norm(f'{name}.bn')
     assert_drawn_from(started, start, most=4)
+
+
+def test_the_start_of_attention_transfer_is_its_authors():
+    """Convolutions and linear N(0, 2 / inputs), scales U(0, 1), the rest 0. szagoruyko/attention-transfer: utils.py, 893df54."""
+    leaf = Path(__file__).parents[3] / 'configs' / 'wideresnet' / 'wrn16-2_1xb128-200e_cifar10.py'
+    cfg = load_config(leaf, attention='none')
+
+    def started() -> torch.nn.Module:
+        model = build_model(cfg)
+        for parameter in model.parameters():
+            torch.nn.init.constant_(parameter, 7)
+        model.init_weights()
+        return torch.nn.ModuleDict(dict(block=model.backbone.layer3[0], head=model.head))
+
+    start = {'head.fc.weight': kaiming(128), 'head.fc.bias': 0}
+    for name, inputs in (('conv1', 9 * 64), ('conv2', 9 * 128), ('downsample.0', 64)):
+        start[f'block.{name}.weight'] = kaiming(inputs)
+    for name in ('bn1', 'bn2'):
+        start |= {f'block.{name}.weight': stats.uniform(0, 1), f'block.{name}.bias': 0}
+    assert_drawn_from(started, start, most=10)
 
 
 def test_layers_stand_behind_the_branch():

@@ -1,0 +1,8 @@
+# Wide ResNet 16-1, plain. Published: 91.23 % top-1 on CIFAR-10 test, 8.77 % error, the median of 5 seeds (student in
+# attention transfer, arXiv:1612.03928, table 1, and github.com/szagoruyko/attention-transfer, commit 893df54), hardware
+# not published, batch 128, 200 epochs: this schedule. Counted: 175,066.
+_base_ = [
+    '../_base_/attention/{{$ATTENTION:none}}.py', '../_base_/models/wrn_cifar.py',
+    '../_base_/datasets/cifar10_reflect.py', '../_base_/schedules/cifar_200e_at.py', '../_base_/runtime_mmpretrain.py'
+]
+model = dict(backbone=dict(plugins={{_base_.attention}}))
