@@ -109,7 +109,8 @@ def _between(total: Tensor, inputs: Tensor) -> list:
                 parents[child] = []
                 todo.append(child)
             parents[child].append(node)
-    start = torch.autograd.graph.get_gradient_edge(inputs).node
+    with torch.enable_grad():
+        start = inputs.view_as(inputs).grad_fn.next_functions[0][0]
     found, todo = {start}, [start]
     while todo:
         for parent in parents.get(todo.pop(), ()):
@@ -120,7 +121,10 @@ def _between(total: Tensor, inputs: Tensor) -> list:
 
 
 def _no_second_derivative(operation: str) -> UserError:
+    # torch's fused attention has none; the formula of our layers that use it has.
+    by_formula = 'set ATTN_PLUGINS_REFERENCE=1, by which the layers of attn_plugins do without it, '
     return UserError(
         f'the model has an operation without a second derivative, {operation}, which losses of the input gradient need: '
-        'choose attn_plugins.ActivationTransfer, or a model without it'
+        f'{by_formula if "scaled_dot_product" in operation else ""}choose attn_plugins.ActivationTransfer, or a model '
+        'without it'
     )

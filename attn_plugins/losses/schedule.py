@@ -42,7 +42,7 @@ class Schedule:
                 raise ValueError(f'{option}={value!r} of a schedule must be a number of at least 0')
         if self.end is not None and self.end <= self.begin:
             raise ValueError(f'end={self.end} of a schedule must be after begin={self.begin}')
-        if self.decay not in DECAYS:
+        if self.decay not in tuple(DECAYS):
             raise ValueError(f'a schedule has no decay {self.decay!r}: {nearest(self.decay, DECAYS)}')
         if not isinstance(self.by_epoch, bool):
             raise ValueError(f'by_epoch={self.by_epoch!r} of a schedule must be True or False')
