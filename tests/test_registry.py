@@ -26,6 +26,9 @@ assert build_norm_layer(dict(type='attn_plugins.IEBN'), 8)[0] == 'bn'
 assert build_plugin_layer(dict(type='attn_plugins.CBAM'), in_channels=32, postfix=1)[0] == 'attn_cbam1'
 assert type(MODELS.build(dict(type='attn_plugins.MobileNeXt', widen_factor=0.1))).__name__ == 'MobileNeXt'
 assert type(MODELS.build(dict(type='attn_plugins.HBONet', widen_factor=0.1))).__name__ == 'HBONet'
+from attn_plugins.registry import LOSSES
+for name in ('ActivationTransfer', 'attn_plugins.ActivationTransfer'):
+    assert LOSSES.get(name).__module__ == 'attn_plugins.losses.activation_transfer'
 from mmengine.registry import DATA_SAMPLERS, DATASETS
 assert DATASETS.get('attn_plugins.MixedDataset').__module__ == 'attn_plugins.datasets.mixed'
 assert len(DATASETS.build(dict(type='attn_plugins.ForeignImages', kind='noise', number=3))) == 3
@@ -39,7 +42,7 @@ if {scope!r} == 'mmdet':
     assert 'not installed' not in done.stdout + done.stderr
 
 
-def test_layers_and_backbones_need_no_compiled_ops_and_no_library():
+def test_layers_losses_and_backbones_need_no_compiled_ops_and_no_library():
     """A finder refuses them, as on a machine where they are not installed."""
     code = """
 import sys
@@ -54,6 +57,9 @@ for name in ('SE', 'ECA', 'CBAM', 'CoordAttention'):
     assert MODELS.build(dict(type='attn_plugins.' + name, in_channels=32))(torch.zeros(2, 32, 3, 3)).shape[1] == 32
 for name in ('MobileNeXt', 'HBONet'):
     MODELS.build(dict(type='attn_plugins.' + name, widen_factor=0.1))(torch.zeros(2, 3, 64, 64))
+from attn_plugins.registry import LOSSES, build_part
+import attn_plugins.losses.input_gradient
+assert build_part('attn_plugins.ActivationTransfer', LOSSES).weight == 1000
 """
     subprocess.run([sys.executable, '-c', code], check=True, capture_output=True, text=True)
 

@@ -109,8 +109,7 @@ def _between(total: Tensor, inputs: Tensor) -> list:
                 parents[child] = []
                 todo.append(child)
             parents[child].append(node)
-    with torch.enable_grad():
-        start = inputs.view_as(inputs).grad_fn.next_functions[0][0]
+    start = inputs.view_as(inputs).grad_fn.next_functions[0][0]
     found, todo = {start}, [start]
     while todo:
         for parent in parents.get(todo.pop(), ()):

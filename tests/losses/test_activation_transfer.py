@@ -84,6 +84,16 @@ def test_maps_of_zero_have_a_finite_loss_and_gradient(kind, p, variant, value):
     assert not student.grad.any()
 
 
+@pytest.mark.parametrize('norm', [1e-3, 1e-11, 5e-13])
+def test_maps_are_normalized_down_to_the_published_norm(norm):
+    """A norm below 1e-12 counts as 1e-12."""
+    student, teacher = random(1, 4, 3, 3), random(1, 4, 3, 3, seed=1)
+    student *= (norm / student.square().sum(1).norm()).sqrt()
+    ours, theirs = (flat(activation_maps(x, 'sum', 2)) for x in (student, teacher))
+    found = ActivationTransfer()(student, teacher).item()
+    assert found == pytest.approx(sum(distances(ours, theirs)) / 9, rel=1e-9)
+
+
 @pytest.mark.parametrize('variant', ['code', 'paper'])
 def test_a_student_that_has_reached_the_teacher_has_a_finite_gradient(variant):
     student = random(2, 3, 4, 4)

@@ -74,7 +74,7 @@ def test_it_survives_copies_and_shows_its_weight(name):
             dict(type='GradientNorms'),
             "there is no loss of type 'GradientNorms': did you mean GradientNorm or",
         ),
-        (dict(type='attn_plugins.GradientNorm', wieght=1), "has no option 'wieght': did you mean weight"),
+        (dict(type='attn_plugins.GradientNorm', weights=1), "has no option 'weights': did you mean weight"),
         (dict(type='GradientNorm', weight='1'), 'needs a number of at least 0 as weight, not'),
         (dict(type='GradientNorm', weight=-1), 'needs a number of at least 0 as weight, not -1'),
         (dict(type='GradientNorm', weight=float('inf')), 'needs a number of at least 0 as weight, not inf'),

@@ -156,6 +156,18 @@ def test_autocast(layer, dtype):
         assert cosine > 0.99 and 0.95 < half.norm() / whole.norm() < 1.05
 
 
+@pytest.mark.parametrize('create_graph', [True, False])
+def test_what_a_model_computes_without_autocast_is_differentiated_without_it(create_graph):
+    torch.manual_seed(0)
+    net, x = nn.Linear(30, 20), torch.randn(2, 30, requires_grad=True)
+    expected = input_gradient(net(x).square().sum(), x, 1, create_graph)
+    with torch.autocast('cpu', torch.bfloat16):
+        with torch.autocast('cpu', enabled=False):
+            total = net(x).square().sum()
+        found = input_gradient(total, x, 1, create_graph)
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=0)
+
+
 def test_roi_align_is_named():
     """mmcv's is marked as differentiable once; its first derivative is fine, for a teacher."""
     net, x = convolution().float(), images().detach().float().requires_grad_()
