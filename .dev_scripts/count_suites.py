@@ -15,14 +15,14 @@ from attn_plugins.analysis.cost import count_madds, count_parameters, count_trai
 from attn_plugins.analysis.forward_pass import make_input  # noqa: E402
 from attn_plugins.benchmark.suite import read_suite  # noqa: E402
 from attn_plugins.benchmark.suite_presets import BASELINE  # noqa: E402
-from attn_plugins.engine.config import load_config  # noqa: E402
+from attn_plugins.engine.config import built_model, load_config  # noqa: E402
 from attn_plugins.engine.library import build_model  # noqa: E402
 
 
 def count(config: Path, preset: str, options: dict) -> dict:
     """What can be counted of one; a segmentor on the crop that it trains on. Memory of the plain model alone."""
     cfg = load_config(config, preset, options or None)
-    size = (cfg.model.get('data_preprocessor') or {}).get('size')
+    size = (built_model(cfg).get('data_preprocessor') or {}).get('size')
     model = build_model(cfg).eval()
     inputs = make_input(cfg, model, size, batch=2)
     counted = dict(

@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT))
 from attn_plugins.analysis.cost import count_cost  # noqa: E402
 from attn_plugins.datasets.check import innermost  # noqa: E402
 from attn_plugins.datasets.sources import type_name  # noqa: E402
-from attn_plugins.engine.config import load_config  # noqa: E402
+from attn_plugins.engine.config import built_model, load_config  # noqa: E402
 
 # Type of the training data -> they, the data of the test, task, metric.
 DATA = {
@@ -51,7 +51,7 @@ def entry(folder: str, collection: str, leaf: Path, known: dict) -> dict:
     cfg = load_config(leaf, attention='none' if '$ATTENTION' in leaf.read_text() else None)
     trained, tested, task, metric = data_of(cfg)
     # A segmentor tests on images of any size: it is counted on the crop that it trains on.
-    cost = count_cost(cfg, (cfg.model.get('data_preprocessor') or {}).get('size'))
+    cost = count_cost(cfg, (built_model(cfg).get('data_preprocessor') or {}).get('size'))
     length = cfg.train_cfg.get('max_epochs')
     metadata = {'Training Data': trained}
     metadata |= {'Iterations': cfg.train_cfg.max_iters} if length is None else {'Epochs': length}

@@ -13,6 +13,8 @@ from mmengine.utils import check_file_exist
 NAME = 'attn_plugins'
 # The configs as they are shipped; in a checkout `.mim` links to the repository's own.
 CONFIGS = Path(__file__).parent / '.mim' / 'configs'
+# A config that suites vary has '{{$ATTENTION:none}}' in the path of its preset.
+VARIABLE = 'ATTENTION'
 
 
 def register_configs() -> None:

@@ -14,7 +14,7 @@ import yaml
 
 from attn_plugins.cli import train
 from attn_plugins.engine.checkpoint import latest_checkpoint
-from attn_plugins.engine.config import leaf_configs, load_config
+from attn_plugins.engine.config import built_model, leaf_configs, load_config
 
 ROOT = Path(__file__).resolve().parent.parent
 LEAVES = [
@@ -142,14 +142,19 @@ def short_run(leaf: str) -> list[str]:
         options['train_dataloader.batch_sampler.foreign'] = BATCH
     if cfg.train_dataloader.dataset.type == 'RepeatDataset':
         options['train_dataloader.dataset.times'] = 1
-    options |= smaller('model.data_preprocessor.size', cfg.model.get('data_preprocessor', {}).get('size'))
+    network, model = built_model(cfg), 'model'
+    if network is not cfg.model:  # a student, whose teacher has not been trained; its losses act at once
+        model = 'model.student'
+        options |= {'model.teacher.init_cfg': None, 'model.random_teacher': True}
+        options |= {f'model.losses.{i}.schedule': None for i in range(len(cfg.model.losses))}
+    options |= smaller(f'{model}.data_preprocessor.size', network.get('data_preprocessor', {}).get('size'))
     if cfg.default_scope == 'mmdet':
         # Scores start below every threshold in use, COCO's evaluation of no box has no result, and NMS of all takes seconds.
-        stage = 'model.test_cfg.rcnn' if 'rcnn' in cfg.model.test_cfg else 'model.test_cfg'
+        stage = f'{model}.test_cfg.rcnn' if 'rcnn' in network.test_cfg else f'{model}.test_cfg'
         options[f'{stage}.score_thr'] = 0.0
         options[f'{stage}.max_per_img'] = 20
         options[
-            'model.test_cfg.rpn.nms_pre' if 'rcnn' in cfg.model.test_cfg else 'model.test_cfg.nms_pre'
+            f'{model}.test_cfg.rpn.nms_pre' if 'rcnn' in network.test_cfg else f'{model}.test_cfg.nms_pre'
         ] = 20
     return ['--cfg-options', *(f'{key}={value}' for key, value in options.items())]
 

@@ -1,5 +1,6 @@
 """The teacher: a model from config beside the student, frozen and in no state dict, run once per step."""
 
+import os
 from copy import deepcopy
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from attn_plugins.distillation.features import Features
 from attn_plugins.errors import UserError
 from attn_plugins.losses.input_gradient import input_gradient
-from attn_plugins.mim import CONFIGS
+from attn_plugins.mim import CONFIGS, VARIABLE
 
 # What of a model `extract_feat` runs.
 TRUNK = ('backbone', 'neck')
@@ -59,7 +60,7 @@ class Teacher:
         cfg = {key: value for key, value in self.cfg.items() if key != 'init_cfg'}
         default = self.default
         if 'config' in cfg:
-            content = Config.fromfile(_find_config(cfg.pop('config')))
+            content = _load(cfg.pop('config'))
             default = content.get('data_preprocessor', default)
             content.merge_from_dict(dict(model=cfg))
             cfg = dict(content.model.to_dict(), _scope_=content.get('default_scope'))
@@ -108,15 +109,20 @@ class Teacher:
             return self.features.stop(), None
 
 
-def _find_config(path: str) -> Path:
-    """A config's file: from the current directory, else one of this package's (configs/...).
+def _load(path: str) -> Config:
+    """A config from the current directory, else one of this package's (configs/...), with its own default preset.
 
     Raises:
         UserError: There is none.
     """
     for file in (Path(path), CONFIGS.parent / path):
         if file.is_file():
-            return file
+            chosen = os.environ.pop(VARIABLE, None)  # which is the student's
+            try:
+                return Config.fromfile(file)
+            finally:
+                if chosen is not None:
+                    os.environ[VARIABLE] = chosen
     raise UserError(f"there is no config {path}, of which the teacher is to be: give the path of its config's file")
 
 

@@ -12,12 +12,10 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 
 from attn_plugins.errors import UserError
-from attn_plugins.mim import CONFIGS
+from attn_plugins.mim import CONFIGS, VARIABLE
 from attn_plugins.registry import nearest
 
 PRESETS = Path('_base_', 'attention')
-# A config that suites vary has '{{$ATTENTION:none}}' in the path of its preset.
-VARIABLE = 'ATTENTION'
 SUFFIXES = ('.py', '.yml', '.yaml', '.json')
 # mmengine puts the variable behind the path of a folder that stands anywhere: this leads to the root from every one, since
 # the parent of the root is the root, whatever is a link on the way.
