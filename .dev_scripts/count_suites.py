@@ -7,6 +7,7 @@ import logging
 import sys
 from pathlib import Path
 
+from mmcv.ops import deform_conv
 from rich.progress import track
 from torch import Tensor, nn
 
@@ -18,16 +19,18 @@ from attn_plugins.benchmark.suite import read_suite  # noqa: E402
 from attn_plugins.engine.config import load_config  # noqa: E402
 from attn_plugins.engine.library import build_model  # noqa: E402
 
+KERNELS = deform_conv.ext_module
+
 
 class Counter:
-    """Counts the runs of one config of a suite, a segmentor on the crop that it trains on.
+    """Counts runs, a segmentor on the crop that it trains on.
 
     What stands beside the backbone costs the same in every run that leaves it as it is, and is counted once: a detector's
     heads have no kernels for shapes alone, and take a minute.
     """
 
     def __init__(self):
-        self.rest = self.beside = None
+        self.beside = {}
 
     def count(self, config: Path, preset: str, options: dict) -> dict:
         """Parameters, multiply-adds, and the bytes that a training step must hold."""
@@ -37,19 +40,35 @@ class Counter:
         model = build_model(cfg).eval()
         inputs = make_input(cfg, model, size, batch=2)
         backbone = _costs(model.backbone, inputs)
-        if rest != self.rest:
+        key = repr((rest, inputs.shape))
+        if key not in self.beside:
             whole = _costs(model, inputs)
-            self.rest, self.beside = rest, {key: whole[key] - backbone[key] for key in whole}
+            self.beside[key] = {cost: whole[cost] - backbone[cost] for cost in whole}
         return dict(
             parameters=count_parameters(model),
             size=list(inputs.shape[2:]),
-            **{key: value + self.beside[key] for key, value in backbone.items()},
+            **{cost: value + self.beside[key][cost] for cost, value in backbone.items()},
         )
 
 
 def _costs(model: nn.Module, inputs: Tensor) -> dict:
     memory = count_training_memory(model, inputs)
     return dict(madds=count_madds(model, inputs[:1])[''], **memory)
+
+
+class ShapesAlone:
+    """mmcv's kernels of deformable convolution, for shapes alone: the product that they end in, which is what is counted."""
+
+    def deform_conv_forward(
+        self, x: Tensor, weight: Tensor, offset: Tensor, output: Tensor, *more, **options
+    ) -> None:
+        """As mmcv's, for x on the meta device; any other is left to it."""
+        if not x.is_meta:
+            KERNELS.deform_conv_forward(x, weight, offset, output, *more, **options)
+            return
+        places = output[:, 0].numel()
+        columns = x.new_empty(weight[0].numel(), places)
+        x.new_empty(len(weight), places).addmm_(weight.flatten(1), columns)
 
 
 def main() -> None:
@@ -65,9 +84,9 @@ def main() -> None:
     for suite in sorted(args.project.glob('suites/*.yml')):
         for run in read_suite(suite).runs:
             runs.setdefault(f'{suite.stem}/{run.config_key}/{run.preset_name}', run)
-    content, counters = {}, {}
+    deform_conv.ext_module = ShapesAlone()
+    content, counter = {}, Counter()
     for name, run in track(runs.items(), 'counted'):
-        counter = counters.setdefault(name.rpartition('/')[0], Counter())
         content[name] = known.get(name) or counter.count(run.config, run.preset, run.cfg_options)
         path.write_text(
             json.dumps(content | {key: known[key] for key in known if key in runs}, indent=0) + '\n'
