@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 
 from attn_plugins.engine.checkpoint import check_fits, read_weights
 from attn_plugins.errors import UserError
-from attn_plugins.insertion import compile_layers
+from attn_plugins.insertion import compile_layers, inserted_layers
 from attn_plugins.registry import HOOKS
 
 
@@ -81,7 +81,8 @@ class TrainingRecordHook(Hook):
 class StartWeightsHook(Hook):
     """Refuses to train when a part of the model, which should start from given weights, has some that they lack or have in another shape.
 
-    mmengine loads what fits and says the rest in one line of the log.
+    mmengine loads what fits and says the rest in one line of the log. Inserted layers keep their own start where the weights
+    are a plain model's, of none of them, and it is said.
 
     Args:
         part (str): The part's name in the model.
@@ -97,12 +98,17 @@ class StartWeightsHook(Hook):
         if runner.iter > 0:
             return
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        own = model.get_submodule(self.part).state_dict()
+        part = model.get_submodule(self.part)
+        own = part.state_dict()
         given = {
             key.removeprefix(self.prefix): value.shape
             for key, value in read_weights(self.path).items()
             if key.startswith(self.prefix)
         }
+        layers = inserted_layers(part)
+        inserted = {key for key in own if key.startswith(tuple(f'{name}.' for name in layers))}
+        if inserted.isdisjoint(given):
+            own = {key: value for key, value in own.items() if key not in inserted}
         absent = [
             key
             for key, value in own.items()
@@ -112,6 +118,10 @@ class StartWeightsHook(Hook):
             raise UserError(
                 f'{len(absent)} of the {len(own)} weights of {self.part} are not in {self.path} under '
                 f'{self.prefix!r}, or of another shape (first: {absent[0]}): start it from a run whose {self.part} is built alike'
+            )
+        if inserted and inserted.isdisjoint(given):
+            runner.logger.info(
+                f'{self.part} starts from {self.path}, a plain one; its {len(layers)} inserted layers from their own start'
             )
 
 

@@ -8,6 +8,7 @@ from mmengine.registry import HOOKS, MODELS
 
 from attn_plugins.engine.hooks import StartWeightsHook
 from attn_plugins.errors import UserError
+from attn_plugins.insertion import plug
 from tests.insertion.hosts import CA, plugged
 
 
@@ -51,3 +52,25 @@ def test_weights_that_a_part_would_not_get_are_named(tmp_path):
         hook.before_train(runner)
     runner.iter = 1  # resumed: it has begun with them
     hook.before_train(runner)
+
+
+def test_inserted_layers_keep_their_start_on_weights_of_a_plain_part_and_it_is_said(tmp_path):
+    """Layers that are put into a pretrained plain backbone; weights of some of the layers, and not of all, are refused."""
+    said = []
+    plain = MODELS.build(dict(type='mmpretrain.ResNet', depth=18, base_channels=8, stem_channels=8))
+    host = plug(
+        MODELS.build(dict(type='mmpretrain.ResNet', depth=18, base_channels=8, stem_channels=8)),
+        [dict(cfg=dict(type='attn_plugins.SE', reduction=4), position='after_conv2')],
+    )
+    hook = StartWeightsHook('backbone', str(tmp_path / 'c.pth'), '')
+    runner = SimpleNamespace(
+        iter=0, model=torch.nn.ModuleDict(dict(backbone=host)), logger=SimpleNamespace(info=said.append)
+    )
+    torch.save(plain.state_dict(), tmp_path / 'c.pth')
+    hook.before_train(runner)
+    assert len(said) == 1 and 'its 8 inserted layers from their own start' in said[0]
+    weights = host.state_dict()
+    del weights[next(key for key in weights if 'attn_se' in key)]
+    torch.save(weights, tmp_path / 'c.pth')
+    with pytest.raises(UserError, match=r'1 of the .* \(first: layer1.0.bn2.attn_se'):
+        hook.before_train(runner)
