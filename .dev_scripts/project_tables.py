@@ -1,7 +1,8 @@
 """The tables of the projects' READMEs, from metafiles, published.yml, counted.json, configs and the reports that were kept."""
 
 import json
-from functools import partial
+from collections.abc import Callable
+from functools import partial, wraps
 from pathlib import Path
 
 import yaml
@@ -15,6 +16,8 @@ from layer_docs.markdown import table
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECTS = ROOT / 'projects'
+# The plain model, and every choice of the four terms of generalized attention.
+SETTINGS = (BASELINE, *(f'{bits:04b}' for bits in range(16)))
 # Sustained operations per second of one GPU that the hours are reckoned with.
 RATE = 1e13
 
@@ -58,29 +61,72 @@ def published_configs(datasets: tuple[str, ...]) -> str:
     return '\n\n'.join(parts)
 
 
+# What rows of published.yml may have besides, all measured by those who published them.
+MEASURED = {'memory': 'training memory, GB (published)', 'latency': 'inference, ms (published)'}
+
+
 def published_runs(project: str) -> str:
     """Every run of a project's suites with a published number: published and reproduced, printed and counted, apart."""
     known = yaml.safe_load((PROJECTS / project / 'published.yml').read_text())
     content = json.loads((PROJECTS / project / 'counted.json').read_text())
+    measured = [key for key in MEASURED if any(key in row for row in known['rows'])]
     rows = []
     for row in known['rows']:
         cost = content[f'{row["suite"]}/{row["config"]}/{row["preset"]}']
         printed, exact = row['parameters'], f'{cost["parameters"]:,}'
-        rows.append(
-            [
-                row['suite'],
-                row['config'],
-                row['preset'],
-                f'{row["published"]:.2f}',
-                'not run yet',
-                'not printed' if printed is None else f'{printed} M',
-                exact,
-                row['source'],
-            ]
-        )
+        cells = [
+            row['suite'],
+            row['config'],
+            row['preset'],
+            f'{row["published"]:.2f}',
+            'not run yet',
+            'not printed' if printed is None else f'{printed} M',
+            exact,
+            *(row.get(key, 'not printed') for key in measured),
+            row['source'],
+        ]
+        rows.append([f'**{cell}**' for cell in cells] if row.get('highlighted') else cells)
     header = ['suite', 'config', 'preset', 'published, %', 'reproduced', 'parameters (printed)']
+    header += ['parameters (counted)', *(MEASURED[key] for key in measured), 'source']
     sources = '; '.join(f'*{name}*: {source}' for name, source in known['sources'].items())
-    return f'{table([*header, "parameters (counted)", "source"], rows)}\n\n{sources}'
+    return f'{table(header, rows)}\n\n{sources}'
+
+
+TERMS = {
+    'E1': 'query and key content',
+    'E2': 'query content and position',
+    'E3': 'key content',
+    'E4': 'position',
+}
+
+
+def settings(project: str) -> str:
+    """The 16 settings of the four terms with regular and deformable convolution: what a layer of each adds, and keeps in memory."""
+    content = json.loads((PROJECTS / project / 'counted.json').read_text())
+    regular, deformable = [
+        {name: content[f'study/{config}/{name}'] for name in SETTINGS}
+        for config in ('faster-rcnn', 'faster-rcnn deformable')
+    ]
+    rows = []
+    for name in SETTINGS:
+        terms = [term for term, bit in zip(TERMS, name, strict=False) if bit == '1']
+        plain = name == BASELINE
+        row = [name, '' if plain else ' + '.join(terms) or 'no term: the mean']
+        row.append('' if plain else f'{regular[name]["parameters"] - regular[BASELINE]["parameters"]:,}')
+        for costs in (regular, deformable):
+            cells = [
+                f'{costs[name]["madds"] / 1e9:.1f} G',
+                f'{(costs[name]["weights"] + 2 * costs[name]["per_image"]) / 2**30:.2f} GiB',
+            ]
+            row += [f'**{cell}**' for cell in cells] if name == '0010' and costs is deformable else cells
+        rows.append(row)
+    header = ['setting', 'terms', 'parameters added', 'M-Adds', 'memory', 'M-Adds, deformable']
+    terms = ', '.join(f'{term}: {words}' for term, words in TERMS.items())
+    return (
+        f'{table([*header, "memory, deformable"], rows)}\n\n{terms}. All counted, in Faster R-CNN: M-Adds of an image of '
+        '800 x 1333, memory of the weights, their gradients and momenta, and of the maps that a training step of two images '
+        'keeps for the backward pass.'
+    )
 
 
 def counted(project: str) -> str:
@@ -166,6 +212,19 @@ def _images_seen(cfg, batch: int) -> int:
     return cfg.train_cfg.max_epochs * times * known.splits[0].images
 
 
+def once_run(make: Callable[[str], str]) -> Callable[[str], str]:
+    """Has a table say so where one of the files that it is made of is not there yet."""
+
+    @wraps(make)
+    def made(project: str) -> str:
+        try:
+            return make(project)
+        except FileNotFoundError as error:
+            return f'Not run yet: there is no `{Path(error.filename).name}`.'
+
+    return made
+
+
 def _report(project: str) -> dict:
     return json.loads((PROJECTS / project / 'digitscenes_report.json').read_text())
 
@@ -178,6 +237,7 @@ def _paired(difference: dict | None) -> list[str]:
     return [f'{difference["mean"]:+.1f} [{low:+.1f}, {high:+.1f}]', f'{(high - low) / 2:.1f}']
 
 
+@once_run
 def offline(project: str) -> str:
     """The study on DigitScenes: scores, paired differences with their intervals, and what the seeds could have shown."""
     report = _report(project)
@@ -217,6 +277,7 @@ def offline(project: str) -> str:
     )
 
 
+@once_run
 def controls(project: str) -> str:
     """Each preset with controls: its gain beside theirs, and the paired difference to each."""
     rows = []
@@ -235,6 +296,37 @@ def controls(project: str) -> str:
                 )
     header = ['task', 'preset', 'gain to none', 'control', "the control's gain", 'preset minus control']
     return table([*header, 'least that could show'], rows)
+
+
+@once_run
+def trade_off(project: str) -> str:
+    """What each setting of the offline form costs beside what it scores: counted and measured apart."""
+    folder = PROJECTS / project
+    content, latency = (json.loads((folder / f'{name}.json').read_text()) for name in ('counted', 'latency'))
+    rows = []
+    for comparison in _report(project)['comparisons']:
+        for result in comparison['presets']:
+            run = f'digitscenes/{comparison["key"]}/{result["preset"]}'
+            if result['preset'] not in SETTINGS or run not in latency['runs']:
+                continue
+            cost, time = content[run], latency['runs'][run]
+            rows.append(
+                [
+                    comparison['name'],
+                    result['preset'],
+                    f'{result["score"]["mean"]:.1f}' if result['score'] else 'not finished',
+                    f'{cost["madds"] / 1e6:.1f} M',
+                    f'{cost["per_image"] / 2**20:.2f} MiB',
+                    f'{time["median_ms"]:.1f} ({time["p20_ms"]:.1f} to {time["p80_ms"]:.1f})',
+                ]
+            )
+    header = ['task', 'preset', 'score, %', 'M-Adds (counted)', 'memory of an image in training (counted)']
+    machine, versions = latency['machine'], latency['versions']
+    return (
+        f'{table([*header, "latency, ms, median (20 % to 80 %, measured)"], rows)}\n\nLatency of one image without gradients, '
+        f'{latency["repeats"]} passes of each, all in turn; {machine["cpu"]}, {latency["threads"]} thread(s), '
+        f'torch {versions["torch"]}, mmcv {versions["mmcv"]}.'
+    )
 
 
 def gates(project: str) -> str:
@@ -283,5 +375,8 @@ BLOCKS = {
         project: blocks(project, 'published_runs', 'counted', 'hours', 'offline', 'controls')
         for project in ('iebn', 'sem', 'dianet')
     },
+    'empirical_attention': blocks(
+        'empirical_attention', 'published_runs', 'settings', 'counted', 'hours', 'offline', 'trade_off'
+    ),
 }
 BLOCKS['iebn'] |= blocks('iebn', 'gates')

@@ -14,7 +14,7 @@ from torch.utils.benchmark import Timer
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from attn_plugins.analysis.forward_pass import ForwardPass, make_input
-from attn_plugins.compat import CPU_ATTENTION, TorchDispatchMode
+from attn_plugins.compat import CPU_ATTENTION, IN_PLACE_PRODUCT, TorchDispatchMode
 from attn_plugins.engine.library import build_model
 from attn_plugins.errors import UserError
 
@@ -102,7 +102,8 @@ def _count(model: nn.Module, inputs: Tensor) -> FlopCounterMode:
     run = ForwardPass(deepcopy(model).to(inputs.device).requires_grad_(False), inputs)
     # Before torch 2.4 modules were counted only when they were handed over; since then that gives a warning.
     mods = None if torch.__version__ >= (2, 4) else run
-    counter = FlopCounterMode(mods, display=False, custom_mapping={CPU_ATTENTION: _attention_flops})
+    more = {CPU_ATTENTION: _attention_flops, IN_PLACE_PRODUCT: _product_flops}
+    counter = FlopCounterMode(mods, display=False, custom_mapping=more)
     with torch.no_grad(), EveryOperation(), counter:
         run()
     return counter
@@ -118,6 +119,11 @@ def _module_paths(module: nn.Module, prefix: str = '') -> Iterator[str]:
 def _attention_flops(query: tuple, key: tuple, value: tuple, *_, **__) -> int:
     """Operations of both products of an attention kernel, from the shapes of its inputs."""
     return sdpa_flop_count(query, key, value)
+
+
+def _product_flops(result: tuple, left: tuple, right: tuple, *_, **__) -> int:
+    """Operations of a product of two matrices that is added to a third, from their shapes."""
+    return 2 * left[0] * left[1] * right[1]
 
 
 def measure_latency(model: nn.Module, inputs: Tensor, repeats: int = 20) -> dict:
@@ -241,7 +247,8 @@ def count_training_memory(model: nn.Module, inputs: Tensor) -> dict[str, int]:
 
 def _saved(model: nn.Module, inputs: Tensor) -> int:
     """Bytes of the storages that autograd keeps for the backward pass, weights left out."""
-    model = deepcopy(model).to(inputs.device).train()
+    model = deepcopy(model).to(inputs.device)
+    model.train()  # the libraries' backbones give nothing back
     own = {StorageWeakRef(_storage(tensor)).cdata for tensor in (*model.parameters(), *model.buffers())}
     kept: dict[int, int] = {}
 

@@ -11,6 +11,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from torch import nn
 
 from attn_plugins.distillation import distillation_of
 from attn_plugins.engine.checkpoint import check_fits, read_weights
@@ -83,7 +84,7 @@ class StartWeightsHook(Hook):
     """Refuses to train when a part of the model, which should start from given weights, has some that they lack or have in another shape.
 
     mmengine loads what fits and says the rest in one line of the log. Inserted layers keep their own start where the weights
-    are a plain model's, of none of them, and it is said.
+    are a plain model's, of none of them, and so do the offsets of deformable convolutions; it is said.
 
     Args:
         part (str): The part's name in the model.
@@ -111,10 +112,8 @@ class StartWeightsHook(Hook):
             for key, value in read_weights(self.path).items()
             if key.startswith(self.prefix)
         }
-        layers = inserted_layers(part)
-        inserted = {key for key in own if key.startswith(tuple(f'{name}.' for name in layers))}
-        if inserted.isdisjoint(given):
-            own = {key: value for key, value in own.items() if key not in inserted}
+        kept = {words: keys for words, keys in _own_starts(part).items() if keys.isdisjoint(given)}
+        own = {key: value for key, value in own.items() if not any(key in keys for keys in kept.values())}
         absent = [
             key
             for key, value in own.items()
@@ -125,10 +124,25 @@ class StartWeightsHook(Hook):
                 f'{len(absent)} of the {len(own)} weights of {self.part} are not in {self.path} under '
                 f'{self.prefix!r}, or of another shape (first: {absent[0]}): start it from a run whose {self.part} is built alike'
             )
-        if inserted and inserted.isdisjoint(given):
+        for words in kept:
             runner.logger.info(
-                f'{self.part} starts from {self.path}, a plain one; its {len(layers)} inserted layers from their own start'
+                f'{self.part} starts from {self.path}, a plain one; its {words} from their own start'
             )
+
+
+def _own_starts(part: nn.Module) -> dict[str, set[str]]:
+    """What a plain part has no weights of, in words, and its keys: inserted layers, offsets of mmcv's deformable convolutions."""
+    offsets = [name for name, _ in part.named_modules() if name.endswith('.conv_offset')]
+    layers = inserted_layers(part)
+    groups = {
+        f'{len(layers)} inserted layers': layers,
+        f'{len(offsets)} offsets of deformable convolutions': offsets,
+    }
+    return {
+        words: {key for key in part.state_dict() if key.startswith(tuple(f'{name}.' for name in names))}
+        for words, names in groups.items()
+        if names
+    }
 
 
 class ProgressHook(Hook):

@@ -34,6 +34,8 @@ class LoadCheck(NamedTuple):
 def keep_weights(host: nn.Module, strict: bool) -> None:
     """Restores the layers' start after the host's `init_weights`, and checks every state dict that is loaded.
 
+    The offsets of the host's deformable convolutions start at zero too.
+
     Checkpoints may be loaded into the host or into any part of it that holds a layer (the backbone of a plugged
     detector by its own `init_cfg`).
     """
@@ -43,6 +45,7 @@ def keep_weights(host: nn.Module, strict: bool) -> None:
                 setattr(
                     part, BUILT, {key: value.detach().clone() for key, value in part.state_dict().items()}
                 )
+    _keep_offsets(host)
     if hasattr(type(host), 'init_weights'):
         host.init_weights = functools.partial(_init_weights, host)
     for module in {host: None, **dict.fromkeys(_holders(host))}:
@@ -52,6 +55,17 @@ def keep_weights(host: nn.Module, strict: bool) -> None:
         module.__dict__[LOAD_CHECK] = LoadCheck(
             strict or before is not None and before.strict, module is host
         )
+
+
+def _keep_offsets(host: nn.Module) -> None:
+    """Has mmengine give mmcv's deformable convolutions (version 1) their zero offsets back.
+
+    They set them when they are built alone, and a host that starts without a checkpoint draws its convolutions after that, those
+    of the offsets too. Its own `init_weights` then asks those of its modules, as mmcv's version 2 has one.
+    """
+    for module in host.modules():
+        if hasattr(module, 'init_offset') and not hasattr(module, 'init_weights'):
+            module.init_weights = module.init_offset
 
 
 def _holders(host: nn.Module) -> Iterator[nn.Module]:

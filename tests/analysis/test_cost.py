@@ -54,6 +54,16 @@ def test_attention_products_of_a_fused_kernel_count(device):
     assert count_madds(Heads(), torch.zeros(1, 16, 4, 4, device=device))[''] == 2 * 16 * 16 * 16
 
 
+@pytest.mark.parametrize('name', ['DeformConv2dPack', 'ModulatedDeformConv2dPack'])
+def test_deformable_convolutions_count(name):
+    """mmcv's kernels end in products that torch's counter does not know."""
+    ops = pytest.importorskip('mmcv.ops')
+    layer = getattr(ops, name)(16, 8, 3, padding=1).eval()
+    places, of_offsets = 6 * 5, layer.conv_offset.out_channels
+    expected = {'': places * 9 * 16 * (8 + of_offsets), 'conv_offset': places * 9 * 16 * of_offsets}
+    assert count_madds(layer, torch.randn(1, 16, 6, 5)) == expected
+
+
 @pytest.mark.parametrize('training', [True, False])
 def test_attention_that_torch_runs_as_one_operation_counts(training):
     """In evaluation torch's own module is one operation, which its counter does not know."""
@@ -130,6 +140,15 @@ def test_peak_memory_of_weights_shared_by_layers():
     assert (
         peak_memory(nn.Sequential(layer, nn.Sequential(layer)), torch.zeros(1, 16)) == (256 + 16 + 2 * 16) * 4
     )
+
+
+def test_training_memory_of_a_backbone_whose_train_gives_nothing_back():
+    class Backbone(nn.Conv2d):
+        def train(self, mode=True):
+            super().train(mode)
+
+    counted = count_training_memory(Backbone(3, 4, 3), torch.zeros(2, 3, 16, 16))
+    assert counted == dict(weights=3 * 4 * (3 * 9 * 4 + 4), per_image=4 * 3 * 16 * 16)
 
 
 def test_training_memory_is_what_the_backward_pass_needs_each_storage_once():

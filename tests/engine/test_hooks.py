@@ -74,3 +74,22 @@ def test_inserted_layers_keep_their_start_on_weights_of_a_plain_part_and_it_is_s
     torch.save(weights, tmp_path / 'c.pth')
     with pytest.raises(UserError, match=r'1 of the .* \(first: layer1.0.bn2.attn_se'):
         hook.before_train(runner)
+
+
+def test_offsets_of_deformable_convolutions_keep_their_start_on_weights_of_a_plain_part(tmp_path):
+    """A detector with deformable convolutions starts from a plain classifier; a part of their offsets is refused."""
+    said, options = [], dict(type='mmdet.ResNet', depth=50, base_channels=8, stem_channels=8)
+    dcn = dict(dcn=dict(type='DCN', deform_groups=1), stage_with_dcn=(False, False, False, True))
+    plain, host = (MODELS.build(dict(options, **more)) for more in ({}, dcn))
+    hook = StartWeightsHook('backbone', str(tmp_path / 'c.pth'), '')
+    runner = SimpleNamespace(
+        iter=0, model=torch.nn.ModuleDict(dict(backbone=host)), logger=SimpleNamespace(info=said.append)
+    )
+    torch.save(plain.state_dict(), tmp_path / 'c.pth')
+    hook.before_train(runner)
+    assert len(said) == 1 and 'its 3 offsets of deformable convolutions from their own start' in said[0]
+    weights = host.state_dict()
+    del weights['layer4.0.conv2.conv_offset.bias']
+    torch.save(weights, tmp_path / 'c.pth')
+    with pytest.raises(UserError, match=r'1 of the .* \(first: layer4.0.conv2.conv_offset.bias'):
+        hook.before_train(runner)

@@ -8,7 +8,7 @@ from mmengine.registry import MODELS
 
 from attn_plugins import inserted_layers
 from attn_plugins.insertion.tree import own_keys
-from tests.insertion.hosts import HOSTS
+from tests.insertion.hosts import HOSTS, SE
 from tests.layers.check import scramble
 from tests.layers.examples import LAYERS
 
@@ -133,3 +133,31 @@ def test_they_survive_hosts_that_initialise_everything_themselves(name):
     host, place = THOROUGH[name]
     cfg = dict(type='attn_plugins.CoordAttention')
     check(MODELS.build(dict(type='attn_plugins.Plugged', plugins=[dict(cfg=cfg, **place)], **host)))
+
+
+@pytest.mark.parametrize('version', ['DCN', 'DCNv2'])
+@pytest.mark.parametrize('plugins', [[], [dict(cfg=SE, position='after_conv2')]], ids=['plain', 'se'])
+def test_offsets_of_deformable_convolutions_start_at_zero(version, plugins):
+    """mmdet draws every convolution of a backbone without a checkpoint, and mmcv's version 1 does nothing after that."""
+    model = build('mmdet ResNet-50', plugins, **deformable(version))
+    model.init_weights()
+    offsets = [module for name, module in model.named_modules() if name.endswith('conv_offset')]
+    assert len(offsets) == 4 + 6 + 3
+    assert not any(p.any() for module in offsets for p in module.parameters())
+    assert model.conv1.weight.any()
+
+
+def test_offsets_of_a_checkpoint_are_kept(tmp_path):
+    trained = build('mmdet ResNet-50', [], **deformable('DCN'))
+    scramble(trained)
+    torch.save(trained.state_dict(), tmp_path / 'trained.pth')
+    init_cfg = dict(type='Pretrained', checkpoint=str(tmp_path / 'trained.pth'))
+    model = build('mmdet ResNet-50', [], init_cfg=init_cfg, **deformable('DCN'))
+    copy.deepcopy(model).init_weights()
+    model.init_weights()
+    assert all(torch.equal(value, trained.state_dict()[key]) for key, value in model.state_dict().items())
+
+
+def deformable(version: str) -> dict:
+    """Where the study has them: in the last three stages."""
+    return dict(dcn=dict(type=version, deform_groups=1), stage_with_dcn=(False, True, True, True))

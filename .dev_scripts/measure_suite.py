@@ -1,0 +1,60 @@
+"""Measures the latency of every config x preset of a project's offline suite, in turn, into the project's latency.json."""
+
+import argparse
+import json
+import logging
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.progress import track
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+from attn_plugins.analysis.cost import measure_latency  # noqa: E402
+from attn_plugins.analysis.forward_pass import make_input  # noqa: E402
+from attn_plugins.analysis.machine import machine, versions  # noqa: E402
+from attn_plugins.benchmark.suite import read_suite  # noqa: E402
+from attn_plugins.engine.config import load_config  # noqa: E402
+from attn_plugins.engine.library import build_model  # noqa: E402
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        'suite', type=Path, help='projects/NAME/suites/SUITE.yml, of models that a CPU can pay for'
+    )
+    parser.add_argument('--repeats', type=int, default=30, help='timed passes of each (default: 30)')
+    args = parser.parse_args()
+    logging.disable(logging.WARNING)
+    built = {}
+    for run in read_suite(args.suite).runs:
+        name = f'{args.suite.stem}/{run.config_key}/{run.preset_name}'
+        if name not in built:
+            cfg = load_config(run.config, run.preset, run.cfg_options or None)
+            model = build_model(cfg).eval()
+            built[name] = model, make_input(cfg, model)
+    times = {name: [] for name in built}
+    for _ in track(range(args.repeats), 'measured'):  # slow changes of the machine reach all of them alike
+        for name, (model, inputs) in built.items():
+            times[name].append(measure_latency(model, inputs, repeats=1)['median_ms'])
+    runs = {}
+    for name, values in times.items():
+        quantiles = np.percentile(values, [20, 50, 80]).round(3).tolist()
+        runs[name] = dict(zip(('p20_ms', 'median_ms', 'p80_ms'), quantiles, strict=True))
+    content = dict(
+        machine=machine(),
+        versions=versions(),
+        threads=torch.get_num_threads(),
+        repeats=args.repeats,
+        runs=runs,
+    )
+    path = args.suite.resolve().parents[1] / 'latency.json'
+    path.write_text(json.dumps(content, indent=1) + '\n')
+    print(f'{len(runs)} models: {path}')
+
+
+if __name__ == '__main__':
+    main()
