@@ -48,7 +48,9 @@ class FactoredAttention(nn.Module):
         )
         self.has_position = self.content_position or self.position_only
         if self.has_position and width % 2:
-            raise UserError(f'width {width} is odd, and has no sine and cosine for each wave length: take an even one')
+            raise UserError(
+                f'width {width} is odd, and has no sine and cosine for each wave length: take an even one'
+            )
         self.value, self.out = nn.Linear(width, width, bias=False), nn.Linear(width, width)
         if self.content or self.content_position:
             self.query = nn.Linear(width, width, bias=False)
@@ -76,7 +78,9 @@ class FactoredAttention(nn.Module):
         value = self._split(self.value(memory))
         query = self._split(self.query(x)) if hasattr(self, 'query') else None
         key = self._split(self.key(memory)) if hasattr(self, 'key') else None
-        of_content = None if key is None else self._scaled(query if self.content else None, self.key_only and self.u)
+        of_content = (
+            None if key is None else self._scaled(query if self.content else None, self.key_only and self.u)
+        )
         if not self.has_position:
             rows = attend(of_content.expand(len(x), -1, x.shape[1], -1), key, value, mask=mask)
         else:

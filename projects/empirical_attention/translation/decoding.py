@@ -9,7 +9,9 @@ from projects.empirical_attention.translation.text import BEGIN, END, PAD, UNKNO
 
 
 @torch.no_grad()
-def translate(network: Transformer, source: Tensor, beam: int = 1, length_penalty: float = 0.0) -> list[list[int]]:
+def translate(
+    network: Transformer, source: Tensor, beam: int = 1, length_penalty: float = 0.0
+) -> list[list[int]]:
     """The best translations of a batch, without begin and end; the longest has as many tokens as the network positions.
 
     Hypotheses compete by their log likelihood; of those left at the end the one with the greatest

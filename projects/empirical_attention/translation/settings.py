@@ -80,13 +80,19 @@ def read_settings(file: str) -> Settings:
     known = {field.name: field for field in fields(Settings)}
     for key, value in content.items():
         if key not in known:
-            raise UserError(f'{file} has a key {key!r} that there is not: did you mean {nearest(str(key), known)}?')
+            raise UserError(
+                f'{file} has a key {key!r} that there is not: did you mean {nearest(str(key), known)}?'
+            )
         _check(file, key, value)
     missing = [name for name, field in known.items() if field.default is MISSING and name not in content]
     if missing:
-        raise UserError(f'{file} lacks {", ".join(missing)}: write each as in {Path(__file__).parent / "configs"}')
+        raise UserError(
+            f'{file} lacks {", ".join(missing)}: write each as in {Path(__file__).parent / "configs"}'
+        )
     if isinstance(content['train'], int) != isinstance(content['test'], int):
-        raise UserError(f'{file} has train from a file and test generated, or the other way: give two files to both, or a number')
+        raise UserError(
+            f'{file} has train from a file and test generated, or the other way: give two files to both, or a number'
+        )
     return Settings(**content)
 
 
@@ -98,7 +104,9 @@ def _check(file: str, key: str, value) -> None:
         if not isinstance(value, list) or not value:
             refuse("a list of settings such as '1111 0111 1111': of encoder, decoder and encoder-decoder")
     elif key in ('train', 'test'):
-        of_files = isinstance(value, list) and len(value) == 2 and all(isinstance(part, str) for part in value)
+        of_files = (
+            isinstance(value, list) and len(value) == 2 and all(isinstance(part, str) for part in value)
+        )
         if not of_files and not (type(value) is int and value > 0):
             refuse('two text files, [SOURCE, TARGET], or a number of sentences to generate')
     elif key == 'drop_longer':

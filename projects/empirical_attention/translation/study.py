@@ -109,7 +109,7 @@ def run_study(
         versions=versions() | dict(sacrebleu=version('sacrebleu')),
         commit=git_commit(),
     )
-    pairs = list(dict.fromkeys((places, seed) for seed in seeds for places in all_places))
+    pairs = list(dict.fromkeys((places, seed) for places in all_places for seed in seeds))
     todo = [pair for pair in pairs if not run_file(out, *pair).is_file()]
     if len(todo) < len(pairs):
         console.print(f'{len(pairs) - len(todo)} of {len(pairs)} trainings are finished in {out} and stay')
@@ -208,7 +208,9 @@ def train_and_test(
 
 def _bleu(tokenize: str) -> BLEU:
     if tokenize not in BLEU.TOKENIZERS:
-        raise UserError(f'sacrebleu has no tokenizer {tokenize!r}: take one of {", ".join(sorted(BLEU.TOKENIZERS))}')
+        raise UserError(
+            f'sacrebleu has no tokenizer {tokenize!r}: take one of {", ".join(sorted(BLEU.TOKENIZERS))}'
+        )
     return BLEU(tokenize=tokenize, force=True)
 
 
@@ -263,7 +265,9 @@ def _train(
         if step % every == 0 or step == settings.steps:
             losses.append([step, float(f'{loss.item():.5g}')])
             if not torch.isfinite(loss):
-                raise UserError(f'with seed {seed} the loss is not finite at step {step}: lower learning_rate')
+                raise UserError(
+                    f'with seed {seed} the loss is not finite at step {step}: lower learning_rate'
+                )
         if settings.checkpoint and (step % settings.checkpoint == 0 or step == settings.steps):
             _save(checkpoint, parts, step, time.perf_counter() - start, losses)
         done(step)

@@ -3,8 +3,22 @@
 from attn_plugins.benchmark.estimate import Estimate, estimate, paired_difference
 from projects.empirical_attention.translation.network import FULL
 
-HEADER = ['encoder', 'decoder', 'encoder-decoder', 'seeds', 'BLEU', 'to 1111, paired [95 %]', 'least that could show']
-HEADER += ['exact, %', 'to 1111, paired [95 %]', 'least that could show', 'parameters (counted)', 'training (measured)']
+HEADER = [
+    'encoder',
+    'decoder',
+    'encoder-decoder',
+    'seeds',
+    'BLEU',
+    'to 1111, paired [95 %]',
+    'least that could show',
+]
+HEADER += [
+    'exact, %',
+    'to 1111, paired [95 %]',
+    'least that could show',
+    'parameters (counted)',
+    'training (measured)',
+]
 
 
 def table(result: dict) -> str:
@@ -21,7 +35,11 @@ def table(result: dict) -> str:
         runs, cells = groups[places], []
         for scores in by_metric.values():
             cells.append(_with_spread(estimate(list(scores[places].values()))))
-            cells += ['', ''] if places == FULL else _difference(paired_difference(scores[places], scores.get(FULL, {})))
+            cells += (
+                ['', '']
+                if places == FULL
+                else _difference(paired_difference(scores[places], scores.get(FULL, {})))
+            )
         seconds = estimate([run['seconds'] for run in runs]).mean
         rows.append([*places, str(len(runs)), *cells, f'{runs[0]["parameters"]:,}', f'{seconds:.0f} s'])
     lines = '\n'.join(f'| {" | ".join(row)} |' for row in rows)

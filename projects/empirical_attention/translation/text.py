@@ -27,13 +27,17 @@ def read_pairs(source: str, target: str) -> Pairs:
     for file in (source, target):
         path = Path(file)
         if not path.is_file():
-            raise UserError(f'there is no file {file}: put its path right in the config, or get the corpus (see README)')
+            raise UserError(
+                f'there is no file {file}: put its path right in the config, or get the corpus (see README)'
+            )
         try:
-            # Not `splitlines`, which takes other characters of a corpus for ends of lines, too.
-            text = path.read_text(encoding='utf-8', newline='\n')
+            # Only a line feed ends a line: corpora have other characters that `splitlines` takes for an end.
+            content = path.read_bytes().decode()
         except UnicodeDecodeError as error:
             raise UserError(f'{file} is no text in UTF-8: convert it, such as by iconv') from error
-        sides.append([line.strip() for line in text.removesuffix('\n').split('\n')] if text.strip() else [])
+        sides.append(
+            [line.strip() for line in content.removesuffix('\n').split('\n')] if content.strip() else []
+        )
         if not sides[-1]:
             raise UserError(f'{file} is empty: give a corpus with a sentence per line')
     if len(sides[0]) != len(sides[1]):
@@ -87,13 +91,19 @@ class Pieces:
                 f'the vocabulary {file} needs sentencepiece: pip install sentencepiece, or take `vocabulary: words`'
             ) from error
         if not Path(file).is_file():
-            raise UserError(f'there is no file {file}: train it by spm_train (see README), or take `vocabulary: words`')
+            raise UserError(
+                f'there is no file {file}: train it by spm_train (see README), or take `vocabulary: words`'
+            )
         try:
             self.model = SentencePieceProcessor(model_file=file)
         except RuntimeError as error:
-            raise UserError(f'{file} is no model of sentencepiece: train one by spm_train (see README)') from error
+            raise UserError(
+                f'{file} is no model of sentencepiece: train one by spm_train (see README)'
+            ) from error
         if (self.model.unk_id(), self.model.bos_id(), self.model.eos_id()) != (0, 1, 2):
-            raise UserError(f'{file} has other special tokens than 0, 1 and 2: train it by spm_train without options about them')
+            raise UserError(
+                f'{file} has other special tokens than 0, 1 and 2: train it by spm_train without options about them'
+            )
 
     def __len__(self) -> int:
         return self.model.get_piece_size() + 1
@@ -107,7 +117,9 @@ class Pieces:
         return self.model.decode([token - 1 for token in tokens])
 
 
-def encode_pairs(pairs: Pairs, vocabulary: Words | Pieces, positions: int, name: str, drop_longer: bool = False) -> Tokens:
+def encode_pairs(
+    pairs: Pairs, vocabulary: Words | Pieces, positions: int, name: str, drop_longer: bool = False
+) -> Tokens:
     """Tokens of every pair: the source with its end, the target with begin and end.
 
     Raises:
@@ -127,7 +139,9 @@ def encode_pairs(pairs: Pairs, vocabulary: Words | Pieces, positions: int, name:
                 'raise `positions`, split the sentence, or (in training) set `drop_longer: true`'
             )
     if not encoded:
-        raise UserError(f'every sentence of {name} is longer than the {positions} positions of the model: raise `positions`')
+        raise UserError(
+            f'every sentence of {name} is longer than the {positions} positions of the model: raise `positions`'
+        )
     return encoded
 
 

@@ -15,7 +15,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         epilog='A setting is four bits, which of E1 (query and key content), E2 (query content and relative position), '
         'E3 (key content) and E4 (relative position) are there. Run again after a stop, it keeps what is finished.',
     )
-    parser.add_argument('config', help='YAML file: of projects/empirical_attention/translation/configs, or your own')
+    parser.add_argument(
+        'config', help='YAML file: of projects/empirical_attention/translation/configs, or your own'
+    )
     parser.add_argument('--encoder', metavar='BITS', help="setting of the encoder's self-attention")
     parser.add_argument('--decoder', metavar='BITS', help="setting of the decoder's self-attention")
     parser.add_argument('--encoder-decoder', metavar='BITS', help='setting of the encoder-decoder attention')
