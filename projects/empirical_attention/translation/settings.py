@@ -80,9 +80,7 @@ def read_settings(file: str) -> Settings:
     known = {field.name: field for field in fields(Settings)}
     for key, value in content.items():
         if key not in known:
-            raise UserError(
-                f'{file} has a key {key!r} that there is not: did you mean {nearest(str(key), known)}?'
-            )
+            raise UserError(f'{file} has a key {key!r} that there is not: {nearest(str(key), known)}')
         _check(file, key, value)
     missing = [name for name, field in known.items() if field.default is MISSING and name not in content]
     if missing:
