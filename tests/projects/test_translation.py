@@ -4,6 +4,7 @@ import itertools
 import json
 import random
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -80,7 +81,6 @@ def test_attention_is_the_equation(setting, masked):
         wanted = torch.stack([by_double_loop(layer, x[n], memory[n], visible[n]) for n in range(2)])
     torch.testing.assert_close(y, wanted, rtol=1e-10, atol=1e-12)
     y.sum().backward()
-    # v alone, or u alone, moves a softmax as any other term does.
     assert all(parameter.grad is not None for parameter in layer.parameters())
 
 
@@ -394,7 +394,7 @@ def refused(capsys, *words) -> str:
         (dict(attention=[1111]), '', '1111 is no setting of three places'),
         (dict(attention='1111'), '', 'give a list of settings'),
         (dict(positions=10), '', 'tokens with its end, and the model has 10 positions: raise `positions`'),
-        (dict(positoins=10), '', "has a key 'positoins' that there is not: did you mean positions"),
+        (dict(position=10), '', "has a key 'position' that there is not: did you mean positions"),
         (dict(steps=None), '', 'lacks steps: write each as in'),
         (dict(steps=0), '', 'has steps: 0: give 1 or more'),
         (dict(steps=1.5), '', 'has steps: 1.5: give a whole number'),
@@ -506,7 +506,7 @@ def test_a_training_goes_on_from_its_checkpoint(tmp_path):
     assert all(torch.equal(value, kept_weights[key]) for key, value in weights.items())
 
 
-def test_a_corpus_of_files_and_its_scores(config, tmp_path, monkeypatch):
+def test_a_corpus_of_files_and_its_scores(config, tmp_path, monkeypatch, capsys):
     """BLEU and exact are those of what the search gives, in the order of the references."""
     train, test = generate([40, 6], 5)
     sides = {
@@ -517,6 +517,8 @@ def test_a_corpus_of_files_and_its_scores(config, tmp_path, monkeypatch):
     files = write(tmp_path, **sides)
     given = [target for _, target in test]
     given[2] = given[2] + ' 1'
+    longest = max(len(side.split()) for pair in train for side in pair) + 1
+    write(tmp_path, train0=sides['train0'] + '\n' + 'otto ' * longest, train1=sides['train1'] + '\notto')
 
     def known(settings, net, corpus, device):
         assert [corpus.vocabulary.encode(line) for line in (source for source, _ in test)] == [
@@ -526,8 +528,9 @@ def test_a_corpus_of_files_and_its_scores(config, tmp_path, monkeypatch):
 
     monkeypatch.setattr(study, '_translations', known)
     out = tmp_path / 'out'
-    words = [config(train=files[:2], test=files[2:]), '--encoder', '1111', '--device', 'cpu', '--seeds', '0']
-    assert main([*words, '--out', str(out)]) == 0
+    settings = config(train=files[:2], test=files[2:], positions=longest, drop_longer=True)
+    assert main([settings, '--encoder', '1111', '--device', 'cpu', '--seeds', '0', '--out', str(out)]) == 0
+    assert '40 pairs of sentences to train on (1 longer ones are left out), 6 to' in capsys.readouterr().out
     (run,) = json.loads((out / 'results.json').read_text())['runs']
     assert run['bleu'] == pytest.approx(
         corpus_bleu(given, [[t for _, t in test]], tokenize='none', force=True).score
@@ -612,3 +615,15 @@ def test_nothing_in_the_package_knows_of_this_project_or_needs_what_it_needs():
     for path in (ROOT / 'attn_plugins').rglob('*.py'):
         content = path.read_text()
         assert 'sacrebleu' not in content and 'empirical_attention.translation' not in content, path
+
+
+def test_what_was_run_offline_is_what_its_files_say():
+    """By the config that is there, each setting with the seeds of 1111, and the README has the table."""
+    result = json.loads((PROJECT / 'offline' / 'results.json').read_text())
+    settings = read_settings(str(PROJECT / 'configs' / 'offline.yml'))
+    assert result['settings'] == json.loads(json.dumps(asdict(settings)))
+    seeds = {}
+    for run in result['runs']:
+        seeds.setdefault(' '.join(run['places'].values()), set()).add(run['seed'])
+    assert set(seeds) <= set(settings.attention)
+    assert table(result) in (PROJECT / 'README.md').read_text()

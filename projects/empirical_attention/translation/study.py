@@ -39,9 +39,10 @@ CORPUS_SEED = 0
 
 
 class Corpus(NamedTuple):
-    """What is trained on and translated."""
+    """What is trained on and translated; `dropped` is how many longer sentences were left out of training."""
 
     train: Tokens
+    dropped: int
     test: Tokens
     references: list[str]
     vocabulary: Words | Pieces
@@ -58,8 +59,10 @@ def load_corpus(settings: Settings) -> Corpus:
     else:
         train, test = read_pairs(*settings.train), read_pairs(*settings.test)
     vocabulary = _vocabulary(settings, train)
+    encoded = encode_pairs(train, vocabulary, settings.positions, 'train', settings.drop_longer)
     return Corpus(
-        encode_pairs(train, vocabulary, settings.positions, 'train', settings.drop_longer),
+        encoded,
+        len(train) - len(encoded),
         encode_pairs(test, vocabulary, settings.positions, 'test'),
         [target for _, target in test],
         vocabulary,
@@ -97,8 +100,9 @@ def run_study(
             build(settings, places, len(corpus.vocabulary))
     _bleu(settings.tokenize)
     _keep_settings(out, settings)
+    longer = f' ({corpus.dropped:,} longer ones are left out)' if corpus.dropped else ''
     console.print(
-        f'{len(corpus.train):,} pairs of sentences to train on, {len(corpus.test):,} to translate, '
+        f'{len(corpus.train):,} pairs of sentences to train on{longer}, {len(corpus.test):,} to translate, '
         f'{len(corpus.vocabulary):,} tokens in the vocabulary'
     )
     # Of now, when the code is loaded: it may have changed when a training ends.
@@ -109,7 +113,7 @@ def run_study(
         versions=versions() | dict(sacrebleu=version('sacrebleu')),
         commit=git_commit(),
     )
-    pairs = list(dict.fromkeys((places, seed) for places in all_places for seed in seeds))
+    pairs = list(dict.fromkeys((places, seed) for seed in seeds for places in all_places))
     todo = [pair for pair in pairs if not run_file(out, *pair).is_file()]
     if len(todo) < len(pairs):
         console.print(f'{len(pairs) - len(todo)} of {len(pairs)} trainings are finished in {out} and stay')
