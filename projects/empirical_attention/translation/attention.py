@@ -78,9 +78,7 @@ class FactoredAttention(nn.Module):
         value = self._split(self.value(memory))
         query = self._split(self.query(x)) if hasattr(self, 'query') else None
         key = self._split(self.key(memory)) if hasattr(self, 'key') else None
-        of_content = (
-            None if key is None else self._scaled(query if self.content else None, self.key_only and self.u)
-        )
+        of_content = None if key is None else self._scaled(query if self.content else None, 'u')
         if not self.has_position:
             rows = attend(of_content.expand(len(x), -1, x.shape[1], -1), key, value, mask=mask)
         else:
@@ -88,7 +86,7 @@ class FactoredAttention(nn.Module):
                 of_content,
                 key,
                 value,
-                self._scaled(query if self.content_position else None, self.position_only and self.v),
+                self._scaled(query if self.content_position else None, 'v'),
                 self.position.weight.unflatten(0, (self.heads, -1)),
                 self._angles(x),
                 self._angles(memory),
@@ -100,12 +98,13 @@ class FactoredAttention(nn.Module):
         """(N, L, width) -> (N, heads, L, d)."""
         return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
 
-    def _scaled(self, query: Tensor | None, vectors: Tensor | bool) -> Tensor:
-        """What is multiplied with keys or positions: the query, u or v, or the sum of those there, over sqrt(d)."""
-        parts = [part for part in (query, vectors if vectors is not False else None) if part is not None]
-        total = parts[0] if query is not None else parts[0][None]
-        if len(parts) == 2:
-            total = total + parts[1]
+    def _scaled(self, query: Tensor | None, name: str) -> Tensor:
+        """What is multiplied with keys or positions: the query, the vectors u or v, or the sum of those there, over sqrt(d)."""
+        vectors = getattr(self, name, None)
+        if query is None:
+            total = vectors[None]
+        else:
+            total = query if vectors is None else query + vectors
         return total * total.shape[-1] ** -0.5
 
     def _angles(self, x: Tensor) -> Tensor:
