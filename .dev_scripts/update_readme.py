@@ -16,6 +16,7 @@ import project_tables  # noqa: E402
 
 from layer_docs import measure  # noqa: E402
 from layer_docs.markdown import table  # noqa: E402
+from projects.empirical_attention.translation import table as translation_table  # noqa: E402
 from projects.iebn.style_transfer import figures  # noqa: E402
 
 
@@ -104,10 +105,17 @@ def style_transfer() -> str:
     return figures.table(json.loads((folder / 'losses.json').read_text()))
 
 
+def translation() -> str:
+    """What was run offline of the translation of projects/empirical_attention."""
+    folder = ROOT / 'projects' / 'empirical_attention' / 'translation' / 'offline'
+    return translation_table.table(json.loads((folder / 'results.json').read_text()))
+
+
 FILES = {
     'README.md': {'demo': demo, 'layers': layers, 'models': models},
     **{f'projects/{project}/README.md': made for project, made in project_tables.BLOCKS.items()},
     'projects/iebn/style_transfer/README.md': {'offline': style_transfer},
+    'projects/empirical_attention/translation/README.md': {'offline': translation},
 }
 
 

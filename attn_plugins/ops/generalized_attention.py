@@ -1,14 +1,18 @@
-"""Attention with terms of relative position (generalized attention, ICCV 2019, arXiv:1904.05873)."""
+"""Attention with terms of relative position (generalized attention, ICCV 2019, arXiv:1904.05873), on maps and on sequences."""
 
 import torch
 from torch import Tensor
 
 from attn_plugins.ops.attention_in_parts import attend_in_parts
 from attn_plugins.ops.grid_attention import attend_by_features, one_hot_places, prefers_parts
+from attn_plugins.ops.mode import with_formula
 from attn_plugins.ops.relative_position import (
+    embedded_differences,
+    key_features,
     map_energies,
     map_key_features,
     map_query_features,
+    query_features,
     relative_logits_as_published,
     visible_pairs,
 )
@@ -89,3 +93,56 @@ def attend_with_positions_as_published(
     if query is not None:
         logits = logits + torch.einsum('nhid,nhjd->nhij', query, key)
     return torch.einsum('nhij,nhje->nhie', logits.softmax(-1), value)
+
+
+@with_formula
+def attend_along_sequence(
+    query: Tensor | None,
+    key: Tensor | None,
+    value: Tensor,
+    vectors: Tensor,
+    weight: Tensor,
+    angles: Tensor,
+    key_angles: Tensor,
+    mask: Tensor | None = None,
+) -> Tensor:
+    """y_i = sum_j softmax_j(q_i . k_j + p_i . W p(a_i - b_j)) v_j: `attend_with_positions` with one axis and any mask.
+
+    Args:
+        query (Tensor, optional): (N, heads, L, d), or (1, heads, 1, d) if it is the same everywhere.
+        key (Tensor, optional): (N, heads, M, d), with `query` only.
+        value (Tensor): (N, heads, M, e).
+        vectors (Tensor): p, (N, heads, L, f), or (1, heads, 1, f) if it is the same everywhere.
+        weight (Tensor): W, (heads, f, dim / 2).
+        angles (Tensor): Of the queries' positions a, (L, dim / 4).
+        key_angles (Tensor): Of the keys' positions b, (M, dim / 4).
+        mask (Tensor, optional): Boolean, broadcasts to (N, heads, L, M); True where j is visible from i.
+
+    Returns:
+        Tensor: (N, heads, L, e).
+    """
+    if query is not None:
+        query = query.expand(-1, -1, angles.shape[0], -1)
+    of_position = query_features(vectors @ weight, angles)
+    return attend_by_features([query, of_position], [key, key_features(key_angles)], value, mask)
+
+
+def attend_along_sequence_as_published(
+    query: Tensor | None,
+    key: Tensor | None,
+    value: Tensor,
+    vectors: Tensor,
+    weight: Tensor,
+    angles: Tensor,
+    key_angles: Tensor,
+    mask: Tensor | None = None,
+) -> Tensor:
+    """`attend_along_sequence`, with the embedding of every difference and the energies of all pairs."""
+    places = angles.shape[0]
+    embedded = embedded_differences(weight, angles, key_angles)
+    logits = torch.einsum('nhid,hijd->nhij', vectors.expand(-1, -1, places, -1), embedded)
+    if query is not None:
+        logits = logits + torch.einsum('nhid,nhjd->nhij', query.expand(-1, -1, places, -1), key)
+    if mask is not None:
+        logits = logits.masked_fill(~mask, float('-inf'))
+    return torch.einsum('nhij,nhje->nhie', logits.softmax(-1).expand(value.shape[0], -1, -1, -1), value)

@@ -139,7 +139,7 @@ def map_energies(
             of_columns, of_rows = of_axes[0][:, :, None], of_axes[1][:, :, :, None]
         else:
             of_columns, of_rows = [
-                torch.einsum(formula, query, _embedded_differences(weight, a, b))
+                torch.einsum(formula, query, embedded_differences(weight, a, b))
                 for formula, weight, a, b in zip(
                     ('nhyxd,hxad->nhyxa', 'nhyxd,hyad->nhyxa'), weights, angles, key_angles, strict=True
                 )
@@ -149,8 +149,8 @@ def map_energies(
         return tuple(x.expand(*size, -1).flatten(2, 3) for x in (of_columns, of_rows))
 
 
-def _embedded_differences(weight: Tensor, angles: Tensor, key_angles: Tensor) -> Tensor:
-    """W p(a - b) of every pair of coordinates, (heads, L, M, d)."""
+def embedded_differences(weight: Tensor, angles: Tensor, key_angles: Tensor) -> Tensor:
+    """W p(a - b) of every pair of coordinates: (heads, d, dim / 2), (L, dim / 4), (M, dim / 4) -> (heads, L, M, d)."""
     difference = angles[:, None] - key_angles
     embedding = torch.cat([difference.sin(), difference.cos()], -1).to(weight.dtype)
     return torch.einsum('hdp,abp->habd', weight, embedding)

@@ -4,7 +4,12 @@ import pytest
 import torch
 
 from attn_plugins.ops import generalized_attention
-from attn_plugins.ops.generalized_attention import attend_with_positions, attend_with_positions_as_published
+from attn_plugins.ops.generalized_attention import (
+    attend_along_sequence,
+    attend_along_sequence_as_published,
+    attend_with_positions,
+    attend_with_positions_as_published,
+)
 from attn_plugins.ops.relative_position import position_angles, visible_keys
 from tests.ops.compare import assert_as_published, random
 
@@ -57,3 +62,36 @@ def test_the_narrower_features_are_taken():
     for keys, rotated in ((3, False), (4, False), (5, True)):
         key_angles = (torch.empty(keys, 2),) * 2
         assert generalized_attention._rotates(weights, key_angles) is rotated
+
+
+@pytest.mark.parametrize('masked', [False, True])
+@pytest.mark.parametrize('content', [False, True])
+@pytest.mark.parametrize('everywhere', [False, True])
+@pytest.mark.parametrize('length, key_length, start', [(1, 1, 0), (4, 6, 0), (2, 5, 3)])
+def test_along_a_sequence(masked, content, everywhere, length, key_length, start):
+    """Queries from position 0 or 3 on, as where a sequence is read on; every query sees one key at least."""
+    angles, key_angles = (
+        position_angles(9, 1.0, 8, LIKE)[start : start + length],
+        position_angles(key_length, 1.0, 8, LIKE),
+    )
+    mask = torch.rand(2, 1, length, key_length) < 0.5 if masked else None
+    if masked:
+        mask[..., 0] = True
+    samples, places = (1, 1) if everywhere else (2, length)
+    of_content = [random(samples, 3, places, 4), random(2, 3, key_length, 4)] if content else []
+
+    def call(of):
+        def attend(value, vectors, weight, *content):
+            query, key = content or (None, None)
+            return of(query, key, value, vectors, weight, angles, key_angles, mask)
+
+        return attend
+
+    assert_as_published(
+        call(attend_along_sequence),
+        call(attend_along_sequence_as_published),
+        random(2, 3, key_length, 6),
+        random(samples, 3, places, 5),
+        random(3, 5, 4),
+        *of_content,
+    )
