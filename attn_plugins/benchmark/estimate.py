@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import mean, stdev
+from statistics import mean, median, stdev
 
 from scipy import stats
 
@@ -17,6 +17,7 @@ class Estimate:
         n: How many seeds.
         interval: The 95 % t interval of the mean.
         half_width: Half of the interval's width; of a difference, the smallest that the seeds could have told from zero.
+        median: The median, which some papers print.
     """
 
     mean: float
@@ -24,6 +25,7 @@ class Estimate:
     n: int
     interval: tuple[float, float] | None
     half_width: float | None
+    median: float
 
     @property
     def is_clear(self) -> bool:
@@ -36,7 +38,7 @@ def estimate(values: Sequence[float]) -> Estimate | None:
     if not values:
         return None
     if len(values) == 1:
-        return Estimate(values[0], None, 1, None, None)
+        return Estimate(values[0], None, 1, None, None, values[0])
     std = stdev(values)
     # Without any spread the t distribution has no scale; the interval is the point itself.
     low, high = (
@@ -44,7 +46,8 @@ def estimate(values: Sequence[float]) -> Estimate | None:
         if std
         else (mean(values), mean(values))
     )
-    return Estimate(mean(values), std, len(values), (float(low), float(high)), float(high - low) / 2)
+    half = float(high - low) / 2
+    return Estimate(mean(values), std, len(values), (float(low), float(high)), half, median(values))
 
 
 def paired_difference(scores: Mapping[int, float], others: Mapping[int, float]) -> Estimate | None:
