@@ -1,6 +1,6 @@
 # Network in Network, thin, without norms, learns the gradient of the wide one. Published: 87.9 % top-1 on CIFAR-10
 # test, 12.1 % error, one run (arXiv:1612.03928, table 3; no code for it in github.com/szagoruyko/attention-transfer,
-# commit 893df54), hardware, schedule, and the weight of the loss not published. Counted: COUNT.
+# commit 893df54), hardware, schedule, and the weight of the loss not published. Counted: 246,186.
 _base_ = [
     '../_base_/transfer/{{$ATTENTION:at_gradient}}.py', '../_base_/models/nin-thin-nonorm_cifar.py',
     '../_base_/datasets/cifar10_flip.py', '../_base_/schedules/cifar_200e_at.py', '../_base_/runtime_mmpretrain.py'

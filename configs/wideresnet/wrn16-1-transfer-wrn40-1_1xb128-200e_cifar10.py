@@ -1,6 +1,6 @@
 # Wide ResNet 16-1 learns from 40-1 by attention transfer. Published: 91.75 % top-1 on CIFAR-10 test, 8.25 % error, the
 # median of 5 seeds (AT, arXiv:1612.03928, table 1; github.com/szagoruyko/attention-transfer, commit 893df54), hardware
-# not published, batch 128, 200 epochs: this schedule. Counted: COUNT.
+# not published, batch 128, 200 epochs: this schedule. Counted: 175,066.
 _base_ = [
     '../_base_/transfer/{{$ATTENTION:at}}.py', '../_base_/models/wrn_cifar.py',
     '../_base_/datasets/cifar10_reflect.py', '../_base_/schedules/cifar_200e_at.py',

@@ -1,6 +1,6 @@
 # Wide ResNet 16-2 learns from 40-2 by attention transfer. Published: 94.15 % top-1 on CIFAR-10 test, 5.85 % error, the
 # median of 5 seeds (AT, arXiv:1612.03928, table 1; github.com/szagoruyko/attention-transfer, commit 893df54), hardware
-# not published, batch 128, 200 epochs: this schedule. Counted: COUNT.
+# not published, batch 128, 200 epochs: this schedule. Counted: 691,674.
 _base_ = [
     '../_base_/transfer/{{$ATTENTION:at}}.py', '../_base_/models/wrn16-2_cifar.py',
     '../_base_/datasets/cifar10_reflect.py', '../_base_/schedules/cifar_200e_at.py',
