@@ -121,7 +121,10 @@ def _point(axes: plt.Axes, x: float, y: float, name: str, interval: list[float] 
 
 # Project -> picture -> what draws it.
 PLOTS = {
-    **{project: {'digitscenes.svg': differences} for project in ('iebn', 'sem', 'dianet')},
+    **{
+        project: {'digitscenes.svg': differences}
+        for project in ('attention_transfer', 'iebn', 'sem', 'dianet')
+    },
     'empirical_attention': {
         'digitscenes.svg': differences,
         'efficiency.svg': efficiency,

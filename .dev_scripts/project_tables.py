@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECTS = ROOT / 'projects'
 # The plain model, and every choice of the four terms of generalized attention.
 SETTINGS = (BASELINE, *(f'{bits:04b}' for bits in range(16)))
+# Whose papers print medians over seeds.
+MEDIANS = ('attention_transfer',)
 # Sustained operations per second of one GPU that the hours are reckoned with.
 RATE = 1e13
 
@@ -242,6 +244,7 @@ def offline(project: str) -> str:
     """The study on DigitScenes: scores, paired differences with their intervals, and what the seeds could have shown."""
     report = _report(project)
     rows = []
+    medians = project in MEDIANS
     for comparison in report['comparisons']:
         for result in comparison['presets']:
             score = result['score']
@@ -252,6 +255,7 @@ def offline(project: str) -> str:
                     f'{score["mean"]:.1f} ± {score["std"]:.1f}'
                     if score and score['std'] is not None
                     else 'not finished',
+                    *([f'{score["median"]:.1f}' if score else ''] if medians else []),
                     score['n'] if score else 0,
                     *_paired(result['difference']),
                     f'{result["parameters"]:,}' if result['parameters'] else '',
@@ -259,7 +263,8 @@ def offline(project: str) -> str:
                     f'{result["train_seconds"]:.0f} s' if result['train_seconds'] else '',
                 ]
             )
-    header = ['task', 'preset', 'score, %', 'seeds', 'to none, paired [95 %]', 'least that could show']
+    header = ['task', 'preset', 'score, %', *(['median'] if medians else []), 'seeds']
+    header += ['to none, paired [95 %]', 'least that could show']
     header += ['parameters (counted)', 'M-Adds (counted)', 'training (measured)']
     machine, versions = report['made_with']['machines'][0], report['made_with']['versions'][0]
     where = f'{machine["cpu"]}, {machine["cores"]} cores, torch {versions["torch"]}, mmcv {versions["mmcv"]}'
@@ -375,6 +380,7 @@ BLOCKS = {
         project: blocks(project, 'published_runs', 'counted', 'hours', 'offline', 'controls')
         for project in ('iebn', 'sem', 'dianet')
     },
+    'attention_transfer': blocks('attention_transfer', 'published_runs', 'counted', 'hours', 'offline'),
     'empirical_attention': blocks(
         'empirical_attention', 'published_runs', 'settings', 'counted', 'hours', 'offline', 'trade_off'
     ),

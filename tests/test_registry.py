@@ -119,6 +119,7 @@ FLOORS = [
     'insertion',
     'official',
     'losses',
+    'distillation',
     'models',
     'datasets',
     'engine',

@@ -149,7 +149,7 @@ class Distillation(nn.Module):
     def _factor(self, loss: DistillationLoss) -> float:
         iteration, iterations, epochs = self.now
         if loss.schedule.by_epoch:
-            return loss.schedule.factor(iteration / iterations * epochs, epochs)
+            return loss.schedule.factor(iteration * epochs / iterations, epochs)
         return loss.schedule.factor(iteration, iterations)
 
     def _is_asked(self, student: nn.Module, kwargs: dict) -> bool:

@@ -123,7 +123,9 @@ def _load(path: str) -> Config:
             finally:
                 if chosen is not None:
                     os.environ[VARIABLE] = chosen
-    raise UserError(f"there is no config {path}, of which the teacher is to be: give the path of its config's file")
+    raise UserError(
+        f"there is no config {path}, of which the teacher is to be: give the path of its config's file"
+    )
 
 
 def _check_images(student: nn.Module, teacher: nn.Module) -> None:

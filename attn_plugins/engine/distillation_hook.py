@@ -122,7 +122,15 @@ def _refuse_chance(runner: Runner, teacher: nn.Module, path: str) -> None:
     runner.logger.info(f'testing the teacher, {path}')
     with torch.no_grad():
         for batch in loop.dataloader:
-            loop.evaluator.process(data_samples=teacher.val_step(batch), data_batch=batch)
+            try:
+                outputs = teacher.val_step(batch)
+            except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+                raise UserError(
+                    f"the teacher cannot take the student's images ({reason}): give student and teacher images of one size, "
+                    'and models of one task'
+                ) from error
+            loop.evaluator.process(data_samples=outputs, data_batch=batch)
     scores = loop.evaluator.evaluate(len(loop.dataloader.dataset))
     bounds = {name: chance(name, loop.dataloader.dataset) for name in scores}
     known = {name: bound for name, bound in bounds.items() if bound is not None}

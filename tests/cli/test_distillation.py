@@ -38,7 +38,11 @@ def command(preset, *options, teacher='teacher.pth', tested=False):
 
 def losses_of(output: str) -> list[str]:
     """The loss lines of a log, without times."""
-    return [re.sub(r'.*?(loss: .*)', r'\1', line) for line in output.splitlines() if 'Epoch(train)' in line and 'loss:' in line]
+    return [
+        re.sub(r'.*?(loss: .*)', r'\1', line)
+        for line in output.splitlines()
+        if 'Epoch(train)' in line and 'loss:' in line
+    ]
 
 
 @pytest.mark.parametrize('preset', ['full_activation', 'at_kd'])
@@ -51,7 +55,9 @@ def test_a_training_that_is_cut_off_goes_on_as_if_it_had_not_been(workspace, pre
     (workspace.folder / 'cut' / 'last_checkpoint').write_text('cut/epoch_1.pth')
     cut = workspace.run('train.py', *command(preset, 'randomness.seed=0'), '--work-dir', 'cut')
     assert cut.returncode == 0 and 'resuming from cut/epoch_1.pth' in cut.stdout, cut.stdout + cut.stderr
-    ours, theirs = (torch.load(workspace.folder / d / 'epoch_2.pth', weights_only=False) for d in ('whole', 'cut'))
+    ours, theirs = (
+        torch.load(workspace.folder / d / 'epoch_2.pth', weights_only=False) for d in ('whole', 'cut')
+    )
     assert losses_of(whole.stdout)[-1:] == losses_of(cut.stdout)[-1:] and 'loss_' in losses_of(cut.stdout)[-1]
     for key, value in ours['state_dict'].items():
         assert torch.equal(value, theirs['state_dict'][key]), key
@@ -60,9 +66,7 @@ def test_a_training_that_is_cut_off_goes_on_as_if_it_had_not_been(workspace, pre
         state, resumed = ours['distillation']['loss_fact'], theirs['distillation']['loss_fact']
         assert state and all(torch.equal(value, resumed[key]) for key, value in state.items())
     # The checkpoint is that of the plain model, which test.py compares weight by weight.
-    tested = workspace.run(
-        'test.py', PLAIN, 'whole/epoch_2.pth'
-    )
+    tested = workspace.run('test.py', PLAIN, 'whole/epoch_2.pth')
     assert tested.returncode == 0 and 'accuracy/top1' in tested.stdout, tested.stdout + tested.stderr
 
 
@@ -80,14 +84,20 @@ def test_a_teacher_that_knows_nothing_is_refused_before_training(workspace):
 @pytest.mark.parametrize(
     ('options', 'sentence'),
     [
-        (['model.teacher.init_cfg=None'], 'the teacher has no trained weights, so there is nothing to learn from it'),
+        (
+            ['model.teacher.init_cfg=None'],
+            'the teacher has no trained weights, so there is nothing to learn from it',
+        ),
         (['model.teacher.init_cfg.checkpoint=nowhere.pth'], 'there is no checkpoint nowhere.pth'),
-        (['model.teacher.backbone.widen_factor=1', 'model.teacher.head.in_channels=64'], 'teacher.pth is the checkpoint of another model'),
+        (
+            ['model.teacher.backbone.widen_factor=1', 'model.teacher.head.in_channels=64'],
+            'teacher.pth is the checkpoint of another model',
+        ),
         (['model.pairs=[backbone.layer7]'], "the student has no module 'backbone.layer7'"),
         (['model.teacher.config=nowhere.py'], 'there is no config nowhere.py'),
         (['model.losses.0.schedule.begin=2'], 'loss_at begins at 2 of 2 epochs, so it never acts'),
         (['model.losses.0.q=2'], "attn_plugins.ActivationTransfer has no option 'q'"),
-        (['custom_hooks=None'], "add it to the config"),
+        (['custom_hooks=None'], 'add it to the config'),
     ],
 )
 def test_one_sentence(workspace, options, sentence):
@@ -97,6 +107,6 @@ def test_one_sentence(workspace, options, sentence):
 
 def test_the_hook_alone_has_nothing_to_do(workspace):
     result = workspace.run(
-        'train.py', PLAIN, '--cfg-options', *SHORT, "custom_hooks.0.type=attn_plugins.DistillationHook"
+        'train.py', PLAIN, '--cfg-options', *SHORT, 'custom_hooks.0.type=attn_plugins.DistillationHook'
     )
     assert 'DistillationHook is for a model of type attn_plugins.Distiller' in error_line(result)

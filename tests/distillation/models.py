@@ -38,7 +38,9 @@ def detector(depth: int = 18) -> dict:
     return dict(
         type='mmdet.RetinaNet',
         data_preprocessor=dict(type='mmdet.DetDataPreprocessor', pad_size_divisor=32, **PREPROCESSOR),
-        backbone=dict(type='mmpretrain.ResNet', depth=depth, stem_channels=8, base_channels=8, out_indices=(2, 3))
+        backbone=dict(
+            type='mmpretrain.ResNet', depth=depth, stem_channels=8, base_channels=8, out_indices=(2, 3)
+        )
         if depth < 50
         else dict(type='mmdet.ResNet', depth=depth, stem_channels=8, base_channels=8, out_indices=(2, 3)),
         neck=dict(
@@ -51,7 +53,11 @@ def detector(depth: int = 18) -> dict:
             stacked_convs=1,
             feat_channels=16,
             anchor_generator=dict(
-                type='mmdet.AnchorGenerator', octave_base_scale=4, scales_per_octave=1, ratios=[1.0], strides=[16, 32]
+                type='mmdet.AnchorGenerator',
+                octave_base_scale=4,
+                scales_per_octave=1,
+                ratios=[1.0],
+                strides=[16, 32],
             ),
             bbox_coder=dict(type='mmdet.DeltaXYWHBBoxCoder'),
             loss_cls=dict(type='mmdet.FocalLoss'),
@@ -73,7 +79,9 @@ def segmentor(depth: int = 18) -> dict:
     return dict(
         type='mmseg.EncoderDecoder',
         data_preprocessor=dict(type='mmseg.SegDataPreProcessor', size=(64, 64), **PREPROCESSOR),
-        backbone=dict(type='mmseg.ResNetV1c', depth=depth, stem_channels=8, base_channels=8, out_indices=(3,)),
+        backbone=dict(
+            type='mmseg.ResNetV1c', depth=depth, stem_channels=8, base_channels=8, out_indices=(3,)
+        ),
         decode_head=dict(
             type='mmseg.FCNHead',
             in_channels=channels,
@@ -99,7 +107,9 @@ def boxes(count: int = 2) -> list[DetDataSample]:
     samples = []
     for i in range(count):
         sample = DetDataSample(
-            metainfo=dict(img_shape=(64, 64), pad_shape=(64, 64), batch_input_shape=(64, 64), scale_factor=(1.0, 1.0))
+            metainfo=dict(
+                img_shape=(64, 64), pad_shape=(64, 64), batch_input_shape=(64, 64), scale_factor=(1.0, 1.0)
+            )
         )
         sample.gt_instances = InstanceData(
             bboxes=torch.tensor([[8.0, 8.0, 56.0, 56.0]]), labels=torch.tensor([i % 3])

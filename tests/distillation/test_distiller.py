@@ -29,7 +29,14 @@ AT = dict(type='attn_plugins.ActivationTransfer')
 FULL = dict(type='attn_plugins.FullActivationTransfer')
 KD = dict(type='attn_plugins.KnowledgeDistillation')
 GRADIENT = dict(type='attn_plugins.GradientTransfer')
-EVERY = [AT, FULL, KD, GRADIENT, dict(type='attn_plugins.GradientNorm'), dict(type='attn_plugins.GradientSymmetry')]
+EVERY = [
+    AT,
+    FULL,
+    KD,
+    GRADIENT,
+    dict(type='attn_plugins.GradientNorm'),
+    dict(type='attn_plugins.GradientSymmetry'),
+]
 
 
 def step(model, images=None, samples=None) -> dict:
@@ -100,7 +107,9 @@ def test_losses_are_those_of_the_features_and_the_students_own_stay_bit_for_bit(
     only.load_state_dict(plain.state_dict())
     plain.load_state_dict(model.state_dict())  # the step has moved its running statistics
     only.load_state_dict(model.state_dict())
-    assert torch.equal(step(only, images)['loss'], plain(inputs=images, data_samples=labels(), mode='loss')['loss'])
+    assert torch.equal(
+        step(only, images)['loss'], plain(inputs=images, data_samples=labels(), mode='loss')['loss']
+    )
 
 
 def test_the_gradient_of_the_image_is_each_samples_own():
@@ -157,7 +166,9 @@ def test_a_teacher_of_another_library_guides_a_detectors_backbone():
 
 def test_a_schedule_switches_a_loss_and_the_share_that_it_leaves():
     late = dict(schedule=dict(begin=6))
-    model = build(classifier(), classifier(1), losses=[{**KD, **late}, {**FULL, **late}], logits='head.fc', pairs=PAIRS)
+    model = build(
+        classifier(), classifier(1), losses=[{**KD, **late}, {**FULL, **late}], logits='head.fc', pairs=PAIRS
+    )
     made = distillation_of(model)
     before = step(model)
     assert 'loss_kd' not in before and before['loss_fact'] == 0
@@ -169,6 +180,16 @@ def test_a_schedule_switches_a_loss_and_the_share_that_it_leaves():
     after = step(model)
     assert after['loss_kd'] > 0 and after['loss_fact'] > 0
     torch.testing.assert_close(after['loss'], 0.1 * before['loss'], rtol=1e-4, atol=0)
+
+
+def test_an_epoch_begins_with_its_first_iteration():
+    """Iterations over iterations times epochs would be a little less than 29 there."""
+    model = build(classifier(), classifier(1), losses=[{**KD, 'schedule': dict(begin=29)}], logits='head.fc')
+    made = distillation_of(model)
+    made.at(29 * 7 - 1, 700, 100)
+    assert 'loss_kd' not in step(model)
+    made.at(29 * 7, 700, 100)
+    assert 'loss_kd' in step(model)
 
 
 def test_without_losses_and_in_evaluation_nothing_is_added():
@@ -212,13 +233,28 @@ def test_under_autocast_all_is_finite():
 @pytest.mark.parametrize(
     ('options', 'sentence'),
     [
-        (dict(losses=[AT], pairs=['backbone.layer5']), "the student has no module 'backbone.layer5': did you mean"),
-        (dict(losses=[AT], pairs=['backbone.layer*']), "'backbone.layer\\*' matches 3 modules of the student"),
-        (dict(losses=[AT], pairs=[['backbone.layer1', 'backbone.stage1']]), "the teacher has no module 'backbone.stage1'"),
+        (
+            dict(losses=[AT], pairs=['backbone.layer5']),
+            "the student has no module 'backbone.layer5': did you mean",
+        ),
+        (
+            dict(losses=[AT], pairs=['backbone.layer*']),
+            "'backbone.layer\\*' matches 3 modules of the student",
+        ),
+        (
+            dict(losses=[AT], pairs=[['backbone.layer1', 'backbone.stage1']]),
+            "the teacher has no module 'backbone.stage1'",
+        ),
         (dict(losses=[AT], pairs=[['backbone.layer1'] * 3]), 'is no pair of modules'),
-        (dict(losses=[AT]), "loss_at compares features: say of which modules with pairs="),
-        (dict(losses=[KD], pairs=PAIRS), "loss_kd compares logits: say of which modules with logits='head.fc'"),
-        (dict(losses=[{**GRADIENT, 'pairs': PAIRS}]), 'loss_grad differentiates the whole model: leave its pairs out'),
+        (dict(losses=[AT]), 'loss_at compares features: say of which modules with pairs='),
+        (
+            dict(losses=[KD], pairs=PAIRS),
+            "loss_kd compares logits: say of which modules with logits='head.fc'",
+        ),
+        (
+            dict(losses=[{**GRADIENT, 'pairs': PAIRS}]),
+            'loss_grad differentiates the whole model: leave its pairs out',
+        ),
         (dict(losses=[AT, AT], pairs=PAIRS), 'two losses have one name in loss_at, loss_at'),
         (dict(losses=[FULL], pairs=['head.fc']), "'head.fc' of the student is a tensor"),
     ],

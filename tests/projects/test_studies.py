@@ -1,4 +1,4 @@
-"""The projects of IEBN, SEM and DIANet: their suites plan, are counted, and hold every published row; EAN's patterns."""
+"""The projects of IEBN, SEM, DIANet and attention transfer: their suites plan, are counted, and hold every published row; EAN's patterns."""
 
 import dataclasses
 import json
@@ -18,7 +18,7 @@ from attn_plugins.engine.library import build_model
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECTS = ROOT / 'projects'
-NAMES = ('iebn', 'sem', 'dianet')
+NAMES = ('iebn', 'sem', 'dianet', 'attention_transfer')
 SUITES = [(name, path.stem) for name in NAMES for path in sorted((PROJECTS / name).glob('suites/*.yml'))]
 
 
