@@ -138,7 +138,7 @@ def short_run(leaf: str) -> list[str]:
             for i, transform in enumerate(dataset.pipeline):
                 for argument in ('scale', 'crop_size', 'size'):
                     options |= smaller(f'{key}.pipeline.{i}.{argument}', transform.get(argument))
-    if 'batch_sampler' in cfg.train_dataloader:
+    if 'foreign' in (cfg.train_dataloader.get('batch_sampler') or {}):
         options['train_dataloader.batch_sampler.foreign'] = BATCH
     if cfg.train_dataloader.dataset.type == 'RepeatDataset':
         options['train_dataloader.dataset.times'] = 1
