@@ -5,7 +5,7 @@ from copy import deepcopy
 from pathlib import Path
 
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from torch import Tensor, nn
 
@@ -63,7 +63,7 @@ class Teacher:
             content = _load(cfg.pop('config'))
             default = content.get('data_preprocessor', default)
             content.merge_from_dict(dict(model=cfg))
-            cfg = dict(content.model.to_dict(), _scope_=content.get('default_scope'))
+            cfg = ConfigDict(content.model, _scope_=content.get('default_scope'))  # whose parts are attributes, too
         if default is not None:
             cfg.setdefault('data_preprocessor', deepcopy(default))
         with MMENGINE_MODELS.switch_scope_and_registry(None) as registry:

@@ -90,6 +90,7 @@ def write_coco(root: Path) -> None:
                         image_id=i,
                         category_id=categories[label]['id'],
                         bbox=box,
+                        segmentation=[[float(value) for value in (x1, y1, x2, y1, x2, y2, x1, y2)]],
                         area=box[2] * box[3],
                         iscrowd=0,
                     )
