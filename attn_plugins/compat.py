@@ -20,7 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 __all__ = [
     'CPU_ATTENTION',
-    'IN_PLACE_PRODUCT',
+    'IN_PLACE_PRODUCTS',
     'BatchNorm',
     'CompilerBytes',
     'TorchDispatchMode',
@@ -51,9 +51,9 @@ __all__ = [
 # torch 2.12.1; torch 2.1.2 has no such kernel, so None.
 CPU_ATTENTION = getattr(torch.ops.aten, '_scaled_dot_product_flash_attention_for_cpu', None)
 
-# The product in which mmcv's deformable convolutions end, on CPUs and GPUs. `torch.utils.flop_counter` counts `addmm` and leaves out
-# the one that writes into its argument. Seen in torch 2.12.1.
-IN_PLACE_PRODUCT = torch.ops.aten.addmm_
+# Products that write into what they are added to: mmcv's deformable convolutions end in the first, `ops/attention_in_parts.py` has the
+# second. `torch.utils.flop_counter` counts `addmm` and `baddbmm` and leaves these out. Seen in torch 2.12.1.
+IN_PLACE_PRODUCTS = (torch.ops.aten.addmm_, torch.ops.aten.baddbmm_)
 
 # Whether a compiler or an exporter reads the code. `torch.compiler` has it since torch 2.3; it is a constant in a compiled graph.
 in_compiler = getattr(torch.compiler, 'is_compiling', None) or torch._utils.is_compiling

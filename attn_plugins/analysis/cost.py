@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import nullcontext
 from copy import deepcopy
+from math import prod
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from torch.utils.benchmark import Timer
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from attn_plugins.analysis.forward_pass import ForwardPass, make_input
-from attn_plugins.compat import CPU_ATTENTION, IN_PLACE_PRODUCT, TorchDispatchMode
+from attn_plugins.compat import CPU_ATTENTION, IN_PLACE_PRODUCTS, TorchDispatchMode
 from attn_plugins.engine.library import build_model
 from attn_plugins.errors import UserError
 
@@ -102,7 +103,7 @@ def _count(model: nn.Module, inputs: Tensor) -> FlopCounterMode:
     run = ForwardPass(deepcopy(model).to(inputs.device).requires_grad_(False), inputs)
     # Before torch 2.4 modules were counted only when they were handed over; since then that gives a warning.
     mods = None if torch.__version__ >= (2, 4) else run
-    more = {CPU_ATTENTION: _attention_flops, IN_PLACE_PRODUCT: _product_flops}
+    more = {CPU_ATTENTION: _attention_flops, **dict.fromkeys(IN_PLACE_PRODUCTS, _product_flops)}
     counter = FlopCounterMode(mods, display=False, custom_mapping=more)
     with torch.no_grad(), EveryOperation(), counter:
         run()
@@ -122,8 +123,8 @@ def _attention_flops(query: tuple, key: tuple, value: tuple, *_, **__) -> int:
 
 
 def _product_flops(result: tuple, left: tuple, right: tuple, *_, **__) -> int:
-    """Operations of a product of two matrices that is added to a third, from their shapes."""
-    return 2 * left[0] * left[1] * right[1]
+    """Operations of products of two matrices that are added to others, from their shapes."""
+    return 2 * prod(left) * right[-1]
 
 
 def measure_latency(model: nn.Module, inputs: Tensor, repeats: int = 20) -> dict:

@@ -12,6 +12,7 @@ from attn_plugins.analysis.cost import (
     peak_memory,
 )
 from attn_plugins.errors import UserError
+from attn_plugins.ops.attention_in_parts import attend_in_parts
 
 
 class Attend(nn.Module):
@@ -52,6 +53,22 @@ def test_attention_products_of_a_fused_kernel_count(device):
             return nn.functional.scaled_dot_product_attention(q, q, q)
 
     assert count_madds(Heads(), torch.zeros(1, 16, 4, 4, device=device))[''] == 2 * 16 * 16 * 16
+
+
+@pytest.mark.parametrize('device', ['cpu', 'meta'])
+def test_both_products_of_attention_with_positions_count(device):
+    """Energies of pairs are added in place to those of columns and rows, where weights are made part by part."""
+    n, heads, d, columns, rows = 2, 3, 4, 5, 6
+
+    class Attention(nn.Module):
+        def forward(self, x):
+            q = x.flatten(2).transpose(1, 2).unflatten(2, (heads, d)).transpose(1, 2)
+            places = columns * rows
+            of_axes = (x.new_zeros(n, heads, places, length) for length in (columns, rows))
+            return attend_in_parts(q, q, q, *of_axes)[0]
+
+    counted = count_madds(Attention(), torch.zeros(n, heads * d, rows, columns, device=device))['']
+    assert counted == 2 * n * heads * d * (columns * rows) ** 2
 
 
 @pytest.mark.parametrize('name', ['DeformConv2dPack', 'ModulatedDeformConv2dPack'])
