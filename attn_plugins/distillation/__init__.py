@@ -1,5 +1,6 @@
 """A student that learns from a teacher beside its own losses."""
 
-from attn_plugins.distillation.distiller import Distillation, Distiller, distillation_of
+from attn_plugins.distillation.distillation import Distillation, distillation_of
+from attn_plugins.distillation.distiller import Distiller
 
 __all__ = ['Distillation', 'Distiller', 'distillation_of']

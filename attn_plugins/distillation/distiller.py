@@ -3,21 +3,15 @@
 from collections.abc import Sequence
 from copy import deepcopy
 
-import torch
 from mmengine.registry import MODELS as MMENGINE_MODELS
-from torch import Tensor, nn
+from torch import nn
 
-from attn_plugins.distillation.features import Features, maps_of
-from attn_plugins.distillation.pairs import Pair, read_pairs
+from attn_plugins.distillation.distillation import Distillation
+from attn_plugins.distillation.pairs import read_pairs
 from attn_plugins.distillation.teacher import Teacher
 from attn_plugins.errors import UserError
-from attn_plugins.insertion.shapes import Shapes
 from attn_plugins.losses import DistillationLoss
-from attn_plugins.losses.input_gradient import check_twice_differentiable, input_gradient
 from attn_plugins.registry import LOSSES, MODELS, build_part
-
-# The name that it has in the student. It holds no weights that a state dict knows.
-NAME = 'distillation'
 
 
 @MODELS.register_module()
@@ -64,213 +58,20 @@ def Distiller(
         student.setdefault('data_preprocessor', preprocessor)
     with MMENGINE_MODELS.switch_scope_and_registry(None) as registry:
         model = registry.build(student)
-        built = [build_part(cfg, LOSSES) for cfg in losses]
+        built = [_build_loss(cfg) for cfg in losses]
         terms = [(loss, read_pairs(loss, pairs, logits)) for loss in built]
         made = Distillation(terms, Teacher(teacher, data_preprocessor, random_teacher))
     made.attach(model)
     return model
 
 
-def distillation_of(model: nn.Module) -> 'Distillation | None':
-    """What `Distiller` has put into a model, also behind wrappers."""
-    return next((module for module in model.modules() if isinstance(module, Distillation)), None)
+def _build_loss(cfg: dict) -> DistillationLoss:
+    """A loss from its config.
 
-
-class Distillation(nn.Module):
-    """The losses beside a student's own; hooks on the student call it.
-
-    Args:
-        terms (list): A loss and its pairs each.
-        teacher (Teacher): Not built yet.
+    Raises:
+        UserError: It has no such type or option, or a value cannot work.
     """
-
-    def __init__(self, terms: list[tuple[DistillationLoss, list[Pair]]], teacher: Teacher):
-        super().__init__()
-        self.losses = nn.ModuleList(loss for loss, _ in terms)
-        self.pairs = [pairs for _, pairs in terms]
-        self.teacher = teacher
-        self.now = None
-        self.checked = self.mirroring = False
-        names = [loss.name for loss in self.losses]
-        if len(set(names)) < len(names):
-            raise UserError(
-                f'two losses have one name in {", ".join(names)}: give one of them another with name='
-            )
-        if self.needs_teacher and not teacher.given:
-            raise UserError(
-                f'{names[[loss.needs_teacher for loss in self.losses].index(True)]} compares with a teacher: give teacher='
-            )
-
-    @property
-    def needs_teacher(self) -> bool:
-        """Whether any loss compares with a teacher."""
-        return any(loss.needs_teacher for loss in self.losses)
-
-    def attach(self, student: nn.Module) -> None:
-        """Puts itself and its hooks into the student, and gives losses with weights of their own the channels."""
-        self.features = Features(student, (pair.student for pairs in self.pairs for pair in pairs), 'student')
-        adapting = [
-            (loss, pairs)
-            for loss, pairs in zip(self.losses, self.pairs, strict=True)
-            if hasattr(loss, 'adapt')
-        ]
-        if adapting:
-            own, other = Shapes(student), Shapes(self.teacher.build())
-            for loss, pairs in adapting:
-                for pair in pairs:
-                    channels = (
-                        _channels(own, pair.student, 'student'),
-                        _channels(other, pair.teacher, 'teacher'),
-                    )
-                    for ours, theirs in zip(*channels, strict=True):
-                        loss.adapt(ours, theirs)
-        student.add_module(NAME, self)
-        student.register_forward_pre_hook(self._before, with_kwargs=True)
-        student.register_forward_hook(self._after, with_kwargs=True)
-
-    def make_teacher(self, student: nn.Module) -> nn.Module:
-        """Builds the teacher, on the student's device; it has no weights yet.
-
-        Args:
-            student (nn.Module): With this inside.
-
-        Returns:
-            nn.Module: The teacher, frozen, in eval mode.
-
-        Raises:
-            UserError: It sees other images than the student, or a path is not in it.
-        """
-        return self.teacher.make(student, [pair.teacher for pairs in self.pairs for pair in pairs])
-
-    def at(self, iteration: int, iterations: int, epochs: int) -> None:
-        """Says how far the training is: which iteration begins, of how many in how many epochs."""
-        self.now = (iteration, iterations, epochs)
-
-    def _factor(self, loss: DistillationLoss) -> float:
-        iteration, iterations, epochs = self.now
-        if loss.schedule.by_epoch:
-            return loss.schedule.factor(iteration * epochs / iterations, epochs)
-        return loss.schedule.factor(iteration, iterations)
-
-    def _is_asked(self, student: nn.Module, kwargs: dict) -> bool:
-        """Whether this is the forward pass of a training step, and not the one of mirrored images inside it."""
-        return (
-            student.training and kwargs.get('mode') == 'loss' and len(self.losses) > 0 and not self.mirroring
-        )
-
-    def _before(self, student: nn.Module, args: tuple, kwargs: dict):
-        """Has the student's features kept, and the images differentiated where a loss asks for it."""
-        if not self._is_asked(student, kwargs):
-            return None
-        if self.now is None:
-            raise UserError(
-                "a Distiller is trained with custom_hooks=[dict(type='attn_plugins.DistillationHook')], which loads and tests "
-                'the teacher: add it to the config'
-            )
-        self.features.start()
-        if not any(loss.reads == 'input_gradient' and self._factor(loss) for loss in self.losses):
-            return None
-        images = kwargs['inputs'] if 'inputs' in kwargs else args[0]
-        images = images.detach().requires_grad_()
-        return ((), {**kwargs, 'inputs': images}) if 'inputs' in kwargs else ((images, *args[1:]), kwargs)
-
-    def _after(self, student: nn.Module, args: tuple, kwargs: dict, losses: dict) -> dict | None:
-        """Adds the losses to the student's own."""
-        if not self._is_asked(student, kwargs):
-            return None
-        kept = self.features.stop()
-        batch = dict(zip(('inputs', 'data_samples'), args, strict=False)) | kwargs
-        # One with weights of its own is computed even at factor 0: DDP waits for the gradient of every weight.
-        acting = [
-            (loss, pairs, factor)
-            for loss, pairs in zip(self.losses, self.pairs, strict=True)
-            if (factor := self._factor(loss)) or any(True for _ in loss.parameters())
-        ]
-        taught, gradient = {}, None
-        if any(loss.needs_teacher for loss, *_ in acting):
-            by_gradient = any(loss.needs_teacher and loss.reads == 'input_gradient' for loss, *_ in acting)
-            taught, gradient = self.teacher.run(batch, by_gradient)
-        added, share = {}, 1.0
-        own_gradient = None
-        for loss, pairs, factor in acting:
-            if loss.reads == 'input_gradient':
-                if own_gradient is None:
-                    own_gradient = self._differentiate(student, losses, batch['inputs'])
-                value = self._compare_gradients(loss, student, own_gradient, gradient, batch)
-            else:
-                value = _compare(loss, pairs, kept, taught)
-            added[loss.name] = loss.weight * factor * value
-            if factor:
-                share *= loss.own_share
-        return {
-            key: _times(value, share) if 'loss' in key else value for key, value in losses.items()
-        } | added
-
-    def _differentiate(self, student: nn.Module, losses: dict, images: Tensor) -> Tensor:
-        """The gradient of the student's own losses by the images, itself differentiable."""
-        total, _ = student.parse_losses(losses)
-        gradient = input_gradient(total, images, len(images), create_graph=True)
-        if not self.checked:
-            check_twice_differentiable(gradient, [p for p in student.parameters() if p.requires_grad])
-            self.checked = True
-        return gradient
-
-    def _compare_gradients(
-        self, loss: DistillationLoss, student: nn.Module, gradient: Tensor, taught: Tensor | None, batch: dict
-    ) -> Tensor:
-        if loss.needs_teacher:
-            return loss(gradient, taught)
-        if not loss.needs_flip:
-            return loss(gradient)
-        if any('gt_instances' in sample or 'gt_sem_seg' in sample for sample in batch['data_samples']):
-            raise UserError(
-                f'{loss.name} mirrors the images, and boxes and masks would have to be mirrored with them: it is for classifiers'
-            )
-        self.mirroring = True
-        try:
-            images = batch['inputs'].detach().flip(-1).requires_grad_()
-            losses = student(**{**batch, 'inputs': images})
-            return loss(gradient, self._differentiate(student, losses, images))
-        finally:
-            self.mirroring = False
-
-
-def _compare(loss: DistillationLoss, pairs: list[Pair], kept: dict, taught: dict) -> Tensor:
-    """The sum of a loss over its pairs."""
-    ours, theirs = [], []
-    for pair in pairs:
-        of_student, of_teacher = (
-            maps_of(kept, pair.student, 'student'),
-            maps_of(taught, pair.teacher, 'teacher'),
-        )
-        if len(of_student) != len(of_teacher):
-            raise UserError(
-                f'{pair.student!r} of the student hands on {len(of_student)} maps and {pair.teacher!r} of the teacher '
-                f'{len(of_teacher)}: pair modules that hand on as many'
-            )
-        ours += of_student
-        theirs += of_teacher
-    more = (lambda i: dict(pair=i)) if hasattr(loss, 'adapt') else (lambda i: {})
-    return torch.stack(
-        [loss(a, b.detach(), **more(i)) for i, (a, b) in enumerate(zip(ours, theirs, strict=True))]
-    ).sum()
-
-
-def _channels(shapes: Shapes, path: str, whose: str) -> tuple[int, ...]:
-    """The channels of what a module hands on."""
-    seen = shapes.at(path)
-    channels = seen.after if seen else 'not seen in a forward pass'
-    if isinstance(channels, int):
-        return (channels,) * seen.calls
-    if isinstance(channels, str):
-        raise UserError(
-            f'{path!r} of the {whose} is {channels}: compare modules that hand on maps (N, C, H, W)'
-        )
-    return channels
-
-
-def _times(value, share: float):
-    """A loss, or a list of those of several levels, by the share that is left to it."""
-    if share == 1:
-        return value
-    return [part * share for part in value] if isinstance(value, list) else value * share
+    try:
+        return build_part(cfg, LOSSES)
+    except ValueError as error:
+        raise UserError(str(error)) from error

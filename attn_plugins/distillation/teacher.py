@@ -63,7 +63,9 @@ class Teacher:
             content = _load(cfg.pop('config'))
             default = content.get('data_preprocessor', default)
             content.merge_from_dict(dict(model=cfg))
-            cfg = ConfigDict(content.model, _scope_=content.get('default_scope'))  # whose parts are attributes, too
+            cfg = ConfigDict(
+                content.model, _scope_=content.get('default_scope')
+            )  # whose parts are attributes, too
         if default is not None:
             cfg.setdefault('data_preprocessor', deepcopy(default))
         with MMENGINE_MODELS.switch_scope_and_registry(None) as registry:

@@ -274,6 +274,13 @@ def test_what_shows_only_in_a_forward_pass_is_refused_there():
     model = build(two, classifier(1), losses=[AT], pairs=['backbone'])
     with pytest.raises(UserError, match='hands on 2 maps and .* of the teacher 1'):
         step(model)
+    eleven = classifier(1)
+    eleven['head']['num_classes'] = 11
+    model = build(classifier(), eleven, losses=[KD], logits='head.fc')
+    with pytest.raises(
+        UserError, match='loss_kd: logits must be .* take a teacher that was trained for the same classes'
+    ):
+        step(model)
     model = build(detector(), None, losses=[dict(type='attn_plugins.GradientSymmetry')])
     with pytest.raises(UserError, match='loss_flip mirrors the images, and boxes and masks'):
         step(model, torch.randn(2, 3, 64, 64), boxes())
