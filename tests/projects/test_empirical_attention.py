@@ -122,7 +122,7 @@ def test_deformable_convolutions_start_as_plain_ones_of_the_last_three_stages():
     ]
     assert convs == [f'layer{s}.{b}.conv2' for s, n in ((2, 4), (3, 6), (4, 3)) for b in range(n)]
     assert set(missing) == {f'{conv}.conv_offset.{key}' for conv in convs for key in ('weight', 'bias')}
-    x = torch.randn(1, 3, 96, 128)  # 3 x 4 in the last stage: mmcv refuses maps smaller than its kernel
+    x = torch.randn(1, 3, 96, 128)
     plain.train(False)
     deformable.train(False)
     with torch.no_grad():
