@@ -112,7 +112,7 @@ class Distillation(nn.Module):
             return None
         images = kwargs['inputs'] if 'inputs' in kwargs else args[0]
         images = images.detach().requires_grad_()
-        return ((), {**kwargs, 'inputs': images}) if 'inputs' in kwargs else ((images, *args[1:]), kwargs)
+        return (args, {**kwargs, 'inputs': images}) if 'inputs' in kwargs else ((images, *args[1:]), kwargs)
 
     def _after(self, student: nn.Module, args: tuple, kwargs: dict, losses: dict) -> dict | None:
         """Adds the losses to the student's own."""
