@@ -17,6 +17,7 @@ from torchvision.models import VGG16_Weights, resnet18, vgg16
 from torchvision.transforms.functional import normalize
 
 from attn_plugins import inserted_layers
+from attn_plugins.benchmark import trainings
 from attn_plugins.errors import UserError
 from attn_plugins.layers import IEBN, SE
 from projects.iebn.style_transfer import figures, images, study
@@ -400,7 +401,7 @@ def test_the_command_and_going_on_after_a_stop(tmp_path, monkeypatch, capsys):
 
 def test_a_folder_and_weights_from_a_file(folder, vgg_file, tmp_path, monkeypatch):
     commits = iter(['at the start', *['later'] * 9])
-    monkeypatch.setattr(study, 'git_commit', lambda: next(commits))
+    monkeypatch.setattr(trainings, 'git_commit', lambda: next(commits))
     style, out = folder / 'more' / 'e.png', tmp_path / 'out'
     words = [
         '--images',

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -10,12 +11,12 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from sacrebleu.metrics import BLEU
 from torch import Tensor
 
-from attn_plugins.analysis.machine import git_commit, machine, versions
+from attn_plugins.analysis.machine import versions
 from attn_plugins.benchmark.record import read_json, write_json
+from attn_plugins.benchmark.trainings import Training, carry_out, keep_settings
 from attn_plugins.errors import UserError
 from projects.empirical_attention.translation.decoding import translate
 from projects.empirical_attention.translation.network import Places, Transformer
@@ -99,41 +100,28 @@ def run_study(
         with torch.device('meta'):
             build(settings, places, len(corpus.vocabulary))
     _bleu(settings.tokenize)
-    _keep_settings(out, settings)
+    # Which settings of attention are compared decides nothing about one of them.
+    keep_settings(
+        out / SETTINGS, {key: value for key, value in asdict(settings).items() if key != 'attention'}
+    )
     longer = f' ({corpus.dropped:,} longer ones are left out)' if corpus.dropped else ''
     console.print(
         f'{len(corpus.train):,} pairs of sentences to train on{longer}, {len(corpus.test):,} to translate, '
         f'{len(corpus.vocabulary):,} tokens in the vocabulary'
     )
-    # Of now, when the code is loaded: it may have changed when a training ends.
-    made_with = dict(
-        device=device,
-        threads=torch.get_num_threads(),
-        machine=machine(),
-        versions=versions() | dict(sacrebleu=version('sacrebleu')),
-        commit=git_commit(),
-    )
-    pairs = list(dict.fromkeys((places, seed) for seed in seeds for places in all_places))
-    todo = [pair for pair in pairs if not run_file(out, *pair).is_file()]
-    if len(todo) < len(pairs):
-        console.print(f'{len(pairs) - len(todo)} of {len(pairs)} trainings are finished in {out} and stay')
-    columns = (TextColumn('{task.description}'), BarColumn(), TextColumn('{task.percentage:.0f} %'))
-    with Progress(*columns, TimeRemainingColumn(), TextColumn('left'), console=console) as progress:
-        task = progress.add_task('', total=len(todo) * settings.steps)
-        for number, (places, seed) in enumerate(todo):
-            name = f'{" ".join(places)}, seed {seed}'
-            progress.update(task, description=name)
 
-            def done(step: int, number: int = number) -> None:
-                progress.update(task, completed=number * settings.steps + step)
+    def train(places: Places, seed: int, done: Callable[[int], None]) -> tuple[dict, str]:
+        run = train_and_test(settings, places, seed, corpus, run_file(out, places, seed), device, done)
+        return run, f'BLEU {run["bleu"]:.2f}, {run["exact"]:.1f} % exact, {run["seconds"]:.0f} s'
 
-            run = train_and_test(settings, places, seed, corpus, run_file(out, places, seed), device, done)
-            write_json(run_file(out, places, seed), run | made_with)
-            left = (len(todo) - number - 1) * (run['seconds'] + run['test_seconds']) / 60
-            progress.console.print(
-                f'{name}: BLEU {run["bleu"]:.2f}, {run["exact"]:.1f} % exact, {run["seconds"]:.0f} s, '
-                f'{number + 1} of {len(todo)}, about {left:.0f} min left'
-            )
+    trainings = [
+        Training(
+            f'{" ".join(places)}, seed {seed}', run_file(out, places, seed), partial(train, places, seed)
+        )
+        for places, seed in dict.fromkeys((places, seed) for seed in seeds for places in all_places)
+    ]
+    made_with = dict(device=device, versions=versions() | dict(sacrebleu=version('sacrebleu')))
+    carry_out(trainings, settings.steps, made_with, console)
     runs = [read_json(path) for path in sorted((out / RUNS).glob('*.json'))]
     result = dict(settings=asdict(settings), runs=runs)
     write_json(out / RESULTS, result)
@@ -158,25 +146,6 @@ def build(settings: Settings, places: Places, tokens: int) -> Transformer:
         settings.dropout,
         settings.positions,
     )
-
-
-def _keep_settings(out: Path, settings: Settings) -> None:
-    """Writes the settings into the folder, or makes sure that they are those of the results in it."""
-    # Which settings of attention are compared decides nothing about one of them.
-    now = {key: value for key, value in asdict(settings).items() if key != 'attention'}
-    (out / RUNS).mkdir(parents=True, exist_ok=True)
-    before = read_json(out / SETTINGS)
-    if before is None:
-        write_json(out / SETTINGS, now)
-    elif before != now:
-        changed = [
-            f'{key} was {before.get(key)} and is {now.get(key)}'
-            for key in {**before, **now}
-            if before.get(key) != now.get(key)
-        ]
-        raise UserError(
-            f'{out} holds results of other settings ({"; ".join(changed)}): give another --out, or remove it'
-        )
 
 
 def train_and_test(

@@ -1,19 +1,19 @@
 """The study: every kind of norm with every seed, each pair trained on the same crops and written when it is finished."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 from torch.utils.data import DataLoader
 from torchvision.utils import save_image
 
-from attn_plugins.analysis.machine import git_commit, machine, versions
 from attn_plugins.benchmark.record import read_json, write_json
+from attn_plugins.benchmark.trainings import Training, carry_out, keep_settings
 from attn_plugins.errors import UserError
 from projects.iebn.style_transfer.features import VGGFeatures
 from projects.iebn.style_transfer.images import Crops, find_images, read_image, resize_to, style_image
@@ -95,41 +95,31 @@ def run_study(
     content = read_image(Path(settings.picture) if settings.picture else images[0])
     content = resize_to(content, settings.picture_size).to(device)
     style = resize_to(style_image(settings.style), settings.style_size).to(device)
-    _keep_settings(out, dict(asdict(settings), features=features.label, number_of_images=len(images)))
+    keep_settings(
+        out / SETTINGS, dict(asdict(settings), features=features.label, number_of_images=len(images))
+    )
     save_image(content, out / CONTENT_PICTURE)
     save_image(style, out / STYLE_PICTURE)
     weights = Weights(settings.content_weight, settings.style_weight, settings.tv_weight)
     loss = PerceptualLoss(features.to(device), style[None], weights, settings.content_layer)
-    # Of now, when the code is loaded: it may have changed when a training ends.
-    made_with = dict(
-        device=device,
-        threads=torch.get_num_threads(),
-        machine=machine(),
-        versions=versions(),
-        commit=git_commit(),
-    )
+
+    def train(norm: str, seed: int, done: Callable[[int], None]) -> tuple[dict, str]:
+        crops = Crops(images, settings.size, settings.steps * settings.batch_size, seed)
+        batches = DataLoader(crops, settings.batch_size, num_workers=workers)
+        network, run = _train(settings, norm, seed, batches, loss, device, done)
+        save_image(_stylised(network, content), picture_file(out, norm, seed))
+        return run, f'{run["seconds"]:.0f} s, loss of the last step {run["total"][-1]} ({features.label})'
+
     pairs = list(dict.fromkeys((norm, seed) for seed in seeds for norm in norms))
-    todo = [pair for pair in pairs if not run_file(out, *pair).is_file()]
-    if len(todo) < len(pairs):
-        console.print(f'{len(pairs) - len(todo)} of {len(pairs)} trainings are finished in {out} and stay')
-    columns = (TextColumn('{task.description}'), BarColumn(), TextColumn('{task.percentage:.0f} %'))
-    with Progress(*columns, TimeRemainingColumn(), TextColumn('left'), console=console) as progress:
-        task = progress.add_task('', total=len(todo) * settings.steps)
-        for norm, seed in todo:
-            progress.update(task, description=f'{norm}, seed {seed}')
-            crops = Crops(images, settings.size, settings.steps * settings.batch_size, seed)
-            batches = DataLoader(crops, settings.batch_size, num_workers=workers)
-            network, run = _train(settings, norm, seed, batches, loss, device, lambda: progress.advance(task))
-            save_image(_stylised(network, content), picture_file(out, norm, seed))
-            write_json(run_file(out, norm, seed), run | made_with)
-            progress.console.print(
-                f'{norm}, seed {seed}: {run["seconds"]:.0f} s, loss of the last step {run["total"][-1]} '
-                f'({features.label})'
-            )
+    trainings = [
+        Training(f'{norm}, seed {seed}', run_file(out, norm, seed), partial(train, norm, seed))
+        for norm, seed in pairs
+    ]
+    carry_out(trainings, settings.steps, dict(device=device), console)
     result = dict(
         features=features.label,
         settings=asdict(settings),
-        runs=[read_json(run_file(out, *pair)) for pair in pairs],
+        runs=[read_json(training.file) for training in trainings],
     )
     write_json(out / LOSSES, result)
     return result
@@ -145,25 +135,8 @@ def picture_file(out: Path, norm: str, seed: int) -> Path:
     return run_file(out, norm, seed).with_suffix('.png')
 
 
-def _keep_settings(out: Path, settings: dict) -> None:
-    """Writes the settings into the folder, or makes sure that they are those of the results in it."""
-    (out / RUNS).mkdir(parents=True, exist_ok=True)
-    before = read_json(out / SETTINGS)
-    if before is None:
-        write_json(out / SETTINGS, settings)
-    elif before != settings:
-        changed = [
-            f'{key} was {before.get(key)} and is {settings.get(key)}'
-            for key in {**before, **settings}
-            if before.get(key) != settings.get(key)
-        ]
-        raise UserError(
-            f'{out} holds results of other settings ({"; ".join(changed)}): give another --out, or remove it'
-        )
-
-
 def _train(
-    settings: Settings, norm: str, seed: int, batches: DataLoader, loss: PerceptualLoss, device: str, advance
+    settings: Settings, norm: str, seed: int, batches: DataLoader, loss: PerceptualLoss, device: str, done
 ) -> tuple[torch.nn.Module, dict]:
     """One network, trained, and what there is to say of it.
 
@@ -188,7 +161,7 @@ def _train(
                 raise UserError(
                     f'{norm} with seed {seed} has no finite loss at step {step}: lower --learning-rate or the weights'
                 )
-        advance()
+        done(step)
     return network, dict(
         norm=norm,
         seed=seed,
