@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from attn_plugins.analysis.census import ALL
+from attn_plugins.analysis.gate_statistics import ALL
 
 # From above: the bars of a layer.
 DEVIATIONS = {

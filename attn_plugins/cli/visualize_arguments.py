@@ -28,72 +28,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     commands = parser.add_subparsers(
         dest='command', required=True, metavar='cam|attention-maps|gates|receptive-field'
     )
-    cam = _add_command(
-        commands, 'cam', 'class activation maps: where the score of a class or a box comes from'
-    )
-    cam.add_argument(
-        '--method',
-        help='gradcam (default), gradcam++, layercam, hirescam, xgradcam, eigencam, eigengradcam, scorecam, '
-        'ablationcam; of a detector odam (default), drise, and those of the others that change no image',
-    )
-    cam.add_argument(
-        '--layer',
-        help="of which map, by the module's name, NAME[i] for one of several (default: of the maps that the "
-        'backbone hands on, the one that the score depends on most)',
-    )
-    cam.add_argument(
-        '--class',
-        dest='class_',
-        metavar='CLASS',
-        help="a class by name or number (default: the first model's prediction; "
-        'of a segmentor the largest class it predicts besides background)',
-    )
-    cam.add_argument(
-        '--box',
-        nargs='+',
-        type=int,
-        default=[0],
-        metavar='N',
-        help='detections of the first model, the best is 0 (default); '
-        'other models show their detection of the same object',
-    )
-    cam.add_argument(
-        '--score-threshold', type=float, default=0.3, help='the least score of a detection (default: 0.3)'
-    )
-    cam.add_argument(
-        '--masks', type=positive, default=1000, help='of drise (default: 1000; the paper has 5000)'
-    )
-    cam.add_argument('--mask-seed', type=int, default=0, help="of drise's masks (default: 0)")
-    maps = _add_command(
-        commands,
-        'attention-maps',
-        'where layers are active: |activation|^p, summed over the channels (attention transfer)',
-    )
-    maps.add_argument(
-        '--layers',
-        nargs='+',
-        action='append',
-        metavar='NAME',
-        help="modules' names, low to high, NAME[i] for one of several maps; once for all models, or once for each in their "
-        'order (default: the first, the middle and the last stage of the backbone)',
-    )
-    maps.add_argument(
-        '--p', nargs='+', type=positive, default=[1, 2, 4], help='powers, a column each (default: 1 2 4)'
-    )
-    maps.add_argument(
-        '--map',
-        choices=('sum', 'max'),
-        default='sum',
-        help='over the channels the sum (default) or the largest',
-    )
-    gates = _add_command(commands, 'gates', 'what each inserted layer multiplied its map by')
-    gates.add_argument('--layers', nargs='+', metavar='NAME', help='inserted layers (default: all)')
-    field = _add_command(commands, 'receptive-field', 'the pixels that the centre of a map depends on')
-    field.add_argument(
-        '--layer',
-        help="a module's name, NAME[i] for one of several maps; an inserted layer is shown before and after it "
-        '(default: the last map of the backbone)',
-    )
+    _add_cam(commands)
+    _add_attention_maps(commands)
+    _add_gates(commands)
+    _add_receptive_field(commands)
     args = parser.parse_args(argv)
     given = [bool(args.config), bool(args.model), bool(args.suite)]
     if sum(given) != 1:
@@ -105,6 +43,84 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     if args.images and args.first:
         commands.choices[args.command].error('--images and --first exclude each other')
     return args
+
+
+def _add_cam(commands) -> None:
+    command = _add_command(
+        commands, 'cam', 'class activation maps: where the score of a class or a box comes from'
+    )
+    command.add_argument(
+        '--method',
+        help='gradcam (default), gradcam++, layercam, hirescam, xgradcam, eigencam, eigengradcam, scorecam, '
+        'ablationcam; of a detector odam (default), drise, and those of the others that change no image',
+    )
+    command.add_argument(
+        '--layer',
+        help="of which map, by the module's name, NAME[i] for one of several (default: of the maps that the "
+        'backbone hands on, the one that the score depends on most)',
+    )
+    command.add_argument(
+        '--class',
+        dest='class_',
+        metavar='CLASS',
+        help="a class by name or number (default: the first model's prediction; "
+        'of a segmentor the largest class it predicts besides background)',
+    )
+    command.add_argument(
+        '--box',
+        nargs='+',
+        type=int,
+        default=[0],
+        metavar='N',
+        help='detections of the first model, the best is 0 (default); '
+        'other models show their detection of the same object',
+    )
+    command.add_argument(
+        '--score-threshold', type=float, default=0.3, help='the least score of a detection (default: 0.3)'
+    )
+    command.add_argument(
+        '--masks', type=positive, default=1000, help='of drise (default: 1000; the paper has 5000)'
+    )
+    command.add_argument('--mask-seed', type=int, default=0, help="of drise's masks (default: 0)")
+
+
+def _add_attention_maps(commands) -> None:
+    command = _add_command(
+        commands,
+        'attention-maps',
+        'where layers are active: |activation|^p, summed over the channels (attention transfer)',
+    )
+    command.add_argument(
+        '--layers',
+        nargs='+',
+        action='append',
+        metavar='NAME',
+        help="modules' names, low to high, NAME[i] for one of several maps; once for all models, or once for each in their "
+        'order (default: the first, the middle and the last stage of the backbone)',
+    )
+    command.add_argument(
+        '--p', nargs='+', type=positive, default=[1, 2, 4], help='powers, a column each (default: 1 2 4)'
+    )
+    command.add_argument(
+        '--map',
+        choices=('sum', 'max'),
+        default='sum',
+        help='over the channels the sum (default) or the largest',
+    )
+
+
+def _add_gates(commands) -> None:
+    command = _add_command(commands, 'gates', 'what each inserted layer multiplied its map by')
+    command.add_argument('--layers', nargs='+', metavar='NAME', help='inserted layers (default: all)')
+
+
+def _add_receptive_field(commands) -> None:
+    command = _add_command(commands, 'receptive-field', 'the pixels that the centre of a map depends on')
+    command.add_argument(
+        '--layer',
+        help="a module's name, NAME[i] for one of several maps; an inserted layer is shown before and after it "
+        '(default: the last map of the backbone)',
+    )
 
 
 def _add_command(commands, name: str, text: str) -> argparse.ArgumentParser:

@@ -7,7 +7,8 @@ import torch
 from mmengine.structures import BaseDataElement
 from torch import nn
 
-from attn_plugins.analysis.census import Saturation, Spread, take_census
+from attn_plugins.analysis.census import take_census
+from attn_plugins.analysis.gate_statistics import Saturation, Spread
 from attn_plugins.errors import UserError
 from attn_plugins.insertion import plug
 from attn_plugins.layers.layer import Layer
