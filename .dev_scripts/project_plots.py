@@ -46,7 +46,7 @@ def differences(project: str) -> str:
         axes.set_yticks(range(len(lines)), [f'{task}: {preset}' for task, preset, _ in lines])
         axes.set_ylim(len(lines) - 0.4, -0.6)
         axes.set_xlabel(
-            'paired difference to none in points of accuracy, 95 % interval (red: leaves out zero)'
+            'paired difference to none in percent points of the score, 95 % interval (red: leaves out zero)'
         )
         return _as_svg(figure)
 
