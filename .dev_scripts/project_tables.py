@@ -1,13 +1,17 @@
 """The tables of the projects' READMEs, from metafiles, published.yml, counted.json, configs and the reports that were kept."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import partial, wraps
 from pathlib import Path
+from statistics import mean
 
 import yaml
 from scipy import stats
 
+from attn_plugins.benchmark.estimate import paired_difference
+from attn_plugins.benchmark.metrics import headline
 from attn_plugins.benchmark.suite import read_suite
 from attn_plugins.benchmark.suite_presets import BASELINE
 from attn_plugins.datasets.known import KNOWN
@@ -304,6 +308,38 @@ def controls(project: str) -> str:
 
 
 @once_run
+def terms(project: str) -> str:
+    """What each term adds: the eight settings with it against the eight without it, alike in the other three, paired by seed."""
+    report = _report(project)
+    rows = []
+    for comparison in report['comparisons']:
+        scores: dict[str, dict[int, float]] = {}
+        for run in report['runs']:
+            if run['config_key'] == comparison['key']:
+                score = headline(run['steps']['test']['metrics']).value
+                scores.setdefault(run['preset'], {})[run['seed']] = score
+        if not set(SETTINGS) <= set(scores):
+            continue
+        bits = SETTINGS[1:]
+        contrasts = {
+            f'{term} ({words})': ([b for b in bits if b[i] == '1'], [b for b in bits if b[i] == '0'])
+            for i, (term, words) in enumerate(TERMS.items())
+        }
+        contrasts['any term: all others to 0000'] = (bits[1:], bits[:1])
+        contrasts['any layer: all 16 to none'] = (bits, [BASELINE])
+        for name, (these, others) in contrasts.items():
+            difference = paired_difference(_mean_by_seed(scores, these), _mean_by_seed(scores, others))
+            rows.append([comparison['name'], name, difference.n, *_paired(asdict(difference))])
+    return table(
+        ['task', 'what is added', 'seeds', 'to without it, paired [95 %]', 'least that could show'], rows
+    )
+
+
+def _mean_by_seed(scores: dict[str, dict[int, float]], presets: Sequence[str]) -> dict[int, float]:
+    return {seed: mean(scores[preset][seed] for preset in presets) for seed in scores[presets[0]]}
+
+
+@once_run
 def trade_off(project: str) -> str:
     """What each setting of the offline form costs beside what it scores: counted and measured apart."""
     folder = PROJECTS / project
@@ -382,7 +418,15 @@ BLOCKS = {
     },
     'attention_transfer': blocks('attention_transfer', 'published_runs', 'counted', 'hours', 'offline'),
     'empirical_attention': blocks(
-        'empirical_attention', 'published_runs', 'settings', 'counted', 'hours', 'offline', 'trade_off'
+        'empirical_attention',
+        'published_runs',
+        'settings',
+        'counted',
+        'hours',
+        'offline',
+        'terms',
+        'controls',
+        'trade_off',
     ),
 }
 BLOCKS['iebn'] |= blocks('iebn', 'gates')
