@@ -73,17 +73,22 @@ def efficiency(project: str) -> str:
     tasks = [c for c in report['comparisons'] if f'digitscenes/{c["key"]}/{CHOSEN}' in latency['runs']]
     with plt.rc_context(STYLE):
         figure, grid = plt.subplots(
-            len(tasks), 2, figsize=(9, 3.2 * len(tasks)), layout='constrained', squeeze=False, sharey='row'
+            len(tasks), 2, figsize=(10, 4.2 * len(tasks)), layout='constrained', squeeze=False, sharey='row'
         )
         for axes, task in zip(grid, tasks, strict=True):
-            for result in task['presets']:
-                score, run = result['score'], f'digitscenes/{task["key"]}/{result["preset"]}'
-                if not score:
-                    continue
-                costs = (content[run]['madds'] / 1e6, latency['runs'][run]['median_ms'])
-                for ax, cost in zip(axes, costs, strict=True):
-                    _point(ax, cost, score['mean'], result['preset'], score['interval'])
-            axes[0].set_ylabel(f'{task["name"]}: {task["metric"]["name"]}, %, mean of seeds, 95 % interval')
+            scores = {result['preset']: result['score'] for result in task['presets'] if result['score']}
+            runs = {preset: f'digitscenes/{task["key"]}/{preset}' for preset in scores}
+            costs = (
+                {preset: content[run]['madds'] / 1e6 for preset, run in runs.items()},
+                {preset: latency['runs'][run]['median_ms'] for preset, run in runs.items()},
+            )
+            for ax, cost in zip(axes, costs, strict=True):
+                for preset, x in cost.items():
+                    ax.plot(
+                        [x, x], scores[preset]['interval'], color=_colour(preset), linewidth=0.6, alpha=0.5
+                    )
+                _points(ax, {preset: (cost[preset], scores[preset]['mean']) for preset in scores})
+            axes[0].set_ylabel(f'{task["name"]}: {task["metric"]["name"]}, %, 95 % interval')
             axes[0].set_xlabel('M-Adds, millions (counted)')
             axes[1].set_xlabel('latency of an image, ms (measured)')
         return _as_svg(figure)
@@ -95,28 +100,51 @@ def published(project: str) -> str:
     content = json.loads((PROJECTS / project / 'counted.json').read_text())
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, 2, figsize=(9, 3.2), layout='constrained', sharey=True)
-        for row in known['rows']:
-            if 'latency' not in row:
-                continue
-            name = row['preset'] + (' + deformable' if 'deformable' in row['config'] else '')
-            cost = content[f'{row["suite"]}/{row["config"]}/{row["preset"]}']
-            for ax, x in zip(axes, (cost['madds'] / 1e9, row['latency']), strict=True):
-                _point(ax, x, row['published'], name)
+        rows = {
+            row['preset'] + (' + deformable' if 'deformable' in row['config'] else ''): row
+            for row in known['rows']
+            if 'latency' in row
+        }
+        costs = (
+            {n: content[f'{r["suite"]}/{r["config"]}/{r["preset"]}']['madds'] / 1e9 for n, r in rows.items()},
+            {name: row['latency'] for name, row in rows.items()},
+        )
+        for ax, cost in zip(axes, costs, strict=True):
+            _points(ax, {name: (cost[name], row['published']) for name, row in rows.items()})
         axes[0].set_ylabel('box AP on COCO, % (published)')
         axes[0].set_xlabel('M-Adds, billions (counted)')
         axes[1].set_xlabel('latency of an image, ms (published, V100)')
         return _as_svg(figure)
 
 
-def _point(axes: plt.Axes, x: float, y: float, name: str, interval: list[float] | None = None) -> None:
-    """A result with its name; what the study recommends has another colour and shape."""
-    chosen = name.startswith(CHOSEN)
-    colour = CLEAR if chosen else UNCLEAR
-    if interval:
-        axes.plot([x, x], interval, color=colour, linewidth=0.7, alpha=0.6)
-    axes.plot(x, y, 'D' if chosen else 'o', color=colour, markersize=6 if chosen else 3.5)
-    weight = 'bold' if chosen else 'normal'
-    axes.annotate(name, (x, y), xytext=(4, 3), textcoords='offset points', fontsize=6.5, weight=weight)
+def _colour(name: str) -> str:
+    """Of what the study recommends, and of the others."""
+    return CLEAR if name.startswith(CHOSEN) else UNCLEAR
+
+
+def _points(axes: plt.Axes, results: dict[str, tuple[float, float]]) -> None:
+    """Results with their names, moved up where they would cover one another; what the study recommends has another shape."""
+    xs = [x for x, _ in results.values()]
+    for name, (x, y) in results.items():
+        chosen = name.startswith(CHOSEN)
+        axes.plot(x, y, 'D' if chosen else 'o', color=_colour(name), markersize=6 if chosen else 3.5)
+    # A name's share of the axes.
+    wide, high = 0.09 * (max(xs) - min(xs)), 0.035 * (axes.get_ylim()[1] - axes.get_ylim()[0])
+    placed: list[tuple[float, float]] = []
+    for name, (x, y) in sorted(results.items(), key=lambda item: item[1][1]):
+        at = y
+        while any(abs(x - other) < wide and abs(at - height) < high for other, height in placed):
+            at += high / 4
+        placed.append((x, at))
+        axes.annotate(
+            name,
+            (x, y),
+            xytext=(x + wide / 6, at),
+            fontsize=6.5,
+            va='center',
+            weight='bold' if name.startswith(CHOSEN) else 'normal',
+            arrowprops=dict(arrowstyle='-', linewidth=0.3, color='#888888', shrinkA=0, shrinkB=0),
+        )
 
 
 # Project -> picture -> what draws it.
