@@ -19,6 +19,8 @@ from attn_plugins.registry import HOOKS
 KEY = 'distillation'
 # What a detector scores that knows nothing. Of ten thousand boxes some are right.
 NO_DETECTOR = 0.01
+# Batches of the teacher's test from one line of the log to the next.
+INTERVAL = 50
 
 
 @HOOKS.register_module()
@@ -120,8 +122,9 @@ def _refuse_chance(runner: Runner, teacher: nn.Module, path: str) -> None:
         runner.logger.warning('the config has no validation: the teacher is not tested before training')
         return
     runner.logger.info(f'testing the teacher, {path}')
+    number = len(loop.dataloader)
     with torch.no_grad():
-        for batch in loop.dataloader:
+        for done, batch in enumerate(loop.dataloader, start=1):
             try:
                 outputs = teacher.val_step(batch)
             except (AssertionError, RuntimeError, TypeError, ValueError) as error:
@@ -131,6 +134,8 @@ def _refuse_chance(runner: Runner, teacher: nn.Module, path: str) -> None:
                     'and models of one task'
                 ) from error
             loop.evaluator.process(data_samples=outputs, data_batch=batch)
+            if done % INTERVAL == 0:
+                runner.logger.info(f'testing the teacher: batch {done} of {number}')
     scores = loop.evaluator.evaluate(len(loop.dataloader.dataset))
     bounds = {name: chance(name, loop.dataloader.dataset) for name in scores}
     known = {name: bound for name, bound in bounds.items() if bound is not None}
