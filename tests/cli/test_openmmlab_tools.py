@@ -43,3 +43,49 @@ def test_train_and_test_of_the_library(workspace, library, config, preset, metri
     assert result.returncode == 0, result.stderr
     assert re.search(rf'{metric}: +-?[\d.]+', result.stdout)
     assert 'missing keys' not in result.stdout + result.stderr
+
+
+DISTILLED = """
+_base_ = '{config}'
+model = dict(
+    _delete_=True, type='attn_plugins.Distiller', student={{{{_base_.model}}}}, teacher=dict(config='{config}'), random_teacher=True,
+    losses=[dict(type='attn_plugins.ActivationTransfer')], pairs=['{pair}'])
+custom_hooks = [dict(type='attn_plugins.DistillationHook')]
+"""
+
+
+@pytest.mark.parametrize(
+    'library, config, pair, metric',
+    [
+        ('mmdet', DETECTION, 'neck', 'coco/bbox_mAP'),
+        ('mmseg', SEGMENTATION, 'backbone.layer4', 'mIoU'),
+        ('mmpretrain', CLASSIFICATION, 'backbone.layer4', 'accuracy/top1'),
+    ],
+)
+def test_a_student_is_trained_by_the_library_and_tested_as_a_plain_model(
+    workspace, library, config, pair, metric
+):
+    tools = Path(find_spec(library).origin).parent / '.mim' / 'tools'
+    environment = dict(PYTHONPATH=str(ROOT), ATTENTION='none')
+    (workspace.folder / 'student.py').write_text(DISTILLED.format(config=config, pair=pair))
+    result = workspace.run(
+        tools / 'train.py',
+        'student.py',
+        '--work-dir',
+        'run',
+        '--cfg-options',
+        *SHORT,
+        'train_cfg.max_epochs=1',
+        'train_cfg.val_interval=9',
+        **environment,
+    )
+    assert result.returncode == 0, result.stderr
+    assert re.search(r'Epoch\(train\)\s+\[1\]\[\s*2/.* loss_at: [\d.]+', result.stdout)
+    for tested in (config, 'student.py'):
+        result = workspace.run(
+            tools / 'test.py', tested, 'run/epoch_1.pth', '--work-dir', 'tested', **environment
+        )
+        assert result.returncode == 0, result.stderr
+        assert re.search(rf'{metric}: +-?[\d.]+', result.stdout)
+        assert 'missing keys' not in result.stdout + result.stderr
+        assert 'unexpected key' not in result.stdout + result.stderr
