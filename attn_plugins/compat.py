@@ -9,7 +9,7 @@ they are loaded, and `_save_to_state_dict` are overridden in the classes that ne
 
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 
 import torch
@@ -17,12 +17,14 @@ from torch import nn
 from torch.autograd import forward_ad
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
 
 __all__ = [
     'CPU_ATTENTION',
     'IN_PLACE_PRODUCTS',
     'BatchNorm',
     'CompilerBytes',
+    'OldFlopCounterMode',
     'TorchDispatchMode',
     'buffers_of',
     'call_module',
@@ -40,6 +42,7 @@ __all__ = [
     'register_load_state_dict_pre_hook',
     'register_state_dict_hook',
     'set_compiled_call',
+    'traced_zip',
 ]
 
 # BatchNorm: what all batch norms, SyncBN too, have in common. The public classes have no common name.
@@ -158,9 +161,33 @@ def children_of(module: nn.Module) -> dict[str, nn.Module | None]:
     """A module's own dict of its children, to be read and written.
 
     `named_children()` leaves out a child that stands there twice and one that is None, and `setattr` would go through what
-    a module makes of it. Empty before the module's `__init__` has run.
+    a module makes of it. Empty before the module's `__init__` has run. Not by `__dict__`, which torch 2.1 cannot compile.
     """
-    return module.__dict__.get('_modules', {})
+    return getattr(module, '_modules', {})
+
+
+class OldFlopCounterMode(FlopCounterMode):
+    """The counter of M-Adds as torch has it before 2.4, whose hooks hand on several arguments for one that is a tuple.
+
+    A neck's maps are such a tuple. Its hooks are for backward passes, which are not counted here; these note modules alone.
+    """
+
+    def _enter_module(self, name: str) -> Callable:
+        def enter(module, inputs):
+            self.parents.append(name)
+
+        return enter
+
+    def _exit_module(self, name: str) -> Callable:
+        def leave(module, inputs, outputs):
+            self.parents.pop()
+
+        return leave
+
+
+def traced_zip(*sequences: Iterable) -> Iterator[tuple]:
+    """`zip` of sequences that are equally long, for what a layer runs: torch 2.1 cannot compile `zip(..., strict=True)`."""
+    return zip(*sequences)  # noqa: B905
 
 
 def has_hooks(module: nn.Module) -> bool:

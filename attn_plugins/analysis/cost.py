@@ -15,7 +15,7 @@ from torch.utils.benchmark import Timer
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from attn_plugins.analysis.forward_pass import ForwardPass, make_input
-from attn_plugins.compat import CPU_ATTENTION, IN_PLACE_PRODUCTS, TorchDispatchMode
+from attn_plugins.compat import CPU_ATTENTION, IN_PLACE_PRODUCTS, OldFlopCounterMode, TorchDispatchMode
 from attn_plugins.engine.library import build_model
 from attn_plugins.errors import UserError
 
@@ -102,9 +102,9 @@ def _count(model: nn.Module, inputs: Tensor) -> FlopCounterMode:
     """
     run = ForwardPass(deepcopy(model).to(inputs.device).requires_grad_(False), inputs)
     # Before torch 2.4 modules were counted only when they were handed over; since then that gives a warning.
-    mods = None if torch.__version__ >= (2, 4) else run
+    mode, mods = (FlopCounterMode, None) if torch.__version__ >= (2, 4) else (OldFlopCounterMode, run)
     more = {CPU_ATTENTION: _attention_flops, **dict.fromkeys(IN_PLACE_PRODUCTS, _product_flops)}
-    counter = FlopCounterMode(mods, display=False, custom_mapping=more)
+    counter = mode(mods, display=False, custom_mapping=more)
     with torch.no_grad(), EveryOperation(), counter:
         run()
     return counter

@@ -36,6 +36,8 @@ class Wrapper(nn.Module):
         try:
             return super().__getattr__(name)
         except AttributeError:
+            if name == '_modules':  # `__init__` has not run, and `children_of` is what asks
+                raise
             wrapped = children_of(self).get(self.attn_wrapped)
             if wrapped is None:
                 raise

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from attn_plugins.compat import in_compiler
+from attn_plugins.compat import in_compiler, traced_zip
 from attn_plugins.ops.attention import without_autocast
 from attn_plugins.ops.mode import follows_reference
 from attn_plugins.ops.pool import at_least_float32
@@ -141,7 +141,7 @@ class _Attention(torch.autograd.Function):
     def vmap(info, in_dims, *inputs):
         """The mapped dimension becomes part of the batch."""
         mapped = []
-        for x, dim in zip(inputs, in_dims, strict=True):
+        for x, dim in traced_zip(inputs, in_dims):
             if x is not None:
                 x = x.expand(info.batch_size, *x.shape) if dim is None else x.movedim(dim, 0)
                 x = x.flatten(0, 1)
@@ -230,8 +230,8 @@ def _gradients(needed, query, key, value, of_columns, of_rows, rows, d_y, d_log_
     d_query, d_key, d_value, d_columns, d_rows = [
         torch.zeros(x.shape, dtype=x.dtype, device=x.device) if need else None
         # Of keys and values transposed, which is the faster product.
-        for x, need in zip(
-            (query, None if key is None else key.mT, value.mT, of_columns, of_rows), needed, strict=True
+        for x, need in traced_zip(
+            (query, None if key is None else key.mT, value.mT, of_columns, of_rows), needed
         )
     ]
     if d_query is not None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from torch import Tensor
 
+from attn_plugins.compat import traced_zip
 from attn_plugins.ops.gating import Gating, Given, Tensors
 from attn_plugins.ops.maps import scale_and_shift, sum_of_products
 from attn_plugins.ops.recalibrate import recalibrate
@@ -49,7 +50,7 @@ class ChannelGating(Gating):
         slope = constant = None
         for part in self.statistics:
             affine = part.affine_gradient(x, _take(values, part.number), _take(of_values, part.number))
-            slope, constant = (_sum(*pair) for pair in zip((slope, constant), affine, strict=True))
+            slope, constant = (_sum(*pair) for pair in traced_zip((slope, constant), affine))
         dx = scale_and_shift(dy, gates[0].to(dy.dtype), None if constant is None else constant.to(dy.dtype))
         if slope is not None:
             dx.addcmul_(x, slope[:, :, None, None].to(dx.dtype))

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from attn_plugins.compat import traced_zip
 from attn_plugins.ops.context import attention_pool
 from attn_plugins.ops.gating import Gating, Given, Tensors
 from attn_plugins.ops.maps import scale_and_shift, sums
@@ -48,7 +49,7 @@ class ContextGating(Gating):
         """dg_nc = sum_hw dy x, dt_nc = sum_hw dy."""
         of_add, of_mul = sums(dy, x) if self.mul else (dy.sum((2, 3)), None)
         gradients = [of_mul] * self.mul + [of_add] * self.add
-        return tuple(gradient.to(gate.dtype) for gradient, gate in zip(gradients, gates, strict=True))
+        return tuple(gradient.to(gate.dtype) for gradient, gate in traced_zip(gradients, gates))
 
     def map_gradient(self, given: Given) -> Tensors:
         """dx = g dy + dz a + w dl, with the weights a of the places, the gradient dz of the descriptor and dl of the logits."""

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
+from attn_plugins.compat import traced_zip
 from attn_plugins.ops.maps import dense
 from attn_plugins.ops.mode import runs_eagerly
 
@@ -127,7 +128,7 @@ class _Squeeze(Function):
         gates, ctx.link.gates = ctx.link.gates, None
         gradients = [
             torch.zeros_like(value) if gradient is None else gradient
-            for value, gradient in zip(descriptors, gradients, strict=True)
+            for value, gradient in traced_zip(descriptors, gradients)
         ]
         kept = tuple(saved[n_weights + n_descriptors :])
         given = Given(dy, x, gates, tuple(weights), tuple(descriptors), kept, tuple(gradients))
@@ -173,12 +174,12 @@ def vjp(formula: Callable[..., Tensors], inputs: Tensors, gradients: Tensors) ->
         results = formula(*inputs)
     pairs = [
         (result, gradient)
-        for result, gradient in zip(results, gradients, strict=True)
+        for result, gradient in traced_zip(results, gradients)
         if gradient is not None and result.requires_grad
     ]
     wanted = [t for t in inputs if t.requires_grad]
     if not pairs or not wanted:
         return [None] * len(inputs)
-    results, gradients = zip(*pairs, strict=True)
+    results, gradients = traced_zip(*pairs)
     found = iter(torch.autograd.grad(results, wanted, gradients, create_graph=again, allow_unused=True))
     return [next(found) if t.requires_grad else None for t in inputs]

@@ -51,9 +51,9 @@ def runs_eagerly(x: Tensor) -> bool:
     down, and the transforms of `torch.func` and forward mode differentiate it.
     """
     return (
-        type(x) is Tensor
+        not in_compiler()  # first: torch 2.1 cannot compile the next line
+        and type(x) is Tensor
         and not _reference
-        and not in_compiler()
         and not torch.jit.is_tracing()
         and not in_function_transform()
         and not in_forward_mode()

@@ -5,6 +5,7 @@ import functools
 import torch
 from torch import Tensor
 
+from attn_plugins.compat import traced_zip
 from attn_plugins.ops.gating import Gating, Given, Tensors
 from attn_plugins.ops.maps import laid_out_as
 from attn_plugins.ops.pool import maximum
@@ -33,7 +34,7 @@ class PlaneGating(Gating):
     def squeeze_and_keep(self, x: Tensor) -> tuple[Tensors, Tensors]:
         """With the places of the maxima."""
         maxima = [x.max(DIMS[axis], keepdim=True) for axis in self.axes]
-        planes = (_plane(found.values, x, axis) for found, axis in zip(maxima, self.axes, strict=True))
+        planes = (_plane(found.values, x, axis) for found, axis in traced_zip(maxima, self.axes))
         return tuple(planes), tuple(found.indices for found in maxima)
 
     def recalibrate(self, x: Tensor, *gates: Tensor) -> Tensor:
@@ -49,7 +50,7 @@ class PlaneGating(Gating):
         products = dy * x
         return tuple(
             (_turn(products.sum(DIMS[axis], keepdim=True), axis) / len(gates)).to(gate.dtype)
-            for gate, axis in zip(gates, self.axes, strict=True)
+            for gate, axis in traced_zip(gates, self.axes)
         )
 
     def map_gradient(self, given: Given) -> Tensors:
@@ -59,17 +60,17 @@ class PlaneGating(Gating):
         parts = [gradient.to(dy.dtype) for gradient in gradients]
         shift = _total(
             laid_out_as(x, _turn(part[:, 1:] / x.shape[DIMS[axis]], axis))
-            for part, axis in zip(parts, self.axes, strict=True)
+            for part, axis in traced_zip(parts, self.axes)
         )
         dx = torch.addcmul(shift, dy, gate)
-        for part, places, axis in zip(parts, kept, self.axes, strict=True):
+        for part, places, axis in traced_zip(parts, kept, self.axes):
             dx.scatter_add_(DIMS[axis], places, _turn(part[:, :1], axis))
         return (dx,)
 
     def _shares(self, gates: Tensors) -> list[Tensor]:
         """What each gate adds to the gate of a value, as it meets the map."""
         shares = gates if len(gates) == 1 else [gate / len(gates) for gate in gates]
-        return [_turn(share, axis) for share, axis in zip(shares, self.axes, strict=True)]
+        return [_turn(share, axis) for share, axis in traced_zip(shares, self.axes)]
 
     def _gate(self, x: Tensor, gates: Tensors) -> Tensor:
         """The sum of the shares, in the map's precision and layout."""

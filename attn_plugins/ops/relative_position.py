@@ -11,6 +11,7 @@ the tests compare.
 import torch
 from torch import Tensor
 
+from attn_plugins.compat import traced_zip
 from attn_plugins.ops.attention import without_autocast
 from attn_plugins.ops.pool import at_least_float32
 
@@ -100,7 +101,7 @@ def relative_logits_as_published(
         Tensor: (N, heads, queries, keys), both row by row.
     """
     projected = []
-    for weight, a, b in zip(weights, angles, key_angles, strict=True):
+    for weight, a, b in traced_zip(weights, angles, key_angles):
         difference = a[:, None] - b
         embedding = torch.cat([difference.sin(), difference.cos()], -1)
         projected.append(torch.einsum('hdp,abp->habd', weight, embedding))
@@ -134,14 +135,14 @@ def map_energies(
         if query.shape[2] == query.shape[3] == 1:
             of_axes = [
                 axis_energies(query[:, :, 0, 0], *axis)
-                for axis in zip(weights, angles, key_angles, visible, strict=True)
+                for axis in traced_zip(weights, angles, key_angles, visible)
             ]
             of_columns, of_rows = of_axes[0][:, :, None], of_axes[1][:, :, :, None]
         else:
             of_columns, of_rows = [
                 torch.einsum(formula, query, embedded_differences(weight, a, b))
-                for formula, weight, a, b in zip(
-                    ('nhyxd,hxad->nhyxa', 'nhyxd,hyad->nhyxa'), weights, angles, key_angles, strict=True
+                for formula, weight, a, b in traced_zip(
+                    ('nhyxd,hxad->nhyxa', 'nhyxd,hyad->nhyxa'), weights, angles, key_angles
                 )
             ]
             of_columns = _hide(of_columns, visible[0])

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from attn_plugins.compat import traced_zip
 from attn_plugins.ops.gating import Gating, Given, Tensors
 from attn_plugins.ops.maps import laid_out_as
 from attn_plugins.ops.pool import column_mean, row_mean
@@ -48,15 +49,14 @@ class StripGating(Gating):
         by_rows = of_columns @ products.transpose(2, 3)
         by_columns = of_rows @ products
         return tuple(
-            gradient[:, :, 0].to(gate.dtype)
-            for gradient, gate in zip((by_rows, by_columns), gates, strict=True)
+            gradient[:, :, 0].to(gate.dtype) for gradient, gate in traced_zip((by_rows, by_columns), gates)
         )
 
     def map_gradient(self, given: Given) -> Tensors:
         """dx = dy g g' + dmean_w / W + dmean_h / H."""
         dy, x, gates, _, _, _, gradients = given
         lengths = [x.shape[3] if axis == 'h' else x.shape[2] for axis in self.axes]
-        shifts = [(part / length).to(dy.dtype) for part, length in zip(gradients, lengths, strict=True)]
+        shifts = [(part / length).to(dy.dtype) for part, length in traced_zip(gradients, lengths)]
         shift = functools.reduce(torch.add, [laid_out_as(x, part) for part in self._along(shifts)])
         return (torch.addcmul(shift, dy, gates[-1]),)
 
@@ -64,7 +64,7 @@ class StripGating(Gating):
         """(N, C, H) -> (N, C, H, 1), (N, C, W) -> (N, C, 1, W)."""
         return [
             strip[..., None] if axis == 'h' else strip[:, :, None]
-            for axis, strip in zip(self.axes, strips, strict=True)
+            for axis, strip in traced_zip(self.axes, strips)
         ]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from attn_plugins.compat import traced_zip
 from attn_plugins.ops.statistics import (
     AbsoluteSum,
     Maximum,
@@ -189,7 +190,7 @@ class StackSqueeze(Squeeze):
 
     def forward(self, *values: Tensor) -> Tensor:
         """(N, C) each -> (N, C, K)."""
-        parts = zip(read_all(self.squeezes, values), self.squeezes, strict=True)
+        parts = traced_zip(read_all(self.squeezes, values), self.squeezes)
         return torch.cat([part[:, :, None] if squeeze.features == 1 else part for part, squeeze in parts], 2)
 
 

@@ -3,8 +3,6 @@
 Checked against gbup-group/IEBN ed6d563.
 """
 
-from functools import partial
-
 import torch
 from torch import Tensor, nn
 
@@ -91,14 +89,17 @@ class IEBN(NormLayer):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
-        bn = self.bn
+        bn = children_of(self)['bn']
         if follows_reference() or not self._fits(x):
             return super().forward(x)
         by_batch = bn.training or bn.running_mean is None
+        count = x.numel() // x.shape[1]
         op = EnhancedBatchNorm(
             None if by_batch else (bn.running_mean, bn.running_var),
             bn.eps,
-            partial(_update, bn, x.numel() // x.shape[1]) if bn.training and bn.track_running_stats else None,
+            (lambda mean, variance: _update(bn, count, mean, variance))
+            if bn.training and bn.track_running_stats
+            else None,
         )
         parameters = (bn.weight, bn.bias, self.gate_weight, self.gate_bias)
         return op.compiled(x, *parameters) if in_compiler() else fused(op, x, *parameters)
