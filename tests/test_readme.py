@@ -13,6 +13,7 @@ import pytest
 from attn_plugins import inserted_layers
 from attn_plugins.engine.config import load_config, preset_names
 from attn_plugins.engine.library import build_model
+from tests.stack import TORCH_2_1
 
 ROOT = Path(__file__).parents[1]
 BLOCKS = dict(re.findall(r'```python\n# file: (\S+)\n(.*?)```', (ROOT / 'README.md').read_text(), re.DOTALL))
@@ -92,6 +93,7 @@ def test_every_block_is_run():
     assert set(BLOCKS) == {*EXPECTED, ANY, 'se4.py', 'my_layers.py', 'plug_any_model.py'}
 
 
+@pytest.mark.skipif(TORCH_2_1, reason='its matplotlib, another version, writes the pictures in other words')
 def test_tables_are_the_generated_ones():
     done = subprocess.run(
         [sys.executable, ROOT / '.dev_scripts' / 'update_readme.py', '--check'],

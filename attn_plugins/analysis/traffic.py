@@ -30,6 +30,8 @@ class Traffic(TorchDispatchMode):
         return result
 
 
+# What looks at shapes alone; torch 2.1 asks it before every backward pass.
+SHAPES_ALONE = {'is_same_size'}
 # What gives memory without writing it.
 EMPTY = {'empty', 'empty_like', 'empty_strided', 'new_empty', 'new_empty_strided', 'empty_permuted'}
 # What writes a tensor in place without reading it.
@@ -39,7 +41,7 @@ OVERWRITES = {'copy_', 'fill_', 'zero_'}
 def _moved(func, args: tuple, kwargs: dict, result) -> int:
     """Bytes that one operator reads and writes."""
     name = func.overloadpacket.__name__
-    if name in EMPTY:
+    if name in EMPTY or name in SHAPES_ALONE:
         return 0
     given = {_place(tensor): tensor for tensor in _tensors((args, kwargs))}
     changed = {_place(tensor): tensor for tensor in _tensors(changed_arguments(func, args, kwargs))}

@@ -143,6 +143,7 @@ def test_networks_hold_the_layers_they_are_called_by():
     } == {'1111'}
 
 
+@pytest.mark.skipif(TORCH_2_1, reason='torch 2.1 cannot be told how many graphs a function may have')
 def test_ways_to_run_a_network():
     def compiled(network):
         whole = network._compiled_call_impl is not None

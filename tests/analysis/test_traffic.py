@@ -87,7 +87,8 @@ def test_touched_bytes():
 
 # Maps of (8, 256, 28, 28), forward and backward, rounded: counted before this code was written, for layers that computed
 # as the authors do.
-KNOWN = {'SE': (3, 10), 'ECA': (3, 10), 'GC': (4, 11), 'GCT': (5, 15), 'GALA': (18, 41)}
+# Under torch 2.1 GC's step has one more operation of the whole map, the backward of a slice that is the map.
+KNOWN = {'SE': (3, 10), 'ECA': (3, 10), 'GC': (4, 13 if TORCH_2_1 else 11), 'GCT': (5, 15), 'GALA': (18, 41)}
 
 
 @pytest.mark.parametrize('name', KNOWN)
