@@ -9,7 +9,7 @@ they are loaded, and `_save_to_state_dict` are overridden in the classes that ne
 
 import inspect
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 
 import torch
@@ -185,8 +185,17 @@ class OldFlopCounterMode(FlopCounterMode):
         return leave
 
 
-def traced_zip(*sequences: Iterable) -> Iterator[tuple]:
-    """`zip` of sequences that are equally long, for what a layer runs: torch 2.1 cannot compile `zip(..., strict=True)`."""
+def traced_zip(*sequences: Collection) -> Iterator[tuple]:
+    """`zip(..., strict=True)` for what a layer runs: torch 2.1 cannot compile that word.
+
+    Raises:
+        ValueError: One is longer than the others.
+    """
+    for sequence in sequences:
+        if len(sequence) != len(sequences[0]):
+            raise ValueError(
+                f'of what goes together one has {len(sequences[0])} parts and one {len(sequence)}'
+            )
     return zip(*sequences)  # noqa: B905
 
 

@@ -7,6 +7,7 @@ import pytest
 import timm
 import torch
 import torchvision
+from mmdet.models.necks import FPN
 from torch import nn
 
 import attn_plugins
@@ -200,3 +201,14 @@ def test_levels_of_timms_feature_models(name):
     assert not plain.load_state_dict(model.state_dict(), strict=False).missing_keys
     with pytest.raises(InsertionError, match='there is a attn_ca already'):
         attn_plugins.plug(model, [dict(cfg=CA, position='level_output')])
+
+
+def test_a_level_that_has_no_layer_is_refused():
+    """A neck that is told to hand on more maps than it did when it was plugged would lose them."""
+    neck = FPN([8, 8], 8, 2)
+    attn_plugins.plug(neck, [dict(cfg=SE, position='level_output')])
+    maps = tuple(torch.randn(1, 8, size, size) for size in (8, 4))
+    assert len(neck(maps)) == 2
+    neck.num_outs = 3
+    with pytest.raises(ValueError, match='one has 2 parts and one 3'):
+        neck(maps)
