@@ -2,11 +2,13 @@
 # Installs a pinned stack and this package into a virtual environment, and returns at once when they are there.
 #
 # Variables: STACK (onedl, the default, or upstream), PYTHON (the interpreter to use), VENV (where to install),
-# MAX_JOBS (compiler processes).
+# WHEELS (a folder or page with built wheels, mmcv's above all, which are used in place of compiling), MAX_JOBS (compiler
+# processes). pip's own PIP_FIND_LINKS and PIP_CERT are heeded.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 STACK=${STACK:-onedl}
 CHECK=requirements/check_environment.py
+COMPILER_KIB=1258291 # 1.2 GiB: what one compiler process of mmcv takes at its peak, rounded up
 DISK_GIB=8 # what torch with its CUDA libraries, the rest and uv's cache take, rounded up
 
 fail() {
@@ -105,14 +107,45 @@ make_environment() {
     fi
 }
 
-# Where pip was told to trust a certificate of the house, uv has to as well.
+# What pip was told about certificates and wheels, uv has to be told as well.
 if [ -n "${PIP_CERT:-}" ]; then
     export SSL_CERT_FILE=${SSL_CERT_FILE:-$PIP_CERT}
+fi
+links="${WHEELS:-} ${UV_FIND_LINKS:-${PIP_FIND_LINKS:-}}"
+if [ "$links" != ' ' ]; then
+    [ -z "${WHEELS:-}" ] || [[ $WHEELS == *://* ]] || [ -d "$WHEELS" ] || fail "WHEELS=$WHEELS is no folder; name the one that holds the wheels"
+    UV_FIND_LINKS=$(tr -s ' ' ',' <<<"$links" | sed 's/^,//; s/,$//')
+    export UV_FIND_LINKS
 fi
 
 pip_install() {
     "$uv" pip install --python "$VENV/bin/python" --constraints "requirements/$STACK/lock.txt" "$@" ||
         fail "uv could not install $*; see its message above, then run $command again: it goes on from here"
+}
+
+# How many compilers fit into the cores and into the free memory.
+compiler_processes() {
+    local cores fit
+    cores=$(nproc)
+    fit=$(awk -v each=$COMPILER_KIB '/^MemAvailable/ {print int($2 / each)}' /proc/meminfo 2>/dev/null || echo "$cores")
+    echo $((fit < 1 ? 1 : fit < cores ? fit : cores))
+}
+
+# mmcv, from a built wheel where there is one; else it is compiled by way of compiler.sh.
+install_mmcv() {
+    local jobs=${MAX_JOBS:-$(compiler_processes)}
+    rm -rf "$header"
+    mkdir "$header"
+    trap 'rm -rf "$header"' EXIT
+    echo "mmcv: compiling its operators in $jobs processes unless a built wheel is found; about 2 minutes with two of them"
+    MMCV_CXX=${CXX:-c++} MMCV_HEADER=$header CXX=$PWD/requirements/compiler.sh MMCV_WITH_OPS=1 MAX_JOBS=$jobs \
+        pip_install --no-build-isolation --requirements "requirements/$STACK/mmcv.txt"
+    case $(cat "$header/outcome" 2>/dev/null) in
+        '') echo "mmcv: a built wheel was used" ;;
+        header) echo "mmcv: compiled, torch's headers once for all files" ;;
+        *) echo "mmcv: compiled, torch's headers again for every file, since $(<"$header/outcome")" ;;
+    esac
+    rm -rf "$header"
 }
 
 install_stack() {
@@ -122,10 +155,10 @@ install_stack() {
     if [ "$STACK" = upstream ] || { [ -z "${CUDA_HOME:-}" ] && ! command -v nvcc >/dev/null; }; then
         export CUDA_VISIBLE_DEVICES=''
     fi
-    echo "mmcv: compiling its operators unless a built wheel is cached, nearly all of the about 10 minutes on two cores"
-    MMCV_WITH_OPS=1 MAX_JOBS=${MAX_JOBS:-$(nproc)} pip_install --no-build-isolation --requirements "requirements/$STACK/mmcv.txt"
-    pip_install --requirements "requirements/$STACK/libraries.txt" --requirements requirements/runtime.txt \
-        --requirements requirements/dev.txt
+    install_mmcv
+    # Without compiled bytecode, which not every machine may write later, a process starts 15 seconds in place of 5.
+    pip_install --compile-bytecode --requirements "requirements/$STACK/libraries.txt" \
+        --requirements requirements/runtime.txt --requirements requirements/dev.txt
     pip_install --no-deps --no-build-isolation --editable .
 }
 
@@ -143,6 +176,8 @@ fi
 find_python
 check_machine
 make_environment
+header=$PWD/$VENV/mmcv-header
+[[ $VENV != /* ]] || header=$VENV/mmcv-header
 install_stack </dev/null
 "$VENV/bin/python" $CHECK families "$STACK" "$VENV"
 "$VENV/bin/python" $CHECK operators "$STACK" "$VENV"

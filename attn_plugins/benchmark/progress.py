@@ -5,6 +5,7 @@ from collections import Counter
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Table
 from rich.text import Text
 
 from attn_plugins.benchmark.metrics import headline
@@ -130,3 +131,33 @@ def scores(state: RunState) -> str:
         name = f'{test} ' if len(state.run.tests) > 1 else ''
         texts.append(f'{name}{metric.name} {metric.value:.2f}{metric.unit}')
     return ', '.join(texts)
+
+
+def print_status(states: list[RunState], console: Console) -> None:
+    """The state of every run on the screen."""
+    styles = {
+        'finished': 'green',
+        'running': 'cyan',
+        'failed': 'red',
+        'blocked': 'yellow',
+        'cut off': 'yellow',
+        'outdated': 'yellow',
+    }
+    table = Table()
+    for name in ('run', 'state', 'result'):
+        table.add_column(name)
+    for state in states:
+        detail = ''
+        if state.state == 'finished':
+            detail = f'{scores(state)} in {clock(state.seconds)}'
+        elif state.state in ('running', 'cut off'):
+            detail = state.progress['text']
+        elif state.state == 'failed':
+            detail = state.error
+        elif state.state == 'blocked':
+            detail = f'needs {", ".join(run.name for run in state.run.needs)}'
+        elif state.state == 'outdated':
+            detail = 'trained with other settings: `run` says which'
+        word = f'[{styles[state.state]}]{state.state}[/]' if state.state in styles else state.state
+        table.add_row(state.run.name, word, Text(detail))
+    console.print(table)

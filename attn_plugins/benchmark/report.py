@@ -13,9 +13,8 @@ from rich.text import Text
 
 from attn_plugins.benchmark.compare import Comparison, compare
 from attn_plugins.benchmark.plot import accuracy_cost_svg, learning_curves_svg
-from attn_plugins.benchmark.progress import scores
 from attn_plugins.benchmark.record import write_json
-from attn_plugins.benchmark.results import RunState, clock
+from attn_plugins.benchmark.results import RunState
 from attn_plugins.benchmark.suite import Suite
 from attn_plugins.benchmark.suite_presets import BASELINE
 from attn_plugins.benchmark.tables import ReportTable, control_tables, preset_table
@@ -146,33 +145,3 @@ def _print_table(table: ReportTable, more_title: str, console: Console) -> None:
             style='dim' if row[1].order is None else None,
         )
     console.print(shown)
-
-
-def print_status(states: list[RunState], console: Console) -> None:
-    """The state of every run on the screen."""
-    styles = {
-        'finished': 'green',
-        'running': 'cyan',
-        'failed': 'red',
-        'blocked': 'yellow',
-        'cut off': 'yellow',
-        'outdated': 'yellow',
-    }
-    table = Table()
-    for name in ('run', 'state', 'result'):
-        table.add_column(name)
-    for state in states:
-        detail = ''
-        if state.state == 'finished':
-            detail = f'{scores(state)} in {clock(state.seconds)}'
-        elif state.state in ('running', 'cut off'):
-            detail = state.progress['text']
-        elif state.state == 'failed':
-            detail = state.error
-        elif state.state == 'blocked':
-            detail = f'needs {", ".join(run.name for run in state.run.needs)}'
-        elif state.state == 'outdated':
-            detail = 'trained with other settings: `run` says which'
-        word = f'[{styles[state.state]}]{state.state}[/]' if state.state in styles else state.state
-        table.add_row(state.run.name, word, Text(detail))
-    console.print(table)

@@ -5,10 +5,8 @@ processes by torchrun. It may be killed at any moment; started again, it goes on
 """
 
 import argparse
-import ctypes
 import gc
 import os
-import signal
 import sys
 import time
 import traceback
@@ -26,23 +24,11 @@ from attn_plugins.benchmark.record import (
     read_json,
     write_json,
 )
+from attn_plugins.engine.preloaded import die_with_parent
 
 LOG = 'run.log'
-PR_SET_PDEATHSIG = 1
 # (folder, content of run.json, the step as it stands there) -> what the result keeps of it.
 Step = Callable[[Path, dict, dict], dict]
-
-
-def die_with_parent(parent: int | None = None) -> None:
-    """Has the kernel kill this process when its parent dies, even by kill -9 (Linux only).
-
-    Args:
-        parent: The parent's process id, if it is known: it may have died before the call.
-    """
-    if sys.platform == 'linux':
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if parent is not None and os.getppid() != parent:
-            os._exit(1)
 
 
 def train(folder: Path, run: dict, step: dict) -> dict:

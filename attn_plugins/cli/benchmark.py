@@ -2,12 +2,17 @@
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from mmengine.logging import MMLogger
 from rich.console import Console
 
 from attn_plugins.cli.arguments import positive
 from attn_plugins.cli.errors import friendly_errors
+
+if TYPE_CHECKING:
+    from attn_plugins.benchmark.results import RunState
+    from attn_plugins.benchmark.suite import Suite
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -52,32 +57,61 @@ def main(argv: list[str] | None = None) -> int:
     """Carry out the command; 1 when a run has failed."""
     args = parse_args(argv)
     console = Console()
-    MMLogger.get_current_instance().setLevel('WARNING')  # the configs' notes on ATTENTION, one per run
+    _hush_configs()
     with friendly_errors(args.debug, lambda: 'run the same command again: it goes on where it was cut off'):
-        from attn_plugins.benchmark.executors import LocalExecutor
-        from attn_plugins.benchmark.plan import notes, plan_suite
-        from attn_plugins.benchmark.progress import view_of
-        from attn_plugins.benchmark.report import print_report, print_status, write_report
+        from attn_plugins.benchmark.plan import plan_suite
+        from attn_plugins.benchmark.progress import print_status
         from attn_plugins.benchmark.results import read_results
-        from attn_plugins.benchmark.schedule import run_suite
         from attn_plugins.benchmark.suite import read_suite
 
         suite = read_suite(args.suite, args.work_dir)
-        executor = LocalExecutor(getattr(args, 'jobs', None))
-        plans = plan_suite(suite, executor.devices)
         if args.command == 'run':
-            for note in notes(plans.values()):
-                console.print(note, soft_wrap=True, markup=False)
-            with view_of(suite, executor.parallel, console) as view:
-                states = run_suite(suite, plans, executor, view, args.redo)
-        else:
-            states = read_results(suite, plans)
+            return run(suite, args.jobs, args.redo, console)
+        # Without an executor, which asks torch for GPUs: a run that has begun keeps the processes it began with.
+        states = read_results(suite, plan_suite(suite, devices=1))
         if args.command == 'status':
             print_status(states, console)
-            return 0
-        print_report(suite, states, console)
-        console.print(*write_report(suite, states).values(), sep='\n', soft_wrap=True)
-        return int(args.command == 'run' and any(state.state != 'finished' for state in states))
+        else:
+            report(suite, states, console)
+        return 0
+
+
+def _hush_configs() -> None:
+    """Silences mmengine's notes on ATTENTION, one per run.
+
+    Its logger asks torch for this process's rank and device, and does without where they cannot be imported: a suite's own
+    process has none, and `status` is to answer at once.
+    """
+    absent = [name for name in ('torch', 'mmengine.dist') if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(absent))  # None: not to be imported
+    MMLogger.get_current_instance().setLevel('WARNING')
+    for name in absent:
+        del sys.modules[name]
+
+
+def run(suite: 'Suite', jobs: int | None, redo: bool, console: Console) -> int:
+    """Carries out a suite and reports it; 1 when a run has failed."""
+    from attn_plugins.benchmark.executors import LocalExecutor
+    from attn_plugins.benchmark.plan import notes, plan_suite
+    from attn_plugins.benchmark.progress import view_of
+    from attn_plugins.benchmark.schedule import run_suite
+
+    executor = LocalExecutor(jobs)
+    plans = plan_suite(suite, executor.devices)
+    for note in notes(plans.values()):
+        console.print(note, soft_wrap=True, markup=False)
+    with view_of(suite, executor.parallel, console) as view:
+        states = run_suite(suite, plans, executor, view, redo)
+    report(suite, states, console)
+    return int(any(state.state != 'finished' for state in states))
+
+
+def report(suite: 'Suite', states: 'list[RunState]', console: Console) -> None:
+    """Shows the tables and writes the report's files."""
+    from attn_plugins.benchmark.report import print_report, write_report
+
+    print_report(suite, states, console)
+    console.print(*write_report(suite, states).values(), sep='\n', soft_wrap=True)
 
 
 if __name__ == '__main__':

@@ -1,14 +1,18 @@
-"""Checkpoints before they are used: whole or cut short, of this model or another, and which one a run resumes from."""
+"""Checkpoints before they are used: whole or cut short, of this model or another, and which one a run resumes from.
+
+What only asks for names and wholeness needs no torch.
+"""
 
 import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-
-from mmengine.runner import CheckpointLoader
-from torch import Tensor, nn
+from typing import TYPE_CHECKING
 
 from attn_plugins.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 
 def check_file(path: str | Path) -> None:
@@ -28,7 +32,7 @@ def check_file(path: str | Path) -> None:
     if is_whole(path):
         return
     try:  # the format from before torch 1.6 has no table of contents: only reading it shows that it is whole
-        CheckpointLoader.load_checkpoint(str(path), map_location='cpu')
+        _load(path)
     except PermissionError:
         raise
     except Exception as error:  # whatever the bytes made of torch's reader and of pickle, an OSError among it
@@ -37,20 +41,20 @@ def check_file(path: str | Path) -> None:
         ) from error
 
 
-def read_weights(path: str | Path) -> dict[str, Tensor]:
+def read_weights(path: str | Path) -> 'dict[str, Tensor]':
     """The weights of a checkpoint file by name, on the CPU.
 
     Raises:
         UserError: There is no such file, or it holds no weights.
     """
     check_file(path)
-    weights = weights_of(CheckpointLoader.load_checkpoint(str(path), map_location='cpu'))
+    weights = weights_of(_load(path))
     if not weights:
         raise UserError(f'{path} holds no weights: give a checkpoint that a training run has written')
     return weights
 
 
-def check_fits(checkpoint: dict, model: nn.Module, path: str | Path, advice: str) -> None:
+def check_fits(checkpoint: dict, model: 'nn.Module', path: str | Path, advice: str) -> None:
     """Compares a checkpoint's weights with a model's, by name and shape.
 
     Args:
@@ -125,8 +129,10 @@ def progress_of(path: Path) -> str:
     return f'{dict(iter="iteration").get(kind, kind)} {number}'
 
 
-def weights_of(checkpoint) -> dict[str, Tensor]:
+def weights_of(checkpoint) -> 'dict[str, Tensor]':
     """The weights of a checkpoint by name, as mmengine loads them: with or without `state_dict` around and `module.` before."""
+    from torch import Tensor
+
     weights = checkpoint.get('state_dict', checkpoint) if isinstance(checkpoint, Mapping) else {}
     if not isinstance(weights, Mapping):
         return {}
@@ -135,3 +141,9 @@ def weights_of(checkpoint) -> dict[str, Tensor]:
         for key, value in weights.items()
         if isinstance(key, str) and isinstance(value, Tensor)
     }
+
+
+def _load(path: str | Path):
+    from mmengine.runner import CheckpointLoader
+
+    return CheckpointLoader.load_checkpoint(str(path), map_location='cpu')

@@ -98,7 +98,7 @@ def drive(suite: str) -> None:
     from attn_plugins.benchmark.executors import LocalExecutor
     from attn_plugins.cli import benchmark
 
-    executors.LocalExecutor = lambda jobs: LocalExecutor(2, worker=__spec__.name)
+    executors.LocalExecutor = lambda jobs: LocalExecutor(2, worker=__spec__.name, preload=False)
     sys.exit(benchmark.main(['run', suite]))
 
 

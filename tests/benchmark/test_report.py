@@ -7,7 +7,8 @@ from html.parser import HTMLParser
 import pytest
 from rich.console import Console
 
-from attn_plugins.benchmark.report import print_report, print_status, write_report
+from attn_plugins.benchmark.progress import print_status
+from attn_plugins.benchmark.report import print_report, write_report
 from attn_plugins.benchmark.results import read_results
 from attn_plugins.benchmark.suite import read_suite
 

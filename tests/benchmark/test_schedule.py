@@ -13,13 +13,14 @@ import pytest
 import yaml
 from rich.console import Console
 
-from attn_plugins.benchmark.executors import LocalExecutor
+from attn_plugins.benchmark.executors import LocalExecutor, local
 from attn_plugins.benchmark.plan import plan_suite
 from attn_plugins.benchmark.progress import PlainView
 from attn_plugins.benchmark.record import read_json
 from attn_plugins.benchmark.results import read_results
 from attn_plugins.benchmark.schedule import run_suite
 from attn_plugins.benchmark.suite import read_suite
+from attn_plugins.engine.preloaded import SERVER_DIED
 from attn_plugins.errors import UserError
 from tests.benchmark.conftest import REPOSITORY
 from tests.benchmark.stub import InlineExecutor
@@ -60,11 +61,12 @@ def training(suite: Path) -> list[psutil.Process]:
     """The stand-in's workers of this suite's folder."""
     found = []
     for process in psutil.process_iter(['cmdline', 'cwd', 'status']):
-        line, alive = process.info['cmdline'] or [], process.info['status'] != psutil.STATUS_ZOMBIE
+        # One from the server has its command line in one word.
+        line, alive = ' '.join(process.info['cmdline'] or []), process.info['status'] != psutil.STATUS_ZOMBIE
         if (
             alive
             and process.info['cwd'] == str(suite.parent)
-            and line[1:3] == ['-m', STUB]
+            and f'-m {STUB} ' in line
             and 'drive' not in line
         ):
             found.append(process)
@@ -119,6 +121,26 @@ def test_a_twin_is_trained_in_a_folder_of_its_own_and_not_again(project):
         and read_json(long / 'run.json')['preset'] == 'ca'
     )
     assert 'started' not in finish(suite)
+
+
+def test_a_run_whose_server_died_is_started_again_without_it(project, monkeypatch):
+    suite = project.suite(configs=dict(toy=dict(config='toy.py')), presets=['none'])
+    monkeypatch.setenv('PYTHONPATH', str(REPOSITORY))
+
+    class Died:
+        pid, returncode = 2**30, SERVER_DIED
+
+        def __init__(self, args, *, stdout, **others):
+            print('trained nothing', file=stdout)
+
+        def poll(self):
+            return self.returncode
+
+    monkeypatch.setattr(local, 'start_process', Died)
+    said = finish(suite, LocalExecutor(1, worker=STUB))
+    assert states(suite) == {'toy/none/seed0': 'finished'} and 'failed' not in said
+    log = (read_suite(suite).runs[0].folder / 'run.log').read_text()
+    assert log.startswith('trained nothing\n$ train\ntrained epoch 1')
 
 
 @pytest.mark.parametrize(('sent', 'code'), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -1,6 +1,7 @@
 """Command lines run as processes, in a folder of their own with a tiny DigitScenes where the configs expect it."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from attn_plugins.datasets.digit_scenes import write_digit_scenes
+from attn_plugins.engine.preloaded import Process, start_process
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / 'configs'
@@ -53,16 +55,24 @@ class Workspace:
 
     def run(self, tool, *args, **variables: str) -> subprocess.CompletedProcess:
         """Runs a tool by its name in tools/ or by its path, and returns when it has ended."""
+        out, errors = (self.folder / f'.{name}' for name in ('stdout', 'stderr'))
+        process = self.start(tool, *args, out=out, errors=errors, **variables)
+        try:
+            code = process.wait(timeout=240)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+        return subprocess.CompletedProcess(args, code, out.read_text(), errors.read_text())
+
+    def start(self, tool, *args, out: Path, errors: Path, **variables: str) -> Process:
+        """Starts a tool, of Python from the server that has the libraries imported, and returns at once."""
         path = tool if isinstance(tool, Path) else ROOT / 'tools' / tool
-        program = ['bash'] if path.suffix == '.sh' else [sys.executable]
-        return subprocess.run(
-            [*program, str(path), *map(str, args)],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            env=self.environment(**variables),
-            timeout=240,
-        )
+        command, env = [str(path), *map(str, args)], self.environment(**variables)
+        with out.open('w') as stdout, errors.open('w') as stderr:
+            files = dict(stdout=stdout, stderr=stderr, cwd=self.folder, env=env)
+            if path.suffix == '.sh':
+                return subprocess.Popen(['bash', *command], start_new_session=True, **files)
+            return start_process(command, **files)
 
 
 def error_line(result: subprocess.CompletedProcess) -> str:

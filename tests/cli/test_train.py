@@ -3,12 +3,11 @@
 import json
 import re
 import signal
-import subprocess
-import sys
+import time
 
 import pytest
 
-from tests.cli.conftest import CLASSIFICATION, ROOT, SHORT, error_line
+from tests.cli.conftest import CLASSIFICATION, SHORT, error_line
 
 # A run that waits before its second epoch while the file `wait` is there: a signal finds it between two checkpoints.
 CONFIG = f"""
@@ -69,22 +68,15 @@ def test_a_run_survives_ctrl_c_a_full_disk_and_half_written_files(workspace, com
 
 def _interrupt(workspace, command):
     (workspace.folder / 'wait').touch()
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / 'tools' / 'train.py'), *command],
-        cwd=workspace.folder,
-        text=True,
-        env=workspace.environment(PYTHONPATH='.'),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    for line in process.stdout:
-        if line.strip() == 'waiting':
-            break
+    out, errors = workspace.folder / 'out.txt', workspace.folder / 'errors.txt'
+    process = workspace.start('train.py', *command, out=out, errors=errors, PYTHONPATH='.')
+    while 'waiting\n' not in out.read_text():
+        assert process.poll() is None, errors.read_text()
+        time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
-    assert process.returncode == 130, errors
-    assert 'interrupted: run the same command again: it resumes from epoch 1\n' in errors
-    assert 'Traceback' not in output + errors
+    assert process.wait(timeout=60) == 130, errors.read_text()
+    assert 'interrupted: run the same command again: it resumes from epoch 1\n' in errors.read_text()
+    assert 'Traceback' not in out.read_text() + errors.read_text()
     (workspace.folder / 'wait').unlink()
 
 

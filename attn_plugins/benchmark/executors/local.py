@@ -2,22 +2,20 @@
 
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import psutil
-import torch
 
 import attn_plugins
 from attn_plugins.analysis.machine import cores
 from attn_plugins.benchmark.executors.base import Executor
 from attn_plugins.benchmark.suite import Run
-from attn_plugins.benchmark.worker import LOG, die_with_parent
+from attn_plugins.benchmark.worker import LOG
+from attn_plugins.engine.preloaded import SERVER_DIED, Process, start_plain_process, start_process
 
 # Memory to leave to each run on a CPU, so that many cores and little memory do not end in a crash.
 BYTES_PER_RUN = 3 * 2**30
@@ -38,11 +36,12 @@ LAUNCHERS = (
 
 @dataclass
 class Job:
-    """A run at work: its process, and the places it takes."""
+    """A run at work: its process, the places it takes, and how it is started again without the server of its process."""
 
     run: Run
-    process: subprocess.Popen
+    process: Process
     places: list[str]
+    start_again: Callable[[], Process] | None
 
 
 class LocalExecutor(Executor):
@@ -54,9 +53,10 @@ class LocalExecutor(Executor):
     Args:
         jobs: Runs at the same time. By default as many as fit.
         worker: The module that carries out a run.
+        preload: Take the processes from a server that has imported the libraries.
     """
 
-    def __init__(self, jobs: int | None = None, worker: str = Executor.WORKER):
+    def __init__(self, jobs: int | None = None, worker: str = Executor.WORKER, preload: bool = True):
         self.gpus = visible_gpus()
         self.devices = len(self.gpus) or cores()
         self.most = len(self.gpus) or None
@@ -64,7 +64,7 @@ class LocalExecutor(Executor):
         # On a CPU a place is a share of the cores.
         self._places = self.gpus or [f'share {i}' for i in range(jobs or fit)]
         self.parallel = min(jobs or len(self._places), len(self._places))
-        self.jobs, self.worker = jobs, worker
+        self.jobs, self.worker, self.preload = jobs, worker, preload
         self._free = list(self._places)
         self._working: list[Job] = []
 
@@ -85,20 +85,20 @@ class LocalExecutor(Executor):
         env = dict(outside, OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads, PYTHONPATH=_python_path())
         if self.gpus:
             env['CUDA_VISIBLE_DEVICES'] = ','.join(taken)
-        with (run.folder / LOG).open('a') as log:
-            process = subprocess.Popen(
-                [*_launch(processes), '-m', self.worker, str(run.folder)],
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                # A group of its own: Ctrl-C reaches the benchmark alone, which then stops the whole group.
-                start_new_session=True,
-                preexec_fn=partial(die_with_parent, os.getpid()),
-            )
-        self._working.append(Job(run, process, taken))
+        args = [*_launch(processes), '-m', self.worker, str(run.folder)]
+        begin = partial(_begin, args=args, env=env, log=run.folder / LOG)
+        # torchrun starts the processes of a run of several itself.
+        preload = self.preload and processes == 1
+        process = begin(start_process if preload else start_plain_process)
+        self._working.append(
+            Job(run, process, taken, partial(begin, start_plain_process) if preload else None)
+        )
 
     def ended(self) -> list[tuple[Run, int]]:
+        for job in self._working:
+            if job.process.poll() == SERVER_DIED and job.start_again:
+                _end_group(job.process)
+                job.process, job.start_again = job.start_again(), None
         over = [job for job in self._working if job.process.poll() is not None]
         for job in over:
             self._let_go(job)
@@ -106,8 +106,7 @@ class LocalExecutor(Executor):
 
     def stop(self) -> None:
         for job in list(self._working):
-            with suppress(ProcessLookupError):  # it ended by itself
-                os.killpg(job.process.pid, signal.SIGKILL)
+            _end_group(job.process)
             job.process.wait()
             self._let_go(job)
 
@@ -119,15 +118,30 @@ class LocalExecutor(Executor):
 def visible_gpus() -> list[str]:
     """Ids of the GPUs this process may use, as CUDA_VISIBLE_DEVICES names them."""
     named = os.environ.get('CUDA_VISIBLE_DEVICES')
+    import torch
+
     count = torch.cuda.device_count()
     return named.split(',')[:count] if named else [str(i) for i in range(count)]
 
 
-def _launch(processes: int) -> Sequence[str]:
-    """Python, or torchrun for several processes, which finds a free port itself (`--standalone`)."""
-    if processes == 1:
-        return [sys.executable]
-    return [sys.executable, '-m', 'torch.distributed.run', '--standalone', f'--nproc_per_node={processes}']
+def _launch(processes: int) -> list[str]:
+    """Nothing, or torchrun for several processes, which finds a free port itself (`--standalone`)."""
+    return (
+        ['-m', 'torch.distributed.run', '--standalone', f'--nproc_per_node={processes}']
+        if processes > 1
+        else []
+    )
+
+
+def _begin(start: Callable[..., Process], args: list[str], env: dict[str, str], log: Path) -> Process:
+    with log.open('a') as file:
+        return start(args, env=env, stdout=file, stderr=file)
+
+
+def _end_group(process: Process) -> None:
+    """Kills a process and those that it has started."""
+    with suppress(ProcessLookupError):  # it ended by itself
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _python_path() -> str:
