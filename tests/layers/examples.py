@@ -29,6 +29,11 @@ def _all(convolutions: bool) -> dict[str, dict]:
     return found
 
 
+def is_first(configs: dict[str, dict], name: str) -> bool:
+    """Whether a config is the first of its layer."""
+    return next(key for key, cfg in configs.items() if cfg['type'] == configs[name]['type']) == name
+
+
 # Of the convolutions where a test says nothing else.
 CONV_SIZES = dict(out_channels=12, kernel_size=3, padding=1)
 LAYERS = _all(convolutions=False)

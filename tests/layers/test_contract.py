@@ -9,12 +9,12 @@ from attn_plugins import layers
 from attn_plugins.layers.place import place_of
 from attn_plugins.layers.wrapper import Wrapper
 from tests.layers.check import check_layer
-from tests.layers.examples import LAYERS, examples_of
+from tests.layers.examples import LAYERS, examples_of, is_first
 
 
 @pytest.mark.parametrize('name', LAYERS)
 def test_contract(name):
-    check_layer(LAYERS[name])
+    check_layer(LAYERS[name], exports=is_first(LAYERS, name))
 
 
 @pytest.mark.parametrize('name', layers.__all__)
