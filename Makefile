@@ -4,13 +4,15 @@ SHELL := /bin/bash
 STACK ?= onedl
 VENV ?= $(if $(filter upstream,$(STACK)),.venv-upstream,.venv)
 PYTEST_ARGS ?=
+# A folder or page with built wheels, mmcv's above all, which are then not compiled.
+export WHEELS
 # What a project on the upstream family uses of this one, and the costs, which lean on torch's inner workings.
 UPSTREAM_TESTS ?= tests/layers tests/official tests/losses tests/ops tests/insertion tests/models tests/test_configs.py tests/test_registry.py \
 	tests/test_readme.py tests/cli/test_openmmlab_tools.py tests/analysis
 
 .PHONY: install demo test test-upstream lint format docs lock
 
-install: ## the pinned stack and this package into .venv: about 10 minutes on two cores, nearly all mmcv's compile; seconds when done
+install: ## the pinned stack and this package into .venv: about 3 minutes on two cores, 2 of them mmcv's compile; a second when done
 	@STACK=$(STACK) VENV=$(VENV) bash requirements/install.sh
 
 demo: install ## train, test and compare detection, segmentation and classification on generated data

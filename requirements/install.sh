@@ -111,11 +111,11 @@ make_environment() {
 if [ -n "${PIP_CERT:-}" ]; then
     export SSL_CERT_FILE=${SSL_CERT_FILE:-$PIP_CERT}
 fi
-links="${WHEELS:-} ${UV_FIND_LINKS:-${PIP_FIND_LINKS:-}}"
-if [ "$links" != ' ' ]; then
+# Pages and folders with wheels, in uv's way of writing several: commas.
+links=${WHEELS:-}${UV_FIND_LINKS:+,$UV_FIND_LINKS}${PIP_FIND_LINKS:+,${PIP_FIND_LINKS// /,}}
+if [ -n "$links" ]; then
     [ -z "${WHEELS:-}" ] || [[ $WHEELS == *://* ]] || [ -d "$WHEELS" ] || fail "WHEELS=$WHEELS is no folder; name the one that holds the wheels"
-    UV_FIND_LINKS=$(tr -s ' ' ',' <<<"$links" | sed 's/^,//; s/,$//')
-    export UV_FIND_LINKS
+    export UV_FIND_LINKS=${links#,}
 fi
 
 pip_install() {

@@ -8,6 +8,8 @@ import pytest
 import torch
 from mmengine.registry import DefaultScope
 
+from tests import budget
+
 # A shell without job control starts background jobs with SIGINT ignored, and what they start inherits that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -41,3 +43,15 @@ def no_default_scope():
     """A training in this process leaves its library's scope behind, in which the next test would look its types up."""
     yield
     DefaultScope._instance_dict.clear()
+
+
+def pytest_terminal_summary(terminalreporter):
+    """The seconds of every folder beside those that are planned for it."""
+    reports = [report for found in terminalreporter.stats.values() for report in found]
+    durations = [(report.nodeid, report.duration) for report in reports if hasattr(report, 'duration')]
+    lines, over = budget.table(durations)
+    terminalreporter.section('time by folder, of one core')
+    for line in lines:
+        terminalreporter.write_line(line)
+    for line in over:
+        terminalreporter.write_line(f'warning: {line}', yellow=True)

@@ -48,7 +48,7 @@ def tools(tmp_path):
     """A PATH with what install.sh needs and nothing else: no Python, no compiler, a uv that does nothing."""
     folder = tmp_path / 'bin'
     folder.mkdir()
-    for name in ('bash', 'env', 'dirname', 'awk', 'nproc'):
+    for name in ("bash", "env", "dirname", "awk", "nproc", "rm", "mkdir", "cat"):
         (folder / name).symlink_to(shutil.which(name))
     program(folder, 'uv')
     program(folder, 'df', "printf 'Filesystem blocks\\n/dev/x 1 1 99999999 1%% /\\n'")
@@ -162,6 +162,100 @@ def test_mmcv_without_operators(tools, environment):
 def test_environment_of_another_python(tools, environment):
     program(tools, 'python-x', fake_python('3.12' if sys.version_info[:2] != (3, 12) else '3.11'))
     assert 'leave PYTHON out' in sentence(install(tools, VENV=environment[0], PYTHON='python-x'))
+
+
+COMPILER = ROOT / 'requirements' / 'compiler.sh'
+SOURCE = '#include <torch/types.h>\nint answer() { return ANSWER; }\n'
+
+
+@pytest.fixture
+def compile_file(tmp_path):
+    """Compiles a file as torch's build of mmcv does, `-c` twice included, with a compiler of the test's own around the real one."""
+    (tmp_path / 'include' / 'torch').mkdir(parents=True)
+    (tmp_path / 'include' / 'torch' / 'types.h').write_text('#pragma once\n#define ANSWER 42\n')
+    (tmp_path / 'header').mkdir()
+
+    def start(name='x', source=SOURCE, first='', more=()):
+        (tmp_path / f'{name}.cpp').write_text(source)
+        program(tmp_path / 'bin', 'cxx', f'echo "$@" >> {tmp_path}/calls\n{first}\nexec c++ "$@"')
+        flags = [
+            '-MMD',
+            '-MF',
+            f'{name}.o.d',
+            '-g',
+            '-O3',
+            '-fPIC',
+            f'-I{tmp_path}/include',
+            '-c',
+            '-c',
+            f'{name}.cpp',
+            '-o',
+            f'{name}.o',
+        ]
+        env = dict(os.environ, MMCV_CXX=str(tmp_path / 'bin' / 'cxx'), MMCV_HEADER=str(tmp_path / 'header'))
+        return subprocess.Popen(
+            [COMPILER, *flags, '-std=c++17', *more], cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True
+        )
+
+    return start
+
+
+def test_the_headers_are_compiled_once_for_all_files(compile_file, tmp_path):
+    """By the first of two processes that start together, under the flags of the files; without debug information."""
+    for process in [compile_file('x'), compile_file('y')]:
+        assert process.wait(60) == 0, process.stderr.read()
+    calls = (tmp_path / 'calls').read_text().splitlines()
+    assert sum('c++-header' in call for call in calls) == 1
+    assert sum('-include' in call and '-fsyntax-only' not in call for call in calls) == 2
+    assert (tmp_path / 'header' / 'outcome').read_text() == 'header\n'
+    assert all((tmp_path / f'{name}.o').stat().st_size < 3000 for name in 'xy')
+    # A link is left to the compiler.
+    assert (
+        subprocess.run(
+            [COMPILER, '-shared', 'x.o', '-o', 'x.so'], cwd=tmp_path, env=dict(os.environ, MMCV_CXX='c++')
+        ).returncode
+        == 0
+    )
+
+
+@pytest.mark.parametrize(
+    ('first', 'reason'),
+    [
+        (
+            'case "$*" in *c++-header*) echo "cc1plus: error: no headers here" >&2; exit 1 ;; esac',
+            'they could not be compiled by themselves: cc1plus: error: no headers here',
+        ),
+        (
+            'case "$*" in *c++-header*) echo "fatal error: No space left on device" >&2; exit 1 ;; esac',
+            'they could not be compiled by themselves: fatal error: No space left on device',
+        ),
+        (
+            'case "$*" in *-fsyntax-only*) echo "torch.hpp.gch: not used" >&2; exit 1 ;; esac',
+            'the compiler did not take them: torch.hpp.gch: not used',
+        ),
+        ('case "$*" in *-include*) case "$*" in *-fsyntax-only*) ;; *) exit 1 ;; esac ;; esac', 'header'),
+    ],
+    ids=['no header', 'full disk', 'not taken', 'refused later'],
+)
+def test_where_the_headers_cannot_be_compiled_once_every_file_is_compiled_by_itself(
+    compile_file, tmp_path, first, reason
+):
+    process = compile_file(first=first)
+    assert process.wait(60) == 0, process.stderr.read()
+    assert (tmp_path / 'x.o').is_file()
+    assert (tmp_path / 'header' / 'outcome').read_text().strip() == reason
+    assert (tmp_path / 'header' / 'torch.hpp.gch').exists() == (reason == 'header')
+
+
+def test_what_is_wrong_in_a_file_is_said_by_the_compiler(compile_file):
+    process = compile_file(source='int answer() { return nothing; }\n')
+    assert process.wait(60) == 1 and 'nothing' in process.stderr.read()
+
+
+def test_wheels_that_are_not_there(tools, tmp_path):
+    program(tools, 'c++')
+    line = sentence(install(tools, VENV=tmp_path / 'new', PYTHON=sys.executable, WHEELS='nowhere'))
+    assert line == 'error: WHEELS=nowhere is no folder; name the one that holds the wheels'
 
 
 @pytest.fixture(scope='module')

@@ -66,8 +66,27 @@ def test_a_preset_is_short_and_says_what_it_is(name):
     assert lines[0].startswith('# ') and len(lines) <= 16 and max(map(len, lines)) <= 125
 
 
-@pytest.mark.parametrize('name', PRESETS)
-@pytest.mark.parametrize('leaf', LEAVES)
+def kind_of(name: str) -> str:
+    """How a preset is put in, its layers apart: the words of its entries, for every class of host that it names."""
+    return str(without_layers(load_config(ROOT / R50, attention=name).attention))
+
+
+def without_layers(entries):
+    if isinstance(entries, dict):
+        return {key: without_layers(value) for key, value in sorted(entries.items()) if key != 'cfg'}
+    return [*map(without_layers, entries)] if isinstance(entries, (list, tuple)) else entries
+
+
+# Every preset in the ResNet-50, one of each kind in every other host, and the one that is refused there.
+CASES = [(R50, name) for name in PRESETS] + [
+    (leaf, name)
+    for leaf in LEAVES
+    if leaf != R50
+    for name in sorted({*{kind_of(name): name for name in reversed(PRESETS)}.values(), 'se_r24'})
+]
+
+
+@pytest.mark.parametrize('leaf, name', CASES)
 def test_every_preset_runs_and_trains_in_every_host(leaf, name):
     cfg = load_config(ROOT / leaf, name, LEAVES[leaf])
     if name == 'se_r24' and '18' in leaf:  # its first stage has 16 channels

@@ -8,7 +8,6 @@ import pytest
 import torch
 from mmcv.cnn.utils import fuse_conv_bn
 from mmengine.model import ExponentialMovingAverage
-from mmengine.model.utils import convert_sync_batchnorm, revert_sync_batchnorm
 from mmengine.runner.checkpoint import get_state_dict, load_state_dict
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -121,23 +120,6 @@ def test_copies_are_independent(name, cfg):
     means = dict(average.module.named_parameters())
     for key, value in model.named_parameters():
         torch.testing.assert_close(means[key], (value + before[key]) / 2)
-
-
-@pytest.mark.parametrize('name, cfg', CASES, ids=IDS)
-def test_sync_bn_there_and_back_changes_nothing(name, cfg):
-    """mmengine reverts SyncBN in every non-distributed run."""
-    model = plugged(name, cfg)
-    scramble(model)
-    model.eval()
-    y = forward(name, model)
-    norms = sum(isinstance(m, _BatchNorm) for m in model.modules())
-    synced = convert_sync_batchnorm(copy.deepcopy(model))
-    assert sum(isinstance(m, torch.nn.SyncBatchNorm) for m in synced.modules()) == norms
-    assert set(synced.state_dict()) == set(model.state_dict())
-    reverted = revert_sync_batchnorm(synced)
-    reverted.eval()
-    assert len(inserted_layers(reverted)) == len(inserted_layers(model))
-    torch.testing.assert_close(forward(name, reverted), y)
 
 
 @pytest.mark.parametrize(
