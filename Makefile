@@ -20,7 +20,7 @@ demo: install ## train, test and compare detection, segmentation and classificat
 	$(VENV)/bin/python tools/benchmark.py run configs/suites/demo.yml
 
 test: install ## everything that needs neither a GPU nor a data set
-	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -n 2 --durations=15 $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -n 2 --dist worksteal --durations=15 $(PYTEST_ARGS)
 
 test-upstream: ## the same layers, insertion, configs and README blocks on the upstream family, in .venv-upstream
 	@$(MAKE) --no-print-directory test STACK=upstream PYTEST_ARGS="$(UPSTREAM_TESTS) $(PYTEST_ARGS)"

@@ -177,6 +177,7 @@ class _Fork:
         with open(os.devnull) as nothing:
             os.dup2(nothing.fileno(), 0)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        multiprocessing.set_start_method(None, force=True)  # as it is in a process that starts by itself
         os.chdir(self.cwd)
         why = self._take_up()
         if why:
