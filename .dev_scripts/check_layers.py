@@ -14,6 +14,7 @@ from rich.progress import track
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 from attn_plugins.analysis.machine import machine, versions  # noqa: E402
+from attn_plugins.ops.mode import on_small_maps_too  # noqa: E402
 from layer_docs import checks, measure  # noqa: E402
 from layer_docs.page import CASES  # noqa: E402
 from tests.layers import check, examples, test_golden  # noqa: E402
@@ -97,4 +98,5 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    with on_small_maps_too():  # the cases are small, and the fast forms are to be compared
+        sys.exit(main())

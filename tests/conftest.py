@@ -8,6 +8,7 @@ import pytest
 import torch
 from mmengine.registry import DefaultScope
 
+from attn_plugins.ops.mode import on_small_maps_too
 from tests import budget
 
 # A shell without job control starts background jobs with SIGINT ignored, and what they start inherits that.
@@ -20,6 +21,13 @@ def fixed_seed():
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def fast_forms():
+    """Tests have small maps, and layers their fast forms for large ones: here these run on any."""
+    with on_small_maps_too():
+        yield
 
 
 @pytest.fixture(scope='session')

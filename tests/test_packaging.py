@@ -48,7 +48,7 @@ def tools(tmp_path):
     """A PATH with what install.sh needs and nothing else: no Python, no compiler, a uv that does nothing."""
     folder = tmp_path / 'bin'
     folder.mkdir()
-    for name in ("bash", "env", "dirname", "awk", "nproc", "rm", "mkdir", "cat"):
+    for name in ('bash', 'env', 'dirname', 'awk', 'nproc', 'rm', 'mkdir', 'cat'):
         (folder / name).symlink_to(shutil.which(name))
     program(folder, 'uv')
     program(folder, 'df', "printf 'Filesystem blocks\\n/dev/x 1 1 99999999 1%% /\\n'")

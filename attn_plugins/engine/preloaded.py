@@ -11,6 +11,7 @@ import ctypes
 import importlib.machinery
 import multiprocessing
 import os
+import re
 import runpy
 import signal
 import subprocess
@@ -27,20 +28,8 @@ from typing import IO
 from setproctitle import setproctitle
 
 PR_SET_PDEATHSIG = 1
-# Beginnings of the variables that Python and the libraries read once, when they start.
-READ_AT_START = (
-    'PYTHON',
-    'LD_',
-    'MALLOC_',
-    'OMP_',
-    'GOMP_',
-    'KMP_',
-    'MKL_',
-    'OPENBLAS_',
-    'TORCH_',
-    'PYTORCH_',
-    'MPL',
-)
+# The variables that Python and the libraries read once, when they start.
+READ_AT_START = re.compile('(PYTHON|LD_|MALLOC_|OMP_|GOMP_|KMP_|MKL_|OPENBLAS_|TORCH_|PYTORCH_|MPL).+')
 # Those of them that a fork can take up afterwards.
 TAKEN_UP = ('PYTHONPATH', 'OMP_NUM_THREADS', 'MKL_NUM_THREADS')
 # The exit code of a process whose server died with it.
@@ -200,7 +189,7 @@ class _Fork:
         from attn_plugins.engine.preload import ENVIRONMENT as before
         from attn_plugins.engine.preload import SET_BY_IMPORTS, changed_file
 
-        names = [name for name in {*before, *self.env} if name.startswith(READ_AT_START)]
+        names = [name for name in {*before, *self.env} if READ_AT_START.match(name)]
         for name in sorted({*names} - {*TAKEN_UP}):
             if self.env.get(name) not in (before.get(name), SET_BY_IMPORTS.get(name)):
                 return f'{name} is {self.env.get(name)} and not {before.get(name)}'

@@ -18,6 +18,8 @@ class ChannelGating(Gating):
         statistics (sequence): What is squeezed; its constants are the weights of `gated`.
     """
 
+    few = 400_000
+
     def __init__(self, statistics: Sequence[Statistic]):
         self.statistics = statistics
 

@@ -16,7 +16,7 @@ from torch.autograd import Function
 
 from attn_plugins.compat import traced_zip
 from attn_plugins.ops.maps import dense
-from attn_plugins.ops.mode import runs_eagerly
+from attn_plugins.ops.mode import is_small, runs_eagerly
 
 Tensors = tuple[Tensor, ...]
 
@@ -47,7 +47,13 @@ class Gating(ABC):
     """What a kind of gated layer makes of a map: its formula in `squeeze` and `recalibrate`, and the gradients of both.
 
     The formula alone decides what is computed; the gradients are those of the formula, with fewer passes over the map.
+
+    Attributes:
+        few: Values of a map on a CPU below which the formula is the faster form. Where they cross was seen with one thread in
+            maps of a ResNet-50 (`tools/benchmark_layers.py --models` has the whole models).
     """
+
+    few = 200_000
 
     @abstractmethod
     def squeeze(self, x: Tensor, *weights: Tensor) -> Tensors:
@@ -86,7 +92,7 @@ def gated(gating: Gating, x: Tensor, excite: Callable[..., Tensors], *weights: T
     Returns:
         Tensor: Shape, dtype and memory format of `x`.
     """
-    if not runs_eagerly(x):
+    if not runs_eagerly(x) or is_small(x, gating.few):
         return gating.recalibrate(x, *excite(*gating.squeeze(x, *weights)))
     if not torch.is_grad_enabled():
         descriptors, _ = gating.squeeze_and_keep(x, *weights)

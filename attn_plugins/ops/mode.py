@@ -16,6 +16,9 @@ from attn_plugins.compat import in_compiler, in_forward_mode, in_function_transf
 _reference = os.environ.get('ATTN_PLUGINS_REFERENCE', '0') not in ('', '0')
 
 
+_small_too = False
+
+
 @contextmanager
 def reference() -> Iterator[None]:
     """Within it every op is computed as published, as with the environment variable `ATTN_PLUGINS_REFERENCE=1`."""
@@ -30,6 +33,22 @@ def reference() -> Iterator[None]:
 def follows_reference() -> bool:
     """Whether ops are computed as published."""
     return _reference
+
+
+@contextmanager
+def on_small_maps_too() -> Iterator[None]:
+    """Within it small maps take the form that moves less memory as well, so that it can be tested on them."""
+    global _small_too
+    before, _small_too = _small_too, True
+    try:
+        yield
+    finally:
+        _small_too = before
+
+
+def is_small(x: Tensor, few: int) -> bool:
+    """Whether a map has so few values that the steps' own price decides: Python and the nodes of torch's graph, not the memory."""
+    return x.is_cpu and x.numel() < few and not _small_too
 
 
 def with_formula(op: Callable) -> Callable:

@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch.utils.checkpoint import checkpoint
 
+from attn_plugins.ops import mode
+from attn_plugins.ops.channel_gating import ChannelGating
 from attn_plugins.ops.mode import follows_reference, reference
 from tests.layers.check import scramble
 from tests.layers.helpers import make
@@ -214,3 +216,15 @@ def test_the_environment_variable_asks_for_the_formula():
         environment = dict(os.environ, ATTN_PLUGINS_REFERENCE=value)
         out = subprocess.run([sys.executable, '-c', code], env=environment, capture_output=True, text=True)
         assert out.stdout.strip() == answer
+
+
+def test_small_maps_take_the_formula_whose_steps_are_fewer(monkeypatch):
+    """And large ones the fast form, with the same numbers: only on which side of the border a map lies is different."""
+    monkeypatch.setattr(mode, '_small_too', False)
+    layer = make('SE', reduction=4, in_channels=8)
+    x = torch.randn(2, 8, 16, 16, requires_grad=True)
+    small = layer(x)
+    monkeypatch.setattr(ChannelGating, 'few', x.numel())
+    large = layer(x)
+    assert small.grad_fn.name() == 'MulBackward0' and large.grad_fn.name() == '_RecalibrateBackward'
+    torch.testing.assert_close(small, large)

@@ -87,9 +87,10 @@ class ChannelAttention(Layer):
         squeezes = [squeeze] if isinstance(squeeze, (str, dict)) else squeeze
         self.squeezes = nn.ModuleList(build_part(cfg, SQUEEZES, in_channels=in_channels) for cfg in squeezes)
         check_strips(self.squeezes)
+        self.strips = self.squeezes[0].strips
         self.gating = (
             StripGating('hw')
-            if self.squeezes[0].strips
+            if self.strips
             else ChannelGating([part for squeeze in self.squeezes for part in squeeze.statistics])
         )
         features = {squeeze.features for squeeze in self.squeezes}
@@ -102,7 +103,7 @@ class ChannelAttention(Layer):
         for part in recurrent_parts(self.excitation):
             part.sequences = len(self.squeezes)
         self.gate = build_gate(gate, in_channels)
-        if self.squeezes[0].strips and getattr(self.gate, 'over_images', False):
+        if self.strips and getattr(self.gate, 'over_images', False):
             raise ValueError(
                 f"gate={gate!r} with squeeze='strips': the gates of rows and columns are of places, not of whole images"
             )
@@ -119,6 +120,9 @@ class ChannelAttention(Layer):
 
     def _gates(self, *values: Tensor) -> tuple[Tensor, ...]:
         """The values of the squeezes' statistics -> a gate per channel, or those of the strips."""
-        logits = sum(self.excitation(descriptor) for descriptor in read_all(self.squeezes, values))
+        first, *others = read_all(self.squeezes, values)
+        logits = self.excitation(first)
+        for descriptor in others:
+            logits = logits + self.excitation(descriptor)
         gates = multiply_gates(self.gate(logits))
-        return split_strips(gates, *values) if self.squeezes[0].strips else (gates,)
+        return split_strips(gates, *values) if self.strips else (gates,)

@@ -87,7 +87,9 @@ class CoordAttention(Layer):
 
     def _gates(self, *strips: Tensor) -> tuple[Tensor, ...]:
         """The means of rows and columns -> their gates, (N, C, H) and (N, C, W)."""
-        features = torch.cat([conv_strips(strip, self.conv1.weight, self.conv1.bias) for strip in strips], 2)
+        features = conv_strips(torch.cat(strips, 2), self.conv1.weight, self.conv1.bias)
+        # torch's batch norm has wrong gradients where its input has the strides of channels_last and one column (2.12.1).
+        features = features.contiguous()
         features = self.act(self.norm(features[..., None])[..., 0])
         features = features.split([strip.shape[2] for strip in strips], 2)
         convs = [conv for conv in (self.conv_h, self.conv_w) if conv is not None]
