@@ -39,7 +39,11 @@ HOOKS = Registry(
     'hook',
     parent=MMENGINE_HOOKS,
     scope='attn_plugins',
-    locations=['attn_plugins.engine.hooks', 'attn_plugins.engine.distillation_hook'],
+    locations=[
+        'attn_plugins.engine.hooks',
+        'attn_plugins.engine.in_memory',
+        'attn_plugins.engine.distillation_hook',
+    ],
 )
 OPTIM_WRAPPER_CONSTRUCTORS = Registry(
     'optimizer wrapper constructor',

@@ -209,9 +209,9 @@ def test_an_old_torch_says_so(monkeypatch):
     assert graphs() == 0
 
 
-@pytest.mark.parametrize('name', ['SE', 'ECA', 'CBAM', 'CoordAttention', 'IEBN'])
+@pytest.mark.parametrize('name', ['CBAM', 'IEBN'])
 def test_a_whole_resnet_is_one_graph(name):
-    """`torch.compile` of the plugged host, in training, has no graph break."""
+    """`torch.compile` of the plugged host, in training, has no graph break: with the layer that has most parts, and a norm."""
     place = dict(norm='main') if name == 'IEBN' else dict(position='after_conv3')
     model = plug(ResNet(50, norm_eval=False), [dict(cfg=dict(type=f'attn_plugins.{name}'), **place)])
     model.train()

@@ -116,20 +116,28 @@ def test_what_insertion_promises(name, one_process):
             value.zero_()
         fresh.load_state_dict(model.state_dict())
         twins.append(fresh)
+        scaled = []
         for twin in twins:
-            assert set(inserted_layers(twin)) == names and equal(run(twin), y)
+            assert set(inserted_layers(twin)) == names
             for layer in inserted_layers(twin).values():
                 if isinstance(layer, Scale):
                     layer.scale.mul_(3)
-            assert not equal(run(twin), y)  # it has layers of its own, and they run
+            scaled.append(run(twin))
+        # Each has the model's weights, and layers of its own, which run: the model's are as they were.
+        assert all(equal(other, scaled[0]) for other in scaled[1:]) and not equal(scaled[0], y)
         assert equal(run(model), y)
+        for layer in inserted_layers(twins[0]).values():
+            if isinstance(layer, Scale):
+                layer.scale.div_(3)
+        assert equal(run(twins[0]), y)
 
         plain = settle(family, family.host())
+        of_plain = run(plain)
         for change in (lambda m: revert_sync_batchnorm(convert_sync_batchnorm(m)), fuse_conv_bn):
             if change is fuse_conv_bn and name in ('mmseg PIDNet', 'mmseg DDRNet'):
                 continue  # mmcv takes their norms before a convolution for norms behind one, with or without layers
             # timm's norms hold their activation, which the conversion loses with or without layers.
-            if equal(run(changed(change, plain)), run(plain)):
+            if equal(run(changed(change, plain)), of_plain):
                 twin = changed(change, model)
                 assert set(inserted_layers(twin)) == names and equal(run(twin), y)
             else:

@@ -1,6 +1,6 @@
 # Four epochs of AdamW, one cycle: learns DigitScenes in minutes on a CPU.
 max_epochs = 4
-optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=0.003, weight_decay=0.05))
+optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=0.003, weight_decay=0.05, foreach=True))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.04, by_epoch=True, begin=0, end=1, convert_to_iter_based=True),
     dict(type='CosineAnnealingLR', by_epoch=True, begin=1, T_max=3, end=4, convert_to_iter_based=True)
@@ -8,4 +8,4 @@ param_scheduler = [
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=max_epochs)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
-custom_hooks = [dict(type='attn_plugins.ChannelsLastHook')]
+custom_hooks = [dict(type='attn_plugins.ChannelsLastHook'), dict(type='attn_plugins.InMemoryHook')]

@@ -1,0 +1,98 @@
+"""Keeps decoded images in memory: a training of small images reads and decodes each once, not in every epoch."""
+
+import logging
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+from mmengine.dataset import BaseDataset, Compose
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmengine.runner import Runner
+
+from attn_plugins.registry import HOOKS
+
+# Transforms that make the same of the same file: those at the beginning of a pipeline are carried out once.
+DETERMINISTIC = {'LoadImageFromFile', 'LoadAnnotations', 'Resize'}
+LIBRARIES = ('mmcv.', 'mmdet.', 'mmseg.', 'mmpretrain.')
+
+
+@HOOKS.register_module()
+class InMemoryHook(Hook):
+    """Keeps what the first, deterministic transforms of the training data make of each sample, as far as the memory goes.
+
+    `custom_hooks = [dict(type='attn_plugins.InMemoryHook')]`. The batches are the same bit for bit: what draws random numbers is
+    carried out anew each time. It pays where decoding an image costs about as much as training on it. Each worker of a
+    dataloader keeps samples of its own, so it is made for `num_workers=0` or `persistent_workers=True`.
+
+    Args:
+        gib (float): The most that a process keeps, in GiB of 2**30 bytes; what comes after that is read each time.
+    """
+
+    def __init__(self, gib: float = 1.0):
+        self.bytes = int(gib * 2**30)
+
+    def before_train(self, runner: Runner) -> None:
+        """Puts the memory before the transforms of every dataset that reads files."""
+        datasets = [
+            dataset for dataset in _datasets(runner.train_dataloader.dataset) if _leading(dataset.pipeline)
+        ]
+        for dataset in datasets:
+            count = _leading(dataset.pipeline)
+            first, rest = dataset.pipeline.transforms[:count], dataset.pipeline.transforms[count:]
+            dataset.pipeline.transforms = [_Remembered(first, self.bytes // len(datasets)), *rest]
+        if not datasets:
+            print_log(
+                'InMemoryHook: no training data begin with transforms that are the same each time, so nothing is kept',
+                logger='current',
+                level=logging.WARNING,
+            )
+
+
+class _Remembered:
+    """Transforms whose results are kept, by the sample's number.
+
+    Args:
+        transforms: Those that are the same each time.
+        room: Bytes that may be kept.
+    """
+
+    def __init__(self, transforms: list, room: int):
+        self.transforms, self.room = Compose(transforms), room
+        self.kept: dict[int, dict] = {}
+
+    def __call__(self, results: dict) -> dict | None:
+        number = results.get('sample_idx')
+        kept = self.kept.get(number)
+        if kept is not None:
+            return deepcopy(kept)  # the next transforms may write into it
+        made = self.transforms(results)
+        size = sum(value.nbytes for value in (made or {}).values() if isinstance(value, np.ndarray))
+        if made is not None and number is not None and size <= self.room:
+            self.room -= size
+            self.kept[number] = deepcopy(made)
+        return made
+
+
+def _datasets(dataset: Any) -> Iterator[BaseDataset]:
+    """The datasets that read files, inside of those that repeat, join or mix them."""
+    if isinstance(dataset, BaseDataset):
+        yield dataset
+        return
+    for name in ('dataset', 'own', 'foreign'):
+        if getattr(dataset, name, None) is not None:
+            yield from _datasets(getattr(dataset, name))
+    for part in getattr(dataset, 'datasets', None) or ():
+        yield from _datasets(part)
+
+
+def _leading(pipeline: Compose) -> int:
+    """How many transforms at the beginning of a pipeline are the same each time."""
+    count = 0
+    for transform in pipeline.transforms:
+        kind = type(transform)
+        if kind.__name__ not in DETERMINISTIC or not kind.__module__.startswith(LIBRARIES):
+            break
+        count += 1
+    return count
