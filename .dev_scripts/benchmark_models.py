@@ -1,7 +1,7 @@
 """A training step of ResNet-50 with a layer of ours in every block, beside the same host with timm's module in its place, on this CPU.
 
 Both have the same weights and give the same result, which is compared first. Every round times the plain host and all others once,
-in an order that turns; what is printed are medians over the rounds. Writes docs/benchmarks/models.csv and models.md; times are of no
+in a new order; what is printed are medians over the rounds. Writes docs/benchmarks/models.csv and models.md; times are of no
 use on a busy machine.
 """
 
@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
+from random import Random
 from statistics import median
 
 import torch
@@ -75,10 +76,9 @@ def check_equal(models: dict[str, nn.Module], images: Tensor) -> None:
 
 def time_rounds(models: dict[str, nn.Module], images: Tensor, rounds: int) -> dict[str, list[float]]:
     """Milliseconds of every model in every round, after two that are not counted."""
-    names, times = list(models), {name: [] for name in models}
+    order, times = Random(0), {name: [] for name in models}
     for turn in range(-2, rounds):
-        for i in range(len(names)):
-            name = names[(turn + i) % len(names)]
+        for name in order.sample(list(models), len(models)):  # so none always runs behind the same
             started = time.perf_counter()
             step(models[name], images)
             if turn >= 0:
@@ -129,12 +129,18 @@ def render(rows: list[dict], command: str, beside: str) -> str:
 
 def main() -> None:
     """Times all sizes with one thread and with two, and writes the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('--rounds', type=int, default=12, help='counted rounds (default: 12)')
     parser.add_argument('--threads', type=int, nargs='+', default=[1, 2], help='of torch (default: 1 2)')
     parser.add_argument('--sizes', type=int, nargs='+', default=list(BATCHES), help='of the images')
-    parser.add_argument('--layers', nargs='+', default=LAYERS, help=f'layers that timm has too (default: {" ".join(LAYERS)})')
-    parser.add_argument('--beside', default='nothing', help='what else ran on the machine, for the note below the table')
+    parser.add_argument(
+        '--layers', nargs='+', default=LAYERS, help=f'layers that timm has too (default: {" ".join(LAYERS)})'
+    )
+    parser.add_argument(
+        '--beside', default='nothing', help='what else ran on the machine, for the note below the table'
+    )
     parser.add_argument('--out', type=Path, default=FOLDER, help='folder (default: docs/benchmarks)')
     args = parser.parse_args()
     console, rows = Console(stderr=True), []
