@@ -16,6 +16,7 @@ import runpy
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -66,11 +67,17 @@ def start_process(
         Process: Has pid, returncode, poll, wait and send_signal.
     """
     if 'forkserver' in multiprocessing.get_all_start_methods():
-        try:
-            return PreloadedProcess(args, env=env, stdout=stdout, stderr=stderr, cwd=cwd)
-        except (OSError, EOFError) as error:
-            stderr.write(f'started without the preloaded libraries: {error!r}\n')
-            stderr.flush()
+        for again in (True, False):
+            try:
+                return PreloadedProcess(args, env=env, stdout=stdout, stderr=stderr, cwd=cwd)
+            except (
+                OSError,
+                EOFError,
+            ) as error:  # a server that is just dying is started anew once it is gone
+                if not again:
+                    stderr.write(f'started without the preloaded libraries: {error!r}\n')
+                    stderr.flush()
+                time.sleep(0.2)
     return start_plain_process(args, env=env, stdout=stdout, stderr=stderr, cwd=cwd)
 
 
