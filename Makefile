@@ -12,7 +12,7 @@ UPSTREAM_TESTS ?= tests/layers tests/official tests/losses tests/ops tests/inser
 
 .PHONY: install demo test test-upstream lint format docs lock
 
-install: ## the pinned stack and this package into .venv: about 3 minutes on two cores, 2 of them mmcv's compile; a second when done
+install: ## the pinned stack and this package into .venv: about 4 minutes on two cores, half of them mmcv's compile; a second when done
 	@STACK=$(STACK) VENV=$(VENV) bash requirements/install.sh
 
 demo: install ## train, test and compare detection, segmentation and classification on generated data
