@@ -46,9 +46,9 @@ FAULTS = [
     Fault('a trace sees the fast form', 'attn_plugins/ops/mode.py', 'and not torch.jit.is_tracing()\n', '', 'tests/layers/test_contract.py'),
     Fault("the layers' start is not restored after the host's", 'attn_plugins/insertion/weights.py', '        _restore(layer)\n    return result', '    return result', 'tests/insertion/test_initialisation.py tests/insertion/test_invariants.py'),
     Fault('a key of the layers is dropped when a checkpoint is looked at', 'attn_plugins/insertion/weights.py', '(absent if not found else partly).append(name)', 'absent.append(name) if not found else None', 'tests/insertion'),
-    Fault('what stages are switched on is turned round', 'attn_plugins/insertion/targets.py', 'chosen = [unit for unit, on in self._switched(by_stage, stages) if on]', 'chosen = [unit for unit, on in self._switched(by_stage, stages) if on or stages]', 'tests/insertion tests/test_presets.py'),
+    Fault('stages that are switched off get layers too', 'attn_plugins/insertion/targets.py', 'chosen = [unit for unit, on in self._switched(by_stage, stages) if on]', 'chosen = [unit for unit, on in self._switched(by_stage, stages) if on or stages]', 'tests/insertion tests/test_presets.py'),
     Fault('norms next to a layer are fused into a foreign convolution', 'attn_plugins/insertion/plugs.py', 'leaf = self.attn_leaf(*args, **kwargs)\n        return self.wrapped(*args, **kwargs) if leaf is None else leaf\n', 'return args[0]\n', 'tests/insertion/test_folding.py tests/insertion/test_families.py'),
-    Fault('a layer is given the map of another', 'attn_plugins/insertion/plugs.py', "return self.attn_owner[0].attn_layer", "return self.wrapped", 'tests/insertion/test_dia.py tests/insertion/test_families.py tests/insertion/test_entry.py'),
+    Fault('a plug that shares a layer has its own module for it', 'attn_plugins/insertion/plugs.py', "return self.attn_owner[0].attn_layer", "return self.wrapped", 'tests/insertion/test_dia.py tests/insertion/test_families.py tests/insertion/test_entry.py'),
     Fault('frozen stages leave their layers free', 'attn_plugins/insertion/freezing.py', '    host.train(host.training)\n', '', 'tests/insertion'),
     Fault('multiply-adds are counted twice', 'attn_plugins/analysis/cost.py', 'counter.get_total_flops() // 2', 'counter.get_total_flops()', 'tests/analysis tests/test_configs.py'),
     Fault('a training begins anew and does not resume', 'attn_plugins/engine/runner.py', '    checkpoint = latest_checkpoint(work_dir)\n    if checkpoint is None:', '    checkpoint = None\n    if checkpoint is None:', 'tests/cli/test_train.py tests/cli/test_resuming.py'),
@@ -57,7 +57,7 @@ FAULTS = [
     Fault('a loss acts one epoch longer', 'attn_plugins/losses/schedule.py', 'if not self.begin <= now < end:', 'if not self.begin <= now <= end:', 'tests/losses tests/distillation'),
     Fault('seeds are not paired', 'attn_plugins/benchmark/estimate.py', 'scores[seed] - others[seed] for seed in scores if seed in others', 'a - b for a, b in zip(scores.values(), others.values())', 'tests/benchmark'),
     Fault('a preset has another reduction', 'configs/_base_/attention/cbam.py', 'reduction=16))', 'reduction=8))', 'tests/test_presets.py tests/test_configs.py tests/test_docs.py tests/projects'),
-    Fault('a leaf has the batch of another', 'configs/ssdlite/ssdlite_mobilenetv2-ca_8xb32-200k_coco.py', "'../_base_/attention/ca.py'", "'../_base_/attention/ca_r16.py'", 'tests/test_configs.py'),
+    Fault('a published leaf names another preset', 'configs/ssdlite/ssdlite_mobilenetv2-ca_8xb32-200k_coco.py', "'../_base_/attention/ca.py'", "'../_base_/attention/ca_r16.py'", 'tests/test_configs.py'),
     Fault('a data base has no boxes left', 'configs/_base_/datasets/coco_ssdlite320.py', "dict(type='LoadAnnotations', with_bbox=True)", "dict(type='LoadAnnotations', with_bbox=False)", 'tests/test_configs.py'),
 ]  # fmt: skip
 

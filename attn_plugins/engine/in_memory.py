@@ -43,11 +43,17 @@ class InMemoryHook(Hook):
             first, rest = dataset.pipeline.transforms[:count], dataset.pipeline.transforms[count:]
             dataset.pipeline.transforms = [_Remembered(first, self.bytes // len(datasets)), *rest]
         if not datasets:
-            print_log(
-                'InMemoryHook: no training data begin with transforms that are the same each time, so nothing is kept',
-                logger='current',
-                level=logging.WARNING,
+            _warn('no training data begin with transforms that are the same each time, so nothing is kept')
+        loader = runner.train_dataloader
+        if getattr(loader, 'num_workers', 0) and not loader.persistent_workers:
+            _warn(
+                'the workers of train_dataloader end with each epoch, and what they kept with them: set persistent_workers=True, '
+                'or num_workers=0'
             )
+
+
+def _warn(text: str) -> None:
+    print_log(f'InMemoryHook: {text}', logger='current', level=logging.WARNING)
 
 
 class _Remembered:

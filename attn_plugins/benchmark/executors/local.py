@@ -117,9 +117,9 @@ class LocalExecutor(Executor):
 
 def visible_gpus() -> list[str]:
     """Ids of the GPUs this process may use, as CUDA_VISIBLE_DEVICES names them."""
-    named = os.environ.get('CUDA_VISIBLE_DEVICES')
     import torch
 
+    named = os.environ.get('CUDA_VISIBLE_DEVICES')
     count = torch.cuda.device_count()
     return named.split(',')[:count] if named else [str(i) for i in range(count)]
 
