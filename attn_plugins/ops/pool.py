@@ -74,13 +74,3 @@ def strided_mean(x: Tensor, extent: int) -> Tensor:
 def max_pool_2x2(x: Tensor) -> Tensor:
     """Maxima of windows of 2 x 2 side by side; an axis of length 1 stays: (N, C, H, W) -> (N, C, H // 2, W // 2)."""
     return F.max_pool2d(x, (min(2, x.shape[2]), min(2, x.shape[3])))
-
-
-def row_mean(x: Tensor) -> Tensor:
-    """Mean over the width, one value per row: (N, C, H, W) -> (N, C, H)."""
-    return x.mean(3)
-
-
-def column_mean(x: Tensor) -> Tensor:
-    """Mean over the height, one value per column: (N, C, H, W) -> (N, C, W)."""
-    return x.mean(2)

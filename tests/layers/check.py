@@ -13,6 +13,7 @@ import torch
 import torch.fx
 from mmengine.registry import MODELS
 
+from attn_plugins.compat import has_hooks
 from attn_plugins.layers.conv.base import ConvLike
 from attn_plugins.ops.mode import reference
 from tests.stack import AUTOCAST, onnx_session
@@ -256,6 +257,7 @@ def check_bad_maps(cfg: dict, channels: int) -> None:
     ):
         with pytest.raises(ValueError, match='^' + re.escape(message)):
             layer(torch.zeros(shape))
+    assert not has_hooks(layer), 'one hook takes every call off the short way of torch'
 
 
 def check_layer(cfg: dict, channels: int = 16, exports: bool = True) -> None:

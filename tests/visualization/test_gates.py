@@ -6,7 +6,6 @@ from torch import nn
 
 from attn_plugins.errors import UserError
 from attn_plugins.insertion import plug
-from attn_plugins.ops.pool import column_mean, row_mean
 from attn_plugins.visualization.gates import read_gates
 from tests.visualization.models import TinyClassifier, network_of
 
@@ -29,7 +28,7 @@ def gates_of(type_, **options):
 @torch.no_grad()
 def test_coordinate_attention_is_a_factor_per_row_and_per_column():
     gate, layer, x = gates_of('CoordAttention')
-    strips = torch.cat([row_mean(x), column_mean(x)], 2)[..., None]
+    strips = torch.cat([x.mean(3), x.mean(2)], 2)[..., None]
     rows, columns = layer.act(layer.norm(layer.conv1(strips))).split([10, 16], 2)
     wanted = layer.conv_h(rows).sigmoid() * layer.conv_w(columns).sigmoid().transpose(2, 3)
     torch.testing.assert_close(gate.factor, wanted[0], rtol=1e-5, atol=1e-5)

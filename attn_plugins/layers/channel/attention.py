@@ -93,6 +93,7 @@ class ChannelAttention(Layer):
             if self.strips
             else ChannelGating([part for squeeze in self.squeezes for part in squeeze.statistics])
         )
+        self.has_constants = bool(self._constants())
         features = {squeeze.features for squeeze in self.squeezes}
         if len(features) != 1:
             raise ValueError(
@@ -115,8 +116,10 @@ class ChannelAttention(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
-        constants = (constant for squeeze in self.squeezes for constant in squeeze.constants())
-        return gated(self.gating, x, self._gates, *constants)
+        return gated(self.gating, x, self._gates, *(self._constants() if self.has_constants else ()))
+
+    def _constants(self) -> list[Tensor]:
+        return [constant for squeeze in self.squeezes for constant in squeeze.constants()]
 
     def _gates(self, *values: Tensor) -> tuple[Tensor, ...]:
         """The values of the squeezes' statistics -> a gate per channel, or those of the strips."""

@@ -69,6 +69,7 @@ class FCExcitation(nn.Module):
     ):
         super().__init__()
         hidden = hidden_channels(in_channels, reduction)
+        self.features = features
         self.fc1 = nn.Linear(in_channels * features, hidden, bias=bias)
         self.act = build_activation_layer(act_cfg or dict(type='ReLU'))
         self.fc2 = nn.Linear(hidden, in_channels, bias=bias)
@@ -80,7 +81,10 @@ class FCExcitation(nn.Module):
 
     def forward(self, descriptor: Tensor) -> Tensor:
         """(N, C) or (N, C, K) -> (N, C)."""
-        return self.fc2(self.act(self.fc1(descriptor.flatten(1).to(self.fc1.weight.dtype))))
+        fc1 = self.fc1
+        if self.features > 1:
+            descriptor = descriptor.flatten(1)
+        return self.fc2(self.act(fc1(descriptor.to(fc1.weight.dtype))))
 
 
 @EXCITATIONS.register_module('conv1d')

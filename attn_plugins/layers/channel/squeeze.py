@@ -92,8 +92,8 @@ class StripsSqueeze(Squeeze):
         self.values = 2
 
     def forward(self, rows: Tensor, columns: Tensor) -> Tensor:
-        """(N, C, H) and (N, C, W) -> (N (H + W), C), rows first."""
-        return torch.cat([rows, columns], 2).transpose(1, 2).flatten(0, 1)
+        """(N, C, H, 1) and (N, C, 1, W) -> (N (H + W), C), rows first."""
+        return torch.cat([rows[..., 0], columns[:, :, 0]], 2).transpose(1, 2).flatten(0, 1)
 
 
 @SQUEEZES.register_module('l1')
@@ -196,6 +196,8 @@ class StackSqueeze(Squeeze):
 
 def read_all(squeezes: Sequence[Squeeze], values: Sequence[Tensor]) -> list[Tensor]:
     """The descriptors of several squeezes from the values of all their statistics, one after another."""
+    if len(squeezes) == 1:
+        return [squeezes[0](*values)]
     descriptors, start = [], 0
     for squeeze in squeezes:
         descriptors.append(squeeze(*values[start : start + squeeze.values]))

@@ -5,11 +5,11 @@ from abc import abstractmethod
 
 from torch import Tensor, nn
 
-from attn_plugins.layers.layer import check_map
+from attn_plugins.layers.layer import ChecksMap
 from attn_plugins.layers.wrapper import Wrapper
 
 
-class NormLayer(Wrapper):
+class NormLayer(ChecksMap, Wrapper):
     """y = adapt(x, batch_norm(x)).
 
     `Plugged(norm=...)` keeps the host's own norm inside, which may be another norm layer: IEBN around NoisyBN attacks
@@ -38,7 +38,6 @@ class NormLayer(Wrapper):
     ):
         super().__init__()
         self.num_features = num_features
-        self.register_forward_pre_hook(check_map, with_kwargs=True)
         norm = nn.SyncBatchNorm if sync else nn.BatchNorm2d
         self.bn = norm(num_features, eps, momentum, affine, track_running_stats)
         self.make_parameters()

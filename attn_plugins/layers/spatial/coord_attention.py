@@ -4,6 +4,7 @@ import torch
 import torch.fx
 from torch import Tensor, nn
 
+from attn_plugins.compat import traced_zip
 from attn_plugins.layers.checks import hidden_channels
 from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.place import Place
@@ -70,7 +71,7 @@ class CoordAttention(Layer):
         self.act = nn.Hardswish()
         self.conv_h = nn.Conv2d(hidden, in_channels, 1) if 'h' in axes else None
         self.conv_w = nn.Conv2d(hidden, in_channels, 1) if 'w' in axes else None
-        self.gating = StripGating(axes)
+        self.axes, self.gating = axes, StripGating(axes)
         self.init_weights()
 
     def init_weights(self) -> None:
@@ -86,13 +87,17 @@ class CoordAttention(Layer):
         return gated(self.gating, x, self._gates)
 
     def _gates(self, *strips: Tensor) -> tuple[Tensor, ...]:
-        """The means of rows and columns -> their gates, (N, C, H) and (N, C, W)."""
-        features = conv_strips(torch.cat(strips, 2), self.conv1.weight, self.conv1.bias)
+        """The means of rows and columns -> their gates, (N, C, H, 1) and (N, C, 1, W)."""
+        standing = [
+            strip if axis == 'h' else strip.transpose(2, 3) for axis, strip in traced_zip(self.axes, strips)
+        ]
+        features = conv_strips(torch.cat(standing, 2), self.conv1.weight, self.conv1.bias)
         # torch's batch norm has wrong gradients where its input has the strides of channels_last and one column (2.12.1).
-        features = features.contiguous()
-        features = self.act(self.norm(features[..., None])[..., 0])
-        features = features.split([strip.shape[2] for strip in strips], 2)
-        convs = [conv for conv in (self.conv_h, self.conv_w) if conv is not None]
-        return tuple(
-            torch.sigmoid(conv_strips(features[i], conv.weight, conv.bias)) for i, conv in enumerate(convs)
-        )
+        features = self.act(self.norm(features.contiguous()))
+        features = features.split([strip.shape[2] for strip in standing], 2)
+        gates = []
+        for i, axis in enumerate(self.axes):
+            conv = self.conv_h if axis == 'h' else self.conv_w
+            gate = torch.sigmoid(conv_strips(features[i], conv.weight, conv.bias))
+            gates.append(gate if axis == 'h' else gate.transpose(2, 3))
+        return tuple(gates)
