@@ -56,7 +56,10 @@ def build_models(names: tuple[str, ...]) -> dict[str, nn.Module]:
         models[f'{name}, ours'] = plug(deepcopy(host), [layer])
         models[f'{name}, timm'] = with_timm(models[f'{name}, ours'], name)
     # Where a model's weights lie in memory is worth 2 % on small maps, so all are laid out by the same copy.
-    return {key: deepcopy(model).train() for key, model in models.items()}
+    models = {key: deepcopy(model) for key, model in models.items()}
+    for model in models.values():
+        model.train()
+    return models
 
 
 def step(model: nn.Module, images: Tensor) -> Tensor:

@@ -34,10 +34,10 @@ def train(workspace, monkeypatch):  # noqa: F811
         lambda self, results: decoded.append(results['img_path']) or load(self, results),
     )
 
-    def train(name: str, base, hook: str):
+    def train(name: str, base, hook: str, *options: str):
         decoded.clear()
         (workspace.folder / f'{name}.py').write_text(CONFIG.format(base=str(base), hook=hook))
-        main([f'{name}.py', '--work-dir', name, '--cfg-options', *SHORT, f'visualizer.name={name}'])
+        main([f'{name}.py', '--work-dir', name, '--cfg-options', *SHORT, f'visualizer.name={name}', *options])
         weights = torch.load(workspace.folder / name / 'epoch_2.pth', weights_only=False)['state_dict']
         return weights, sum('train' in path for path in decoded)
 
@@ -62,3 +62,11 @@ def test_what_does_not_fit_is_read_each_time(train):
     )
     assert some == every_time - 10
     assert all(torch.equal(plain[key], kept[key]) for key in plain)
+
+
+def test_workers_that_end_with_each_epoch_keep_nothing_which_is_said(train, workspace):  # noqa: F811
+    options = ['train_dataloader.num_workers=1', 'train_dataloader.persistent_workers=False']
+    for name, more in (('ending', options), ('lasting', ['train_dataloader.num_workers=0'])):
+        train(name, CLASSIFICATION, "dict(type='attn_plugins.InMemoryHook')", *more)
+        (log,) = (workspace.folder / name).glob('*/*.log')
+        assert ('set persistent_workers=True' in log.read_text()) == (name == 'ending')
