@@ -47,9 +47,8 @@ class StripGating(Gating):
         if len(gates) == 1:
             return (products.sum(3 if self.axes == 'h' else 2, keepdim=True).to(gates[0].dtype),)
         of_rows, of_columns = (gate.to(products.dtype) for gate in gates)
-        by_rows = (of_columns @ products.transpose(2, 3)).transpose(
-            2, 3
-        )  # half the time of products @ columns
+        # Twice as fast as `products @ of_columns.transpose(2, 3)` on maps of 28 x 28 and more.
+        by_rows = (of_columns @ products.transpose(2, 3)).transpose(2, 3)
         by_columns = of_rows.transpose(2, 3) @ products
         return tuple(gradient.to(gate.dtype) for gradient, gate in traced_zip((by_rows, by_columns), gates))
 
@@ -84,6 +83,5 @@ def conv_strips(strips: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         return F.conv2d(strips, weight, bias)
     if strips.shape[2] < SHORT:
         return F.linear(strips[..., 0].transpose(1, 2), weight.flatten(1), bias).transpose(1, 2)[..., None]
-    return torch.baddbmm(bias[:, None], weight.flatten(1).expand(strips.shape[0], -1, -1), strips[..., 0])[
-        ..., None
-    ]
+    weights = weight.flatten(1).expand(strips.shape[0], -1, -1)
+    return torch.baddbmm(bias[:, None], weights, strips[..., 0])[..., None]
