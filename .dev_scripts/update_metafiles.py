@@ -17,7 +17,7 @@ from mmengine.config import Config
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 from attn_plugins.analysis.cost import count_cost  # noqa: E402
-from attn_plugins.datasets.check import innermost  # noqa: E402
+from attn_plugins.datasets.built import innermost  # noqa: E402
 from attn_plugins.datasets.sources import type_name  # noqa: E402
 from attn_plugins.engine.config import built_model, load_config  # noqa: E402
 

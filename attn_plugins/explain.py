@@ -17,8 +17,6 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 # What torch's own file writer and reader say; they raise RuntimeError without an errno.
 WRITE_FAILED = ('PytorchStreamWriter failed writing', 'file write failed', 'iostream error', 'unexpected pos')
 CUT_SHORT = ('PytorchStreamReader failed', 'failed finding central directory', 'Ran out of input')
-# What mmpretrain's CIFAR says where a file has another MD5 sum.
-NOT_PUBLISHED = r'Cannot find (CIFAR\d+) dataset in (.+?)/?, you can specify `download=True`'
 # The functions of the standard library that make a folder; where that fails, no file is missing.
 MAKES_FOLDER = ('mkdir', 'makedirs', 'mkdtemp')
 
@@ -31,11 +29,6 @@ def explain(error: BaseException) -> str | None:
     message = str(error.args[0]) if error.args else ''
     if isinstance(error, KeyError) and ' registry. Please check' in message:
         return _unknown_type(message)
-    if isinstance(error, RuntimeError) and (match := re.match(NOT_PUBLISHED, message)):
-        return (
-            f'the files of {match[1]} in {match[2]} are not the published ones: run `python tools/check_data.py '
-            f'{match[1].lower()} --root {match[2]} --read-files`, which names them, and get those anew'
-        )
     if isinstance(error, IndexError) and 'Target -1 is out of bounds' in message:
         return (
             'images without a label of attn_plugins.MixedDataset have come into the loss: give the model the type '

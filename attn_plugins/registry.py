@@ -2,8 +2,12 @@
 
 import difflib
 import inspect
+import warnings
 from collections.abc import Iterable
+from contextlib import redirect_stdout
 from copy import deepcopy
+from importlib import import_module
+from io import StringIO
 from typing import TYPE_CHECKING
 
 from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
@@ -12,6 +16,8 @@ from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS
 from mmengine.registry import Registry
+
+from attn_plugins.errors import UserError
 
 if TYPE_CHECKING:  # every command line imports this file, and its --help does without torch
     from torch import nn
@@ -59,6 +65,35 @@ GATES = Registry('gate', scope='attn_plugins', locations=['attn_plugins.layers.c
 
 # What a student learns from a teacher beside its own losses. Not among the models: those are layers and hosts.
 LOSSES = Registry('loss', scope='attn_plugins', locations=['attn_plugins.losses'])
+
+
+# What the libraries say while they are imported of options that no config of ours has.
+NOISE = ('OneDL', 'faster_coco_eval is not installed')
+LIBRARIES = ('mmdet', 'mmseg', 'mmpretrain')
+
+
+def register(library: str) -> None:
+    """Imports a library with all its modules, so that their types can be built outside a Runner.
+
+    Raises:
+        UserError: The library is not installed.
+    """
+    said = StringIO()
+    with redirect_stdout(said), warnings.catch_warnings():
+        for words in NOISE:
+            warnings.filterwarnings('ignore', f'.*{words}')
+        try:
+            utils = import_module(f'{library}.utils')
+        except ModuleNotFoundError as error:
+            if error.name != library:
+                raise
+            raise UserError(
+                f'{library} is not installed: run `make install`, or install it beside the mm* packages you have'
+            ) from error
+        utils.register_all_modules(init_default_scope=False)
+    for line in said.getvalue().splitlines():
+        if not any(words in line for words in NOISE):
+            print(line)
 
 
 # As many choices as a sentence takes.

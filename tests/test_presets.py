@@ -102,6 +102,14 @@ def test_every_preset_runs_and_trains_in_every_host(leaf, name):
         assert all(p.grad is not None and p.grad.isfinite().all() for p in layer.parameters()), key
 
 
+# Presets that say why they have other shapes than the layer by itself: in their names, or in their first lines.
+OTHER_SHAPES = {'cbam_r12', 'se_r12', 'se_r24', 'channel_attention', 'dia', 'eca', 'non_local'}
+
+
+def shapes(layer: torch.nn.Module) -> dict[str, torch.Size]:
+    return {key: value.shape for key, value in layer.state_dict().items()}
+
+
 # Control -> the preset that it is the control of.
 CONTROLS = {name: name.rpartition('_')[0] for name in PRESETS if name.endswith(('_mean', '_shuffled'))}
 # iebn_all goes by the paper's words, and its layer's place by the authors' code.
@@ -123,8 +131,11 @@ def test_in_a_resnet_the_layers_stand_where_they_were_published(name):
     models = [
         MODELS.build(cfg) for cfg in (backbone, dict(published, plugins=plugins_of(AS_PUBLISHED[name])))
     ]
-    ours, theirs = (set(attn_plugins.inserted_layers(model)) for model in models)
-    assert ours == theirs and ours
+    ours, theirs = (attn_plugins.inserted_layers(model) for model in models)
+    assert set(ours) == set(theirs) and ours
+    # The layer's own defaults are the published ones, so a preset that says them must say the same.
+    same = all(shapes(layer) == shapes(theirs[key]) for key, layer in ours.items())
+    assert same == (name not in OTHER_SHAPES)
 
 
 @pytest.mark.parametrize('name', CONTROLS)

@@ -54,7 +54,8 @@ def _report(path: str | Path, root: str | None, read_files: bool) -> bool:
     checks = _inspect(path, root)
     lines, read = {}, {}
     for check in checks:
-        text = [f'missing: {sentence}' for sentence in check.sentences] or [f'ok: {check.content}']
+        text = [f'wrong: {fault}' for fault in check.faults] or [f'ok: {check.content}']
+        text += [f'warning: {warning}' for warning in check.warnings]
         if read_files:
             if check.content not in read:  # test often is val
                 read[check.content] = check.read()
@@ -64,7 +65,7 @@ def _report(path: str | Path, root: str | None, read_files: bool) -> bool:
     print(path)
     for line, splits in lines.items():
         print(f'  {", ".join(dict.fromkeys(splits))}: {line}')
-    return any(check.faults for check in checks) or any(faults for _, faults in read.values())
+    return any(check.faults for check in checks) or any(faults for _, faults, _ in read.values())
 
 
 def _inspect(path: str | Path, root: str | None) -> list:
@@ -80,15 +81,15 @@ def _inspect(path: str | Path, root: str | None) -> list:
     return inspect_data(load_config(path))
 
 
-def _files_read(count: int, faults: list[str]) -> list[str]:
+def _files_read(count: int, faults: list[str], odd: list[str]) -> list[str]:
     """The lines on what reading has shown."""
-    if not faults:
-        return [f'read: {count} samples without a fault'] if count else []
-    more = [f'and {len(faults) - NAMED} more'] if len(faults) > NAMED else []
-    return [
-        f'read: {len(faults)} faults in {count} samples',
-        *(f'fault: {line}' for line in faults[:NAMED] + more),
-    ]
+    lines = [f'read: {len(faults)} faults in {count} samples'] if faults else []
+    if count and not faults:
+        lines = [f'read: {count} samples without a fault']
+    for kind, found in (('fault', faults), ('warning', odd)):
+        more = [f'and {len(found) - NAMED} more'] if len(found) > NAMED else []
+        lines += [f'{kind}: {line}' for line in found[:NAMED] + more]
+    return lines
 
 
 if __name__ == '__main__':

@@ -17,8 +17,6 @@ COMMANDS = {
     'convert_official': "the authors' checkpoint into one of a config",
     'publish_model': 'a checkpoint to give away: weights, config, hash, counted cost',
     'check_data': 'which data are missing and how to get them',
-    'convert_voc_aug': "the SBD's masks for VOC 2012",
-    'convert_cityscapes': "Cityscapes' polygons to masks",
     'make_digit_scenes': 'write DigitScenes, the embedded data set',
 }
 

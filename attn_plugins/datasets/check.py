@@ -1,18 +1,37 @@
-"""Whether data are there: which files are missing, where they should be, and how to get them.
+"""The one check of data: every dataset of a config is built by its own class, its files are looked for, a few are read.
 
-Nothing is built for it: folders and annotation files are read as the dataset classes of the three libraries read them.
+What a class accepts is accepted. What cannot be loaded, or cannot be what was meant, is one sentence.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import hashlib
+import logging
+import os
+import traceback
+from contextlib import suppress
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from os.path import commonpath
+from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.logging import print_log
+from mmengine.registry import DATASETS
+from torch.utils.data import Dataset
 
-from attn_plugins.datasets.layouts import find_files
-from attn_plugins.datasets.misplaced import look_elsewhere
-from attn_plugins.datasets.read import read_dataset
-from attn_plugins.datasets.sources import how_to_get, type_name
+from attn_plugins.datasets.advice import advice_on, holds
+from attn_plugins.datasets.built import (
+    as_a_runner,
+    build_dataset,
+    innermost_built,
+    library_of_dataset,
+    named_parts,
+)
+from attn_plugins.datasets.classes import compare_classes, string_for_classes
+from attn_plugins.datasets.read import cannot_be_read, faults_of_sample, read_dataset, try_sample
+from attn_plugins.datasets.sources import type_name
+from attn_plugins.datasets.survey import Survey, absent_files, survey
 from attn_plugins.errors import UserError
+from attn_plugins.explain import explain
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
@@ -23,49 +42,60 @@ class DatasetCheck:
 
     Attributes:
         split (str): 'train', 'val' or 'test' of a config's dataloaders, or the split's own name.
-        content (str): What the dataset holds.
-        faults (list[str]): What is missing; empty if it is complete.
-        advice (str): How to put it right.
-        count (Callable[[], int | None]): Counts its images; None where only reading all of them would tell.
-        read (Callable[[], tuple[int, list[str]]]): Reads every file; how many samples were read, and what is wrong
-            with them. It shows its progress.
+        key (str): Where its config stands, as `train_dataloader.dataset`.
+        config (dict): Its config.
+        scope (str, optional): The library whose classes its types name.
+        content (str): What it holds.
+        faults (list[str]): A sentence for all that must be put right; empty if it is complete.
+        warnings (list[str]): A sentence for all that is odd but may be meant.
+        dataset (Dataset, optional): The dataset; None if it could not be built.
+        whole (Dataset, optional): The dataloader's, of which it is a part.
+        survey (Survey): What it lists.
     """
 
     split: str
-    content: str
-    faults: list[str]
-    advice: str
-    count: Callable[[], int | None]
-    read: Callable[[], tuple[int, list[str]]]
+    key: str
+    config: dict
+    scope: str | None
+    content: str = ''
+    faults: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    dataset: Dataset | None = None
+    whole: Dataset | None = None
+    survey: Survey = field(default_factory=Survey)
 
-    @property
-    def sentences(self) -> list[str]:
-        """A sentence for every fault."""
-        return [f'{fault}: {self.advice}' for fault in self.faults]
+    def read(self) -> tuple[int, list[str], list[str]]:
+        """Reads every file, with its progress: how many samples were read, what is wrong with them, what is odd."""
+        if self.dataset is None:
+            return 0, [], []
+        with as_a_runner(self.scope):
+            return read_dataset(self.dataset)
 
 
 def check_data(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> None:
-    """Refuses a config whose data are not complete, before anything is trained in vain.
+    """Refuses a config whose data are not complete or do not fit its model, before anything is trained in vain.
 
     Args:
         cfg (Config): A whole config.
         loaders (tuple[str, ...]): The dataloaders that will be used.
 
     Raises:
-        UserError: Names what is missing first and how to get it, and the command that lists the rest; or foreign images
-            that no batch would have.
+        UserError: Names the key, what is wrong first and how to put it right, and the command that lists the rest; or
+            foreign images that no batch would have.
     """
     for loader in loaders:
         check_foreign_are_drawn(cfg.get(loader) or {}, loader)
     checks = inspect_data(cfg, loaders)
-    sentences = list(dict.fromkeys(sentence for check in checks for sentence in check.sentences))
-    if not sentences:
-        return
-    more = ''
-    if sentences[1:]:
-        listing = f': see `python tools/check_data.py {cfg.filename}`' if cfg.filename else ''
-        more = f' (and {len(sentences) - 1} more{listing})'
-    raise UserError(sentences[0] + more)
+    faults = dict.fromkeys(f'{check.key}: {fault}' for check in checks for fault in check.faults)
+    if faults:
+        first, *rest = faults
+        more = ''
+        if rest:
+            listing = f': see `python tools/check_data.py {cfg.filename}`' if cfg.filename else ''
+            more = f' (and {len(rest)} more{listing})'
+        raise UserError(first + more)
+    for text in dict.fromkeys(f'{check.key}: {warning}' for check in checks for warning in check.warnings):
+        print_log(text, 'current', logging.WARNING)
 
 
 def check_foreign_are_drawn(dataloader: dict, name: str) -> None:
@@ -80,36 +110,211 @@ def check_foreign_are_drawn(dataloader: dict, name: str) -> None:
 
 def inspect_data(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> list[DatasetCheck]:
     """Looks at every dataset of a config's dataloaders, those within RepeatDataset, ConcatDataset and others too."""
-    return [
-        inspect_dataset(loader.removesuffix('_dataloader'), dataset, cfg.get('default_scope'))
-        for loader in loaders
-        for dataset in innermost((cfg.get(loader) or {}).get('dataset'))
+    checks, seen = [], {}
+    for loader in loaders:
+        config = (cfg.get(loader) or {}).get('dataset')
+        if not config:
+            continue
+        split, key = loader.removesuffix('_dataloader'), f'{loader}.dataset'
+        if (text := repr(config)) not in seen:
+            seen[text] = inspect_dataset(split, config, cfg.get('default_scope'), key)
+        first = seen[text]
+        # Those of a split that has been looked at, under the names of this one.
+        own = [(name, part) for name, part in named_parts(config, key)]
+        for (name, part), check in zip(own, first, strict=False):
+            lists = dict(faults=[*check.faults], warnings=[*check.warnings])
+            checks.append(replace(check, split=split, key=name, config=part, **lists))
+    if not any(check.faults for check in checks):
+        compare_classes(cfg, checks)
+    return checks
+
+
+def inspect_dataset(
+    split: str, config: dict, scope: str | None = None, key: str = 'dataset'
+) -> list[DatasetCheck]:
+    """Looks at the data of one dataset's config, and of those in it; `scope` is the library whose classes its types name."""
+    parts = [(name, part) for name, part in named_parts(config, key)]
+    scope = library_of_dataset(parts[0][1], scope)
+    checks = [DatasetCheck(split, name, part, scope) for name, part in parts]
+    for check in checks:
+        if fault := string_for_classes(check.config):
+            check.faults.append(fault)
+    if any(check.faults for check in checks):
+        return checks
+    with as_a_runner(scope):
+        whole = _built(checks, config)
+        if whole is None:
+            return checks
+        datasets = list(innermost_built(whole))
+        if len(datasets) != len(checks):  # a class that keeps its parts elsewhere
+            checks[0].dataset, checks[0].content = whole, f'{len(whole)} samples of {type_name(config)}'
+            return checks[:1]
+        for check, dataset in zip(checks, datasets, strict=True):
+            check.whole = whole
+            _look_at(check, dataset)
+        if not any(check.faults for check in checks) and len(whole):
+            for i in sorted({0, len(whole) // 2, len(whole) - 1}):
+                if fault := try_sample(whole, i):
+                    checks[0].faults.append(fault)
+                    break
+    return checks
+
+
+def _built(checks: list[DatasetCheck], config: dict) -> Dataset | None:
+    """The dataset of a config; None if it, or a part of it, cannot be built, which is a fault of that part."""
+    try:
+        return build_dataset(config)
+    except Exception as error:  # its class's, and that may be the user's own
+        whole = error
+    for check in checks:
+        try:
+            if check.config is config:
+                raise whole
+            _look_at(check, build_dataset(check.config))
+        except Exception as error:
+            check.faults.append(_why_not_built(check.config, error))
+    if not any(check.faults for check in checks):
+        checks[0].faults.append(_why_not_built(config, whole))
+    return None
+
+
+def _why_not_built(config: dict, error: Exception) -> str:
+    """The sentence for a dataset that its class cannot load."""
+    if isinstance(error, UserError):
+        return str(error)
+    if 'need at least one array' in str(error):  # mmengine's, of a list without an entry
+        with suppress(Exception):  # of a class that wants its files at once, the config has to do
+            return _nothing_listed(config, DATASETS.build(dict(deepcopy(config), lazy_init=True)))
+    if fault := _unlike_published(config):
+        return f'{fault}: {advice_on(config, None)}'
+    absent = _absent_paths(config, error)
+    if absent:
+        kind = 'file' if absent[0].suffix else 'folder'
+        return f'the {kind} {absent[0]} is missing{holds(absent[0])}: {advice_on(config, absent[-1])}'
+    if (sentence := explain(error)) and not isinstance(error, OSError):
+        return sentence
+    reason = ' '.join(str(error.args[0] if error.args else error).split())
+    file = _file_in(error)
+    what = (
+        f'{file} cannot be loaded by {type_name(config)}'
+        if file
+        else f'{type_name(config)} cannot load its data'
+    )
+    return f'{what} ({type(error).__name__}: {reason}): {advice_on(config, None)}'
+
+
+def _unlike_published(config: dict) -> str | None:
+    """The first file of mmpretrain's CIFAR or MNIST that is not there or is another than the published one."""
+    kind = config.get('type')
+    if not isinstance(kind, type):
+        with DATASETS.switch_scope_and_registry(None) as registry:
+            kind = registry.get(str(kind))
+    listed = [*getattr(kind, 'train_list', ()), *getattr(kind, 'test_list', ())]
+    if meta := getattr(kind, 'meta', None):
+        listed.append((meta['filename'], meta['md5']))
+    if not listed:
+        return None
+    folder = Path(
+        config.get('data_root') or '', config.get('data_prefix') or '', getattr(kind, 'base_folder', '')
+    )
+    for name, md5 in listed if folder.is_dir() else ():
+        path = folder / name
+        unpacked = path.with_name(name.removesuffix('.gz'))
+        if unpacked != path and unpacked.is_file():
+            continue
+        if not path.is_file():
+            return f'the file {unpacked} is missing{holds(unpacked)}'
+        if hashlib.md5(path.read_bytes()).hexdigest() != md5:
+            return f'{path} is not the published file: its MD5 sum is not {md5}'
+    return None
+
+
+def _file_in(error: Exception) -> str | None:
+    """The file that was being read when an error was raised."""
+    for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
+        for value in frame.f_locals.values():
+            path = value if isinstance(value, str) else getattr(value, 'name', None)
+            if (
+                isinstance(path, str)
+                and len(path) < 4096
+                and not path.endswith('.py')
+                and os.path.isfile(path)
+            ):
+                return path
+    return None
+
+
+def _absent_paths(config: dict, error: Exception) -> list[Path]:
+    """What is not there of what a class has looked for: the first that a config names, and the last, as its error says."""
+    if isinstance(error, (TypeError, KeyError)):
+        return []
+    root = Path(config.get('data_root') or '')
+    prefix = config.get('data_prefix') or {}
+    folders = [prefix] if isinstance(prefix, str) else prefix.values()
+    words = [
+        root,
+        *(root / part for part in (config.get('ann_file'), *folders) if isinstance(part, str) and part),
     ]
+    absent = [path for path in words if path != Path() and '://' not in str(path) and not path.exists()]
+    name = getattr(error, 'filename', None)
+    if isinstance(error, FileNotFoundError) and name:
+        # The root before what is in it.
+        return [*(path for path in absent[:1] if Path(name).is_relative_to(path)), Path(name)]
+    return absent[:2]
 
 
-def inspect_dataset(split: str, dataset: dict, scope: str | None = None) -> DatasetCheck:
-    """Looks at the data of one dataset's config; `scope` is the library whose classes its type names."""
-    found = find_files(dataset)
-    advice = found.advice or look_elsewhere(dataset, found.missing) or how_to_get(dataset)
-    return DatasetCheck(
-        split,
-        found.content,
-        found.faults,
-        advice,
-        count=found.count,
-        read=lambda: read_dataset(dataset, found, scope),
+def _look_at(check: DatasetCheck, dataset: Dataset) -> None:
+    """Fills in what a dataset lists, and what is wrong with that."""
+    check.dataset, check.survey = dataset, survey(dataset)
+    check.content = _content(dataset, check)
+    if not len(dataset):
+        check.faults.append(_nothing_listed(check.config, dataset))
+        return
+    for name, files in check.survey.files.items():
+        absent = absent_files(files)
+        if absent and _is_needed(dataset, absent[0][0]):
+            first = absent[0][1]
+            text = f'{len(absent)} of the {len(files)} files that it lists as {name} are missing (first: {first})'
+            check.faults.append(f'{text}{holds(Path(first))}: {advice_on(check.config, Path(first))}')
+    if not check.faults:
+        for i in sorted({0, len(dataset) // 2, len(dataset) - 1}):
+            found = faults_of_sample(dataset, i)
+            check.faults += found[:1]
+            if found:
+                break
+
+
+def _is_needed(dataset: Dataset, index: int) -> bool:
+    """Whether a file that is not there is needed: test images without masks, and images from another store, can be read."""
+    return not getattr(getattr(dataset, 'pipeline', None), 'transforms', None) or bool(
+        cannot_be_read(dataset, index)
     )
 
 
-def innermost(dataset: dict | list | None) -> Iterator[dict]:
-    """The datasets that read files, without what repeats, joins or mixes them."""
-    if isinstance(dataset, (list, tuple)):
-        for item in dataset:
-            yield from innermost(item)
-    elif dataset:
-        inner = dataset.get('dataset') or dataset.get('datasets')
-        if inner:
-            yield from innermost(inner)
-            yield from innermost(dataset.get('foreign'))
-        else:
-            yield dataset
+def _nothing_listed(config: dict, dataset: Dataset) -> str:
+    classes = (getattr(dataset, 'metainfo', None) or {}).get('classes') or ()
+    if config.get('filter_cfg') and classes:
+        names = ', '.join(map(str, classes[:5]))
+        return f'no image is left by its filter_cfg: none has what counts of the classes {names}'
+    prefix = getattr(dataset, 'data_prefix', None) or {}
+    folder = prefix.get('img_path') or prefix.get('img')
+    suffix = getattr(dataset, 'img_suffix', None)
+    if folder and suffix:
+        first = Path(folder) / f'*{suffix}'
+        return f'the folder {folder} holds no image *{suffix}{holds(first)}: {advice_on(config, first)}'
+    return f'{type_name(config)} lists no image: {advice_on(config, None)}'
+
+
+def _content(dataset: Dataset, check: DatasetCheck) -> str:
+    images = check.survey.files.get('img_path') or []
+    ann_file = getattr(dataset, 'ann_file', None)
+    if ann_file and Path(str(ann_file)).is_file():
+        return f'{len(dataset)} images of {ann_file}'
+    folders = {str(Path(path).parent) for _, path in images}
+    if len(folders) > 1:
+        return f'{len(dataset)} images in {len(folders)} folders of {commonpath(folders)}'
+    return (
+        f'{len(dataset)} images in {next(iter(folders))}'
+        if folders
+        else f'{len(dataset)} images of {type_name(check.config)}'
+    )

@@ -132,11 +132,9 @@ def inspect_known(name: str, root: str | Path | None = None) -> list[DatasetChec
     checks = []
     for split in known.splits:
         home = Path(root or known.home, split.dataset['data_root'])
-        check = inspect_dataset(split.name, dict(split.dataset, data_root=str(home)))
-        count = None if check.faults else check.count()
-        if count not in (None, split.images):
-            check.faults = [
-                f'{check.content}: {count} images, not the published {split.images} ({known.source})'
-            ]
+        (check,) = inspect_dataset(split.name, dict(split.dataset, data_root=str(home)))
+        count = len(check.dataset) if check.dataset is not None and not check.faults else split.images
+        if count != split.images:
+            check.faults.append(f'{check.content}, not the published {split.images} ({known.source})')
         checks.append(check)
     return checks

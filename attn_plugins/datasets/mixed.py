@@ -4,16 +4,14 @@ The article mixes images of MNIST or Fashion-MNIST into the batches of CIFAR-100
 the loss, is not published: both are options here.
 """
 
-import random
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import islice
 
 import numpy as np
-import torch
 from mmengine.dataset import BaseDataset
 from torch.utils.data import Dataset, Sampler
 
+from attn_plugins.datasets.built import random_state_kept
 from attn_plugins.errors import UserError
 from attn_plugins.registry import DATA_SAMPLERS, DATASETS
 
@@ -43,18 +41,18 @@ class MixedDataset(Dataset):
     """
 
     def __init__(self, dataset: dict | Dataset, foreign: dict | Dataset, foreign_loss: bool = False) -> None:
-        self.own, self.foreign = _build(dataset), _build(foreign)
+        self.dataset, self.foreign = _build(dataset), _build(foreign)
         self.foreign_loss = foreign_loss
-        self._metainfo = dict(self.own.metainfo)
+        self._metainfo = dict(self.dataset.metainfo)
         if foreign_loss:
-            own, others = (_classes(part) for part in (self.own, self.foreign))
+            own, others = (_classes(part) for part in (self.dataset, self.foreign))
             self._shift = len(own)
             self._metainfo['classes'] = (*own, *others)
         with (
-            _random_state_kept()
+            random_state_kept()
         ):  # so that a training without foreign images draws the numbers of a plain one
-            self._shape = _shape(self.own[0])
-            self[len(self.own)]
+            self._shape = _shape(self.dataset[0])
+            self[len(self.dataset)]
 
     @property
     def metainfo(self) -> dict:
@@ -64,14 +62,14 @@ class MixedDataset(Dataset):
     @property
     def foreign_indices(self) -> range:
         """The indices of the foreign images."""
-        return range(len(self.own), len(self.own) + len(self.foreign))
+        return range(len(self.dataset), len(self.dataset) + len(self.foreign))
 
     def __len__(self) -> int:
-        return len(self.own)
+        return len(self.dataset)
 
     def __getitem__(self, index: int) -> dict:
         foreign = index in self.foreign_indices
-        item = self.foreign[index - len(self.own)] if foreign else self.own[index]
+        item = self.foreign[index - len(self.dataset)] if foreign else self.dataset[index]
         shape, sample = _shape(item), item['data_samples']
         if foreign:
             self._check(shape)
@@ -180,13 +178,3 @@ def _shape(item: dict) -> tuple[int, ...]:
             "MixedDataset mixes a classifier's images: end the pipeline of each part with dict(type='PackInputs')"
         )
     return tuple(item['inputs'].shape)
-
-
-@contextmanager
-def _random_state_kept() -> Iterator[None]:
-    """Pipelines draw from the random numbers of Python, NumPy and torch; afterwards these are where they were."""
-    states = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=[]):
-        yield
-    random.setstate(states[0])
-    np.random.set_state(states[1])

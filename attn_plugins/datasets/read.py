@@ -1,213 +1,234 @@
-"""Reads every file of a dataset, which shows what a look at names cannot: cut images, foreign masks, wrong boxes."""
+"""Reads samples as training does, by a dataset's own loading transforms, and looks at what comes out of them."""
 
-import json
+import logging
 import os
+import traceback
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import numpy as np
-from mmengine.registry import DATASETS
+from mmcv.transforms import BaseTransform
+from mmengine.dataset import BaseDataset
+from mmengine.fileio import list_from_file
 from PIL import Image
 from rich.console import Console
 from rich.progress import track
+from torch.utils.data import Dataset
 
-from attn_plugins.datasets.byte_files import FOLDERS, byte_readers
-from attn_plugins.datasets.found import Found, Sample
-from attn_plugins.datasets.sources import type_name
+from attn_plugins.datasets.coco_json import read_coco
+from attn_plugins.errors import UserError
 
-IGNORED = 255  # the value of pixels without a class
-BATCH = 64  # of files that every thread reads before the next ones are handed out
+SHOWN = 5  # names in a sentence
+BATCH = 64  # of samples that every thread reads before the next ones are handed out
 
 
-def read_dataset(dataset: dict, found: Found, scope: str | None) -> tuple[int, list[str]]:
-    """Reads every file of a dataset, with a progress bar on stderr.
+def read_dataset(dataset: Dataset) -> tuple[int, list[str], list[str]]:
+    """Reads every sample of a dataset, with a progress bar on stderr.
 
     Decoding leaves Python's lock alone, so threads read as fast as processes would.
 
     Args:
-        dataset (dict): The dataset's config.
-        found (Found): Which files it has; one that is missing is passed over.
-        scope (str, optional): The library whose classes the dataset's type names.
+        dataset (Dataset): The dataset, built.
 
     Returns:
-        tuple[int, list[str]]: How many samples were read, and a sentence for every fault.
+        tuple[int, list[str], list[str]]: How many samples were read, a sentence for every fault, and for what is odd.
     """
-    dataset_class = _class_of(dataset, scope)
-    names = _class_names(dataset, dataset_class)
-    sizes, faults = _stated_sizes(dataset, names)
-    samples = found.samples or (lambda: iter(()))
-    if type_name(dataset) in FOLDERS:
-        readers = byte_readers(dataset, dataset_class)
-    else:
-        zero_is_ignored = bool(dataset.get('reduce_zero_label'))
-        readers = (
-            partial(read_sample, sample, names, sizes.get(sample.image), zero_is_ignored)
-            for sample in samples()
-        )
-    total = sum(1 for _ in samples()) or None
+    faults, odd = _annotations(dataset)
+    classes = (getattr(dataset, 'metainfo', None) or {}).get('classes')
+    pixels, read = Counter(), 0
     threads = min(os.cpu_count() or 1, 16)
-    read = 0
+    indices = iter(range(len(dataset) if isinstance(dataset, BaseDataset) else 0))
+
+    def look(index: int) -> tuple[list[str], Counter]:
+        seen = Counter()
+        return faults_of_sample(dataset, index, seen, whole=True), seen
+
     with ThreadPoolExecutor(threads) as pool:
-        results = _in_batches(pool, readers, BATCH * threads)
-        name = f'reading {type_name(dataset)}'
-        for said in track(results, name, total=total, console=Console(stderr=True), transient=True):
-            if said is not None:
-                read += 1
-                faults += said
-    return read, faults
+        results = _in_batches(pool, look, indices, BATCH * threads)
+        name = f'reading {type(dataset).__name__}'
+        for said, seen in track(results, name, len(dataset), console=Console(stderr=True), transient=True):
+            read += 1
+            faults += said
+            pixels += seen
+    if pixels and classes:
+        absent = [str(classes[i]) for i in range(len(classes)) if not pixels[i]]
+        if absent:
+            more = f' and {len(absent) - SHOWN} more' if len(absent) > SHOWN else ''
+            text = f'no mask has one pixel of {", ".join(absent[:SHOWN])}{more}: its pixels are {_seen(pixels, classes)}'
+            # Of one class alone nothing can be learned.
+            (odd if len(classes) - len(absent) > 1 else faults).append(text)
+    return read, faults, odd
 
 
-def _in_batches(pool: ThreadPoolExecutor, readers: Iterator, size: int) -> Iterator[list[str] | None]:
+def _seen(pixels: Counter, classes: tuple[str, ...]) -> str:
+    """The shares of the values that masks have."""
+    total = sum(pixels.values())
+    names = {i: str(name) for i, name in enumerate(classes)}
+    most = pixels.most_common(5)
+    return ', '.join(f'{100 * n / total:.0f} % {names.get(value, f"ignored ({value})")}' for value, n in most)
+
+
+def _in_batches(pool: ThreadPoolExecutor, look, indices: Iterator[int], size: int) -> Iterator:
     """Results in order; a batch at a time, because the pool would hold a million tasks at once."""
-    while batch := list(islice(readers, size)):
-        yield from pool.map(lambda reader: reader(), batch)
+    while batch := list(islice(indices, size)):
+        yield from pool.map(look, batch)
 
 
-def _stated_sizes(
-    dataset: dict, names: tuple[str, ...] | None
-) -> tuple[dict[Path, tuple[int, int]], list[str]]:
-    """The (width, height) that a COCO JSON states of every image, and a sentence for every fault of it."""
-    root = Path(dataset.get('data_root') or '')
-    ann_file = root / (dataset.get('ann_file') or '')
-    if ann_file.suffix != '.json' or not ann_file.is_file():
-        return {}, []
-    sizes, faults = read_coco(ann_file, names)
-    folder = root / (dataset.get('data_prefix') or {}).get('img', '')
-    return {folder / name: size for name, size in sizes.items()}, faults
+def try_sample(dataset: Dataset, index: int) -> str | None:
+    """Draws a sample as a dataloader does; the sentence if that fails."""
+    try:
+        dataset[index]
+    except Exception as error:
+        return _cannot(dataset, index, error)
+    return None
 
 
-def _class_of(dataset: dict, scope: str | None) -> type | None:
-    """The class that reads the dataset, None if it is unknown here."""
-    kind = dataset['type']
-    if isinstance(kind, type):
-        return kind
-    if kind in FOLDERS:
-        scope = 'mmpretrain'
-    return DATASETS.get(kind if '.' in kind or scope is None else f'{scope}.{kind}')
+def cannot_be_read(dataset: Dataset, index: int) -> str | None:
+    """Loads a sample by the dataset's loading transforms; the sentence if that fails."""
+    try:
+        _loaded(dataset, index)
+    except Exception as error:
+        return _cannot(dataset, index, error)
+    return None
 
 
-def _class_names(dataset: dict, dataset_class: type | None) -> tuple[str, ...] | None:
-    """The classes that the files know: the class's own, unless the config names others than those."""
-    own = getattr(dataset_class, 'METAINFO', {}).get('classes')
-    given = (dataset.get('metainfo') or {}).get('classes')
-    if isinstance(given, str) or (own and set(given or ()) <= set(own)):
-        given = None
-    names = given or own
-    return tuple(names) if names else None
-
-
-def read_sample(
-    sample: Sample,
-    names: tuple[str, ...] | None,
-    size: tuple[int, int] | None = None,
-    zero_is_ignored: bool = False,
-) -> list[str] | None:
-    """Decodes an image, and reads its mask or boxes.
+def faults_of_sample(
+    dataset: Dataset, index: int, pixels: Counter | None = None, whole: bool = False
+) -> list[str]:
+    """Loads a sample of a dataset and looks at its image and mask.
 
     Args:
-        sample (Sample): Its files.
-        names (tuple[str, ...], optional): The classes that masks and boxes may name; None if they are unknown.
-        size (tuple[int, int], optional): Width and height in pixels as the annotations state them.
-        zero_is_ignored (bool): Whether a mask's classes are counted from 1.
+        dataset (Dataset): The dataset, built.
+        index (int): The sample's number.
+        pixels (Counter, optional): Gets the pixels of each of the mask's values.
+        whole (bool): Looks too whether the files are whole, of which OpenCV fills the rest with grey.
 
     Returns:
-        list[str], optional: A sentence for every fault; None if there is no image.
+        list[str]: A sentence for every fault.
     """
-    if not sample.image.is_file():
-        return None
-    image, fault = _decode(sample.image)
-    if fault:
-        return [fault]
+    if not isinstance(dataset, BaseDataset):
+        return []
+    try:
+        sample = _loaded(dataset, index)
+    except Exception as error:
+        return [_cannot(dataset, index, error)]
     faults = []
-    if size is not None and image.size != size:
-        faults.append(f'{sample.image} has {_text(image.size)} pixels, the annotations state {_text(size)}')
-    if sample.mask is not None and sample.mask.is_file():
-        faults += _read_mask(sample.mask, image.size, len(names) + zero_is_ignored if names else IGNORED)
-    if sample.boxes is not None and sample.boxes.is_file():
-        faults += _read_boxes(sample.boxes, image.size, names)
+    image, path = sample.get('img'), sample.get('img_path')
+    size = image.shape[1::-1] if isinstance(image, np.ndarray) and image.ndim in (2, 3) else None
+    if whole:
+        faults += [fault for name in ('img_path', 'seg_map_path') if (fault := _cut_short(sample.get(name)))]
+    stated = (sample.get('width'), sample.get('height'))
+    if size and isinstance(stated[0], int) and size != stated:
+        faults.append(f'{path} has {_text(size)} pixels, the annotations state {_text(stated)}')
+    mask = sample.get('gt_seg_map')
+    if isinstance(mask, np.ndarray) and sample.get('seg_map_path'):
+        faults += _faults_of_mask(mask, sample['seg_map_path'], size, dataset, pixels)
     return faults
 
 
-def _decode(path: Path) -> tuple[Image.Image | None, str]:
-    """The image with all its pixels, or a sentence. PIL refuses cut files, which OpenCV fills with grey."""
+def _loaded(dataset: Dataset, index: int) -> dict:
+    """A sample after the dataset's own loading transforms."""
+    sample = dataset.get_data_info(index)
+    for transform in getattr(dataset.pipeline, 'transforms', ()):
+        if type(transform).__name__.startswith('Load'):
+            sample = transform(sample)
+            if sample is None:
+                raise UserError('its loading transforms give nothing')
+    return sample
+
+
+def _cannot(dataset: Dataset, index: int, error: Exception) -> str:
+    """The sentence for a sample that cannot be loaded: its file, the transform, and what that said."""
+    frames = [frame.f_locals for frame, _ in traceback.walk_tb(error.__traceback__)][::-1]
+    transform = next(
+        (type(names['self']).__name__ for names in frames if isinstance(names.get('self'), BaseTransform)), ''
+    )
+    sample = next((names['results'] for names in frames if isinstance(names.get('results'), dict)), {})
+    path = sample.get('seg_map_path' if 'Annotation' in transform else 'img_path') or sample.get('img_path')
+    reason = ' '.join(str(error.args[0] if error.args else error).split())
+    said = str(error) if isinstance(error, UserError) else f'{type(error).__name__}: {reason}'
+    by = f' by {transform}' if transform else ''
+    return f'{path if isinstance(path, str) else f"sample {index}"} cannot be loaded{by} ({said})'
+
+
+def _cut_short(path: str | None) -> str | None:
+    """A sentence for an image that ends too early; whether it can be decoded at all is for the transforms to say."""
+    if not isinstance(path, str) or not Path(path).is_file():
+        return None
+    logging.getLogger('PIL').setLevel(logging.WARNING)
     try:
         with Image.open(path) as image:
             image.load()
-            return image, ''
-    except Exception as error:  # what a decoder raises on bytes that are not its own is not listed anywhere
-        return None, f'{path} cannot be decoded ({error})'
+    except Exception as error:
+        if 'truncated' in str(error) or 'broken' in str(error):
+            return f'{path} is cut short ({error})'
+    return None
 
 
-def _read_mask(path: Path, size: tuple[int, int], classes: int) -> list[str]:
-    mask, fault = _decode(path)
-    if fault:
-        return [fault]
-    if len(mask.getbands()) > 1:
-        return [f'{path} is no mask of class numbers: it has {len(mask.getbands())} channels']
+def _faults_of_mask(
+    mask: np.ndarray, path: str, size: tuple[int, int] | None, dataset: Dataset, pixels: Counter | None
+) -> list[str]:
+    """What is wrong with a mask (H, W) of class numbers."""
+    if mask.ndim != 2:
+        return [
+            f'{path} is no mask of class numbers: it has {mask.shape[-1]} channels, where one is needed that holds the number '
+            "of each pixel's class"
+        ]
     faults = []
-    if mask.size != size:
-        faults.append(f'{path} has {_text(mask.size)} pixels, its image {_text(size)}')
-    values = np.flatnonzero(mask.histogram()) if mask.mode in ('L', 'P') else np.unique(np.asarray(mask))
-    foreign = [int(value) for value in values if value >= classes and value != IGNORED]
+    if size and mask.shape[::-1] != size:
+        faults.append(f'{path} has {_text(mask.shape[::-1])} pixels, its image {_text(size)}')
+    values, counts = np.unique(mask, return_counts=True)
+    if pixels is not None:
+        pixels.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
+    classes = (getattr(dataset, 'metainfo', None) or {}).get('classes')
+    if classes is None:
+        return faults
+    ignored = getattr(dataset, 'ignore_index', 255)
+    foreign = [value for value in values.tolist() if value >= len(classes) and value != ignored]
     if foreign:
         listed = ', '.join(map(str, foreign[:5]))
-        faults.append(f'{path} has the value {listed}, which is neither below {classes} nor {IGNORED}')
+        faults.append(f'{path} has the value {listed}, which is neither below {len(classes)} nor {ignored}')
     return faults
 
 
-def _read_boxes(path: Path, size: tuple[int, int], names: tuple[str, ...] | None) -> list[str]:
-    """VOC's XML: pixels are counted from 1; some of its boxes start at 0."""
-    try:
-        objects = [
-            (
-                item.findtext('name'),
-                [float(item.findtext(f'bndbox/{key}')) for key in ('xmin', 'ymin', 'xmax', 'ymax')],
-            )
-            for item in ET.parse(path).getroot().findall('object')
-        ]
-    except (ET.ParseError, TypeError, ValueError) as error:
-        return [f'{path} cannot be read ({error})']
+def _faults_of_xml(path: Path, names: tuple[str, ...] | None) -> list[str]:
+    """What is wrong with VOC's XML: pixels are counted from 1; some of its boxes start at 0."""
     faults = []
-    for name, (left, top, right, bottom) in objects:
+    root = ET.parse(path).getroot()
+    width, height = (float(root.findtext(f'size/{side}') or 'inf') for side in ('width', 'height'))
+    for item in root.findall('object'):
+        name = item.findtext('name')
+        corners = [float(item.findtext(f'bndbox/{key}')) for key in ('xmin', 'ymin', 'xmax', 'ymax')]
+        left, top, right, bottom = corners
         if names is not None and name not in names:
             faults.append(f'{path} names the class {name!r}, which the data set does not have')
-        if not (0 <= left < right <= size[0] and 0 <= top < bottom <= size[1]):
-            box = ', '.join(f'{value:g}' for value in (left, top, right, bottom))
-            faults.append(f'{path} has the box ({box}) outside its image of {_text(size)} pixels')
+        if not (0 <= left < right <= width and 0 <= top < bottom <= height):
+            box = ', '.join(f'{value:g}' for value in corners)
+            faults.append(f'{path} has the box ({box}) outside its image of {width:g} x {height:g} pixels')
     return faults
 
 
-def read_coco(path: Path, names: tuple[str, ...] | None) -> tuple[dict[str, tuple[int, int]], list[str]]:
-    """Reads a COCO JSON: the (width, height) of every image by its file's name, and a sentence for every fault."""
-    try:
-        coco = json.loads(path.read_bytes())
-        images, categories = ({item['id']: item for item in coco[key]} for key in ('images', 'categories'))
-        annotations = [(item['id'], item['image_id'], item['category_id']) for item in coco['annotations']]
-        sizes = {image['file_name']: (image['width'], image['height']) for image in images.values()}
-    except (ValueError, KeyError, TypeError) as error:
-        return {}, [f'{path} cannot be read as COCO JSON ({type(error).__name__}: {error})']
-    faults = []
-    ids = [annotation[0] for annotation in annotations]
-    for what, given, distinct in (
-        ('images', len(coco['images']), len(images)),
-        ('categories', len(coco['categories']), len(categories)),
-        ('annotations', len(ids), len(set(ids))),
-    ):
-        if given != distinct:
-            faults.append(f'{path} gives an id to several {what}: {given} have {distinct} ids')
-    for key, image, category in annotations:
-        if image not in images:
-            faults.append(f'{path}: annotation {key} is of image {image}, which is not listed')
-        if category not in categories:
-            faults.append(f'{path}: annotation {key} is of category {category}, which is not listed')
-    absent = sorted(set(names or ()) - {category['name'] for category in categories.values()})
-    if absent:
-        faults.append(f'{path} has no category {", ".join(absent[:5])}, which the config names')
-    return sizes, faults
+def _known_names(dataset: Dataset) -> tuple[str, ...] | None:
+    """The classes that files may name: the dataset class's own, unless the config names others than those."""
+    own = getattr(type(dataset), 'METAINFO', {}).get('classes')
+    given = (getattr(dataset, 'metainfo', None) or {}).get('classes')
+    return own if own and set(given or ()) <= set(own) else given
+
+
+def _annotations(dataset: Dataset) -> tuple[list[str], list[str]]:
+    """What is wrong, and what is odd, in the annotations of mmdet's COCO and VOC, of images that it drops too."""
+    ann_file = str(getattr(dataset, 'ann_file', None))
+    if hasattr(dataset, 'cat_ids') and ann_file.endswith('.json') and Path(ann_file).is_file():
+        return read_coco(ann_file)
+    if hasattr(dataset, 'ann_subdir') and Path(ann_file).is_file():
+        folder, names = Path(dataset.sub_data_root, dataset.ann_subdir), _known_names(dataset)
+        files = [folder / f'{name}.xml' for name in list_from_file(ann_file)]
+        return [fault for file in files for fault in _faults_of_xml(file, names)], []
+    return [], []
 
 
 def _text(size: tuple[int, int]) -> str:

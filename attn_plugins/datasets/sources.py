@@ -4,31 +4,43 @@ import re
 from pathlib import Path
 
 DIGIT_SCENES = 'digit_scenes'
-# The first whose word is in the dataset's folder or type; the text has {root} for the folder.
+ARCHIVE = 'get {} from {} and unpack {} into {{root}}'
+MNIST = (
+    'get train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz from '
+    '{} and put them, unpacked by gunzip, into {{root}}'
+)
+VOC2012 = (
+    'get VOCtrainval_11-May-2012.tar from host.robots.ox.ac.uk/pascal/VOC/voc2012 and unpack it into {parent}'
+)
+# A pattern of what only this data set has, in `TYPE ANN_FILE PREFIXES` of a config -> what to do, with {root} for its folder
+# and {converters} for mmseg's. The first that matches counts; a data set of one's own, in COCO's format, matches none.
 SOURCES = {
-    'cityscapes': 'get gtFine_trainvaltest.zip and leftImg8bit_trainvaltest.zip from www.cityscapes-dataset.com, unpack '
-    'them into {root}, then run `python tools/dataset_converters/cityscapes.py {root}`',
-    'coco': 'get train2017.zip, val2017.zip and annotations_trainval2017.zip from cocodataset.org/#download and unpack them '
-    'into {root}',
-    'vocaug': 'get VOCtrainval_11-May-2012.tar from host.robots.ox.ac.uk/pascal/VOC/voc2012 and unpack it into {parent}, get '
-    'the SBD (benchmark.tgz) and unpack it into {parent}/VOCaug, then run '
-    '`python tools/dataset_converters/voc_aug.py {parent} {parent}/VOCaug`',
-    'voc2012': 'get VOCtrainval_11-May-2012.tar from host.robots.ox.ac.uk/pascal/VOC/voc2012 and unpack it into {parent}',
-    'voc': 'get VOCtrainval_06-Nov-2007.tar, VOCtest_06-Nov-2007.tar and VOCtrainval_11-May-2012.tar from '
+    'leftImg8bit|gtFine': 'get gtFine_trainvaltest.zip and leftImg8bit_trainvaltest.zip from www.cityscapes-dataset.com, unpack '
+    'them into {root}, then run `pip install cityscapesscripts && python {converters}/cityscapes.py {root} --nproc 8`',
+    '(train|val)2017': 'get train2017.zip, val2017.zip and annotations_trainval2017.zip from cocodataset.org/#download and '
+    'unpack them into {root}',
+    'SegmentationClassAug|Segmentation/(train)?aug': VOC2012
+    + ', get the SBD (benchmark.tgz), unpack it and name its '
+    'benchmark_RELEASE {parent}/VOCaug, then run `python {converters}/voc_aug.py {parent} {parent}/VOCaug`',
+    'SegmentationClass': VOC2012,
+    'VOC20(07|12)': 'get VOCtrainval_06-Nov-2007.tar, VOCtest_06-Nov-2007.tar and VOCtrainval_11-May-2012.tar from '
     'host.robots.ox.ac.uk/pascal/VOC and unpack them so that {root} holds VOC2007 and VOC2012',
-    'cifar100': 'get cifar-100-python.tar.gz from www.cs.toronto.edu/~kriz/cifar.html and unpack it into {root}',
-    'cifar10': 'get cifar-10-python.tar.gz from www.cs.toronto.edu/~kriz/cifar.html and unpack it into {root}',
-    'fashion': 'get train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz and '
-    't10k-labels-idx1-ubyte.gz from github.com/zalandoresearch/fashion-mnist and put them into {root}',
-    'mnist': 'get train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz and '
-    't10k-labels-idx1-ubyte.gz from ossci-datasets.s3.amazonaws.com/mnist and put them into {root}',
-    'imagenet': 'get ILSVRC2012 from image-net.org/download and sort its images into {root}/train/<class> and '
+    '^CIFAR100 ': ARCHIVE.format('cifar-100-python.tar.gz', 'www.cs.toronto.edu/~kriz/cifar.html', 'it'),
+    '^CIFAR10 ': ARCHIVE.format('cifar-10-python.tar.gz', 'www.cs.toronto.edu/~kriz/cifar.html', 'it'),
+    '^FashionMNIST ': MNIST.format('github.com/zalandoresearch/fashion-mnist'),
+    '^MNIST ': MNIST.format('ossci-datasets.s3.amazonaws.com/mnist'),
+    '^ImageNet ': 'get ILSVRC2012 from image-net.org/download and sort its images into {root}/train/<class> and '
     '{root}/val/<class>',
 }
 
 
-def how_to_get(dataset: dict) -> str:
-    """What to do to get the data of a dataset's config."""
+def how_to_get(dataset: dict, converters: str) -> str | None:
+    """What to do to get the data of a dataset's config; None for data that are nobody's but the user's.
+
+    Args:
+        dataset (dict): The config.
+        converters (str): The folder of mmseg's converters.
+    """
     root = Path(dataset.get('data_root') or '.')
     home = digit_scenes_home(dataset)
     if home is not None:
@@ -36,13 +48,11 @@ def how_to_get(dataset: dict) -> str:
         number = home.name.rpartition('_')[2]
         option += f' --train {number}' if number.isdecimal() else ''
         return f'run `python tools/make_digit_scenes.py{option}`, which writes the whole set'
-    words = f'{root} {type_name(dataset)}'.lower()
-    if 'Aug' in str(dataset.get('ann_file')) + str(dataset.get('data_prefix')):
-        words = 'vocaug'
-    for word, text in SOURCES.items():
-        if word in words:
-            return text.format(root=root, parent=root.parent)
-    return f'put it there, or set data_root of {type_name(dataset)} in the config to where it is'
+    words = f'{type_name(dataset)} {dataset.get("ann_file") or ""} {dataset.get("data_prefix") or ""}'
+    for pattern, text in SOURCES.items():
+        if re.search(pattern, words):
+            return text.format(root=root, parent=root.parent, converters=converters)
+    return None
 
 
 def type_name(dataset: dict) -> str:

@@ -10,8 +10,7 @@ from torch import nn
 
 from attn_plugins.datasets.check import LOADERS
 from attn_plugins.errors import UserError
-
-LIBRARIES = ('mmdet', 'mmseg', 'mmpretrain')
+from attn_plugins.registry import LIBRARIES, register
 
 
 def library_of(cfg: Config) -> str:
@@ -27,23 +26,6 @@ def library_of(cfg: Config) -> str:
             f'runtime_*.py, or set default_scope to {", ".join(LIBRARIES[:-1])} or {LIBRARIES[-1]}'
         )
     return scope
-
-
-def register(library: str) -> None:
-    """Imports a library with all its modules, so that their types can be built outside a Runner.
-
-    Raises:
-        UserError: The library is not installed.
-    """
-    try:
-        utils = import_module(f'{library}.utils')
-    except ModuleNotFoundError as error:
-        if error.name != library:
-            raise
-        raise UserError(
-            f'{library} is not installed: run `make install`, or install it beside the mm* packages you have'
-        ) from error
-    utils.register_all_modules(init_default_scope=False)
 
 
 def build_model(cfg: Config) -> nn.Module:
@@ -66,11 +48,15 @@ def prepare(cfg: Config) -> None:
     register(library)
     if library == 'mmdet':
         import_module('mmdet.utils').setup_cache_size_limit_of_dynamo()
-    if library == 'mmpretrain':
-        for name in LOADERS:
-            loader = cfg.get(name)
-            if loader is not None:
-                # A value of the config goes before the default. Without workers none can persist.
-                loader.setdefault('pin_memory', torch.cuda.is_available())
-                loader.setdefault('persistent_workers', loader.get('num_workers', 0) > 0)
-                loader.setdefault('collate_fn', dict(type='default_collate'))
+    for loader in filter(None, map(cfg.get, LOADERS)):
+        if library == 'mmpretrain':
+            # A value of the config goes before the default.
+            loader.setdefault('pin_memory', torch.cuda.is_available())
+            loader.setdefault('persistent_workers', loader.get('num_workers', 0) > 0)
+            loader.setdefault('collate_fn', dict(type='default_collate'))
+        if not loader.get(
+            'num_workers'
+        ):  # without workers none can persist or fetch ahead, and torch refuses to try
+            if loader.get('persistent_workers'):
+                loader.persistent_workers = False
+            loader.pop('prefetch_factor', None)

@@ -73,7 +73,8 @@ def test_data_that_are_absent_or_half_there(workspace, refused):
     data.unlink()
     line = refused('train', DETECTION)
     assert line.startswith(
-        'error: the folder data/digit_scenes/coco is missing: run `python tools/make_digit_scenes.py`'
+        'error: train_dataloader.dataset: the folder data/digit_scenes/coco is missing (data holds nothing): run `python '
+        'tools/make_digit_scenes.py`'
     )
     # The same set with one image less: a half that looks whole until training comes to it.
     for file in home.rglob('*.*'):
@@ -83,7 +84,7 @@ def test_data_that_are_absent_or_half_there(workspace, refused):
             copy.symlink_to(file)
     line = refused('train', DETECTION)
     assert (
-        '1 of the 8 files of data/digit_scenes/coco/annotations/instances_train.json are missing (first: '
+        '1 of the 8 files that it lists as img_path are missing (first: data/digit_scenes/coco/train/train_000003.jpg) '
         in line
     )
     assert refused('test', SEGMENTATION, 'none.pth') == 'error: there is no checkpoint none.pth'

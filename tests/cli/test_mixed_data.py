@@ -171,10 +171,8 @@ def test_images_that_are_made_need_no_files(workspace, monkeypatch, capsys):
     monkeypatch.chdir(workspace.folder)
     assert check_data([str(config(workspace.folder, more=MIXED)), '--read-files']) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert '  train: ok: images of digits, made while training' in lines
-    assert lines[1].endswith(
-        ' files of the digits of data/digit_scenes/coco/annotations/instances_train.json'
-    )
+    assert '  train: ok: 1000 images of ForeignImages' in lines
+    assert lines[1].endswith(' folders of data/digit_scenes/classes/train')
 
 
 def test_two_processes_add_foreign_images_each(workspace):
@@ -210,13 +208,18 @@ def test_the_articles_pairs(foreign, workspace, data_trees, train, any_md5, capf
     assert check_data([str(path)]) == 1
     out = capfd.readouterr().out
     assert (
-        '  train, val, test: missing: the folder data/cifar100 is missing: get cifar-100-python.tar.gz from '
+        '  train, val, test: wrong: the folder data/cifar100 is missing (data holds digit_scenes/): get cifar'
         in out
     )
-    assert f'  train: missing: the folder data/{foreign} is missing: get train-images-idx3-ubyte.gz, ' in out
+    assert (
+        f'  train: wrong: the folder data/{foreign} is missing (data holds digit_scenes/): get train-im'
+        in out
+    )
     shutil.copytree(data_trees / 'cifar100', folder / 'data/cifar100')
     code, _, err = train(path)
-    assert code == 1 and err.startswith(f'error: the folder data/{foreign} is missing: get ')
+    assert code == 1 and err.startswith(
+        f'error: train_dataloader.dataset.foreign: the folder data/{foreign} is missing (data holds cifar100/, digit_scenes/): '
+    )
     shutil.copytree(data_trees / foreign, folder / 'data' / foreign)
     code, _, err = train(path)
     assert code == 0, err
@@ -224,12 +227,11 @@ def test_the_articles_pairs(foreign, workspace, data_trees, train, any_md5, capf
     assert (len(own), len(images)) == (4, 2)
 
 
-def test_other_files_than_cifars_are_said_with_the_command_that_names_them(workspace, data_trees, train):
+def test_other_files_than_cifars_are_named(workspace, data_trees, train):
     shutil.copytree(data_trees / 'cifar100', workspace.folder / 'data/cifar100')
     shutil.copytree(data_trees / 'mnist', workspace.folder / 'data/mnist')
     code, _, err = train(config(workspace.folder, 'cifar100_mixed', CIFAR))
     assert code == 1
-    assert (
-        'error: the files of CIFAR100 in data/cifar100 are not the published ones: run `python tools/check'
-        in err
+    assert err.startswith(
+        'error: train_dataloader.dataset.dataset: data/cifar100/cifar-100-python/train is not the published file: its MD5 sum '
     )

@@ -5,13 +5,13 @@ import pytest
 from mmengine.config import Config
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 
-from attn_plugins.datasets.byte_files import FOLDERS
-from attn_plugins.datasets.check import LOADERS, innermost
+from attn_plugins.datasets.built import innermost
+from attn_plugins.datasets.check import LOADERS
 from attn_plugins.datasets.known import KNOWN
 from attn_plugins.datasets.sources import type_name
 from attn_plugins.engine.library import register
 from attn_plugins.mim import CONFIGS
-from tests.datasets.trees import small_images, write_cifar
+from tests.datasets.trees import BYTE_FILES, small_images, write_cifar
 
 BASES = sorted(
     path for path in (CONFIGS / '_base_' / 'datasets').glob('*.py') if not path.name.startswith('digitscenes')
@@ -43,7 +43,7 @@ def test_no_config_downloads(path):
     """mmpretrain does by default."""
     cfg = Config.fromfile(path)
     read = [dataset for loader in LOADERS for dataset in innermost(cfg[loader].dataset)]
-    assert all(dataset.download is False for dataset in read if type_name(dataset) in FOLDERS)
+    assert all(dataset.download is False for dataset in read if type_name(dataset) in BYTE_FILES)
 
 
 @pytest.mark.parametrize('name, kind', [('cifar10', 'CIFAR10'), ('cifar100', 'CIFAR100')])

@@ -41,7 +41,7 @@ def test_own_images_come_first_and_foreign_ones_have_no_label():
     assert len(dataset) == OWN and dataset.foreign_indices == range(OWN, OWN + FOREIGN)
     for i in range(OWN + FOREIGN):
         sample = dataset[i]['data_samples']
-        part = dataset.own[i] if i < OWN else dataset.foreign[i - OWN]
+        part = dataset.dataset[i] if i < OWN else dataset.foreign[i - OWN]
         assert torch.equal(dataset[i]['inputs'], part['inputs'])
         assert sample.foreign == (i >= OWN) and sample.in_loss == (i < OWN)
         assert sample.gt_label == (part['data_samples'].gt_label if i < OWN else -1)
@@ -54,7 +54,7 @@ def test_with_a_part_in_the_loss_foreign_classes_follow_the_own_ones():
     for i in range(OWN + FOREIGN):
         sample = dataset[i]['data_samples']
         assert sample.in_loss and sample.num_classes == 12
-        own = dataset.own[i] if i < OWN else dataset.foreign[i - OWN]
+        own = dataset.dataset[i] if i < OWN else dataset.foreign[i - OWN]
         assert sample.gt_label == own['data_samples'].gt_label + 2 * (i >= OWN)
 
 
@@ -78,7 +78,7 @@ def test_images_of_another_shape_are_refused_with_what_puts_it_right(tmp_path):
 
 def test_the_shape_of_every_foreign_image_is_looked_at():
     dataset = mixed()
-    whole = dataset.own[0]
+    whole = dataset.dataset[0]
     dataset.foreign.pipeline = lambda info: dict(whole, inputs=torch.zeros(3, 8, 9))
     with pytest.raises(UserError, match=r'\(3, 8, 9\).* and the own ones \(3, 8, 8\): add'):
         dataset[OWN + 1]

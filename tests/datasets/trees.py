@@ -14,15 +14,28 @@ from pathlib import Path
 import cv2
 import numpy as np
 from mmdet.datasets import CocoDataset, VOCDataset
-from scipy.io import savemat
+from mmseg.datasets import CityscapesDataset
 
-from attn_plugins.datasets.byte_files import FOLDERS, MNIST_FILES
-from attn_plugins.datasets.cityscapes import LABELS
 from attn_plugins.datasets.digit_render import Scene, draw_scene
 from attn_plugins.datasets.digit_scenes import split_digits, write_digit_scenes
 
 IMAGENET_CLASSES = 1000
-TRAIN_IDS = {number: name for name, number in LABELS.items()}  # of Cityscapes
+MNIST_FILES = (
+    'train-images-idx3-ubyte',
+    'train-labels-idx1-ubyte',
+    't10k-images-idx3-ubyte',
+    't10k-labels-idx1-ubyte',
+)
+# Class of mmpretrain -> the folder below data_root, the files in it.
+BYTE_FILES = {
+    'CIFAR10': (
+        'cifar-10-batches-py',
+        (*(f'data_batch_{i}' for i in range(1, 6)), 'test_batch', 'batches.meta'),
+    ),
+    'CIFAR100': ('cifar-100-python', ('train', 'test', 'meta')),
+    'MNIST': ('', MNIST_FILES),
+    'FashionMNIST': ('', MNIST_FILES),
+}
 HEIGHT, WIDTH = 96, 128
 OBJECT = """<object><name>{name}</name><difficult>0</difficult><bndbox><xmin>{box[0]}</xmin><ymin>{box[1]}</ymin>
 <xmax>{box[2]}</xmax><ymax>{box[3]}</ymax></bndbox></object>"""
@@ -122,7 +135,8 @@ def write_cityscapes_polygons(root: Path) -> None:
                 dict(label='road', polygon=_corners(0, 40, WIDTH, HEIGHT)),
             ]
             objects += [
-                dict(label=TRAIN_IDS[label], polygon=_corners(*box)) for label, box in boxes(scene(i))
+                dict(label=CityscapesDataset.METAINFO['classes'][label], polygon=_corners(*box))
+                for label, box in boxes(scene(i))
             ]
             path = root / f'gtFine/{split}/{name}_gtFine_polygons.json'
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -174,20 +188,6 @@ def _write_boxes(path: Path, seed: int) -> None:
     path.write_text(ANNOTATION.format(width=WIDTH, height=HEIGHT, objects='\n'.join(objects)))
 
 
-def write_sbd(root: Path, names: dict[str, list[str]]) -> None:
-    """The SBD as benchmark.tgz holds it: a .mat file for every image of the lists `train` and `val`."""
-    for split, images in names.items():
-        _write_list(root / 'dataset' / f'{split}.txt', images)
-        for i, name in enumerate(images):
-            path = root / 'dataset/cls' / f'{name}.mat'
-            path.parent.mkdir(parents=True, exist_ok=True)
-            present = np.zeros((20, 1), np.uint8)
-            savemat(
-                path,
-                dict(GTcls=dict(Boundaries=present, Segmentation=mask_of(0, i), CategoriesPresent=present)),
-            )
-
-
 def small_images(count: int, side: int) -> tuple[np.ndarray, list[int]]:
     """Scenes scaled to (count, side, side, 3), BGR, and the label of the first digit of each."""
     images = [cv2.resize(scene(i).image, (side, side), interpolation=cv2.INTER_AREA) for i in range(count)]
@@ -196,7 +196,7 @@ def small_images(count: int, side: int) -> tuple[np.ndarray, list[int]]:
 
 def write_cifar(root: Path, kind: str, count: int = 4) -> None:
     """CIFAR10 or CIFAR100 with `count` images in each file: rows of 3072 bytes, a colour after the other, RGB."""
-    folder, names = FOLDERS[kind]
+    folder, names = BYTE_FILES[kind]
     images, labels = small_images(count, 32)
     rows = images[..., ::-1].transpose(0, 3, 1, 2).reshape(count, 3072)
     classes = dict(CIFAR10=[f'class {i}' for i in range(10)], CIFAR100=[f'class {i}' for i in range(100)])[

@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from attn_plugins.engine.library import build_model, library_of, prepare
+from attn_plugins.engine.library import LIBRARIES, build_model, library_of, prepare
 from attn_plugins.errors import UserError
 
 
@@ -45,6 +45,17 @@ def test_the_others_dataloaders_are_left_alone():
         cfg = Config(dict(default_scope=library, train_dataloader=dict(num_workers=2)))
         prepare(cfg)
         assert cfg.train_dataloader == dict(num_workers=2)
+
+
+@pytest.mark.parametrize('library', LIBRARIES)
+def test_without_workers_none_persist_or_fetch_ahead(library):
+    """A config of data sets keeps its workers; `train_dataloader.num_workers=0`, for a debugger, is all that it takes."""
+    loader = dict(
+        num_workers=0, persistent_workers=True, prefetch_factor=4, batch_size=1, dataset=[0], sampler=None
+    )
+    cfg = Config(dict(default_scope=library, train_dataloader=loader))
+    prepare(cfg)
+    assert cfg.train_dataloader.persistent_workers is False and 'prefetch_factor' not in cfg.train_dataloader
 
 
 def test_two_builds_of_a_config_share_nothing_and_leave_it_as_it_is():

@@ -148,3 +148,21 @@ def test_a_norm_is_not_fused_into_a_convolution_that_is_not_its_own(entries):
     assert set(torchvision.models.resnet18(num_classes=5).state_dict()) - set(model.state_dict()) <= {
         f'layer{i}.{j}.conv2.weight' for i in (1, 2, 3, 4) for j in (0, 1)
     }
+
+
+def test_a_norm_that_is_kept_from_fusion_is_still_the_hosts_norm():
+    """With gates of exactly one the plugged host computes what the host does, though its norms are in containers now."""
+    host = torchvision.models.resnet18().double().eval()
+    scramble(host)
+    plain = copy.deepcopy(host)
+    attn_plugins.plug(host, [dict(cfg=SE, after='layer*.*.bn1'), dict(cfg=SE, after='layer*.*.conv2')])
+    kept = [name for name, module in host.named_modules() if type(module).__name__ == 'Kept']
+    assert kept == [f'layer{i}.{j}.bn2' for i in range(1, 5) for j in range(2)]
+    for layer in host.modules():
+        if type(layer).__name__ == 'SE':
+            for parameter in layer.parameters():
+                torch.nn.init.constant_(
+                    parameter, 50 if parameter.ndim == 1 else 0
+                )  # sigmoid(50) is 1 in float64
+    x = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    assert torch.equal(host(x), plain(x))

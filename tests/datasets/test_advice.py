@@ -27,11 +27,16 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+LIBRARIES = {VOC: 'mmdet', COCO: 'mmdet', VOC_MASKS: 'mmseg', CITYSCAPES: 'mmseg', IMAGENET: 'mmpretrain'}
+
+
 def check(config: str, capsys) -> str:
     """What the command line says; '' if the data are whole."""
-    code = main([str(BASES / config)])
+    # A base file names no library: a config does.
+    Path('run.py').write_text(f'_base_ = {str(BASES / config)!r}\ndefault_scope = {LIBRARIES[config]!r}\n')
+    code = main(['run.py'])
     out = capsys.readouterr().out
-    assert code == ('missing: ' in out)
+    assert code == ('wrong: ' in out)
     return out if code else ''
 
 
@@ -173,7 +178,7 @@ def test_archives_that_are_kept_after_they_are_unpacked(capsys):
         COCO, capsys
     )
     Path('data/VOCdevkit/VOC2012/ImageSets/Segmentation/aug.txt').unlink()
-    assert 'run `python tools/dataset_converters/voc_aug.py data/VOCdevkit ' in check(VOC_MASKS, capsys)
+    assert 'dataset_converters/voc_aug.py data/VOCdevkit ' in check(VOC_MASKS, capsys)
     Path('data/VOCdevkit/VOC2007/ImageSets/Main/test.txt').unlink()
     assert ': data/VOCtest_06-Nov-2007.tar is there but not wholly unpacked, so run `' in check(VOC, capsys)
 
@@ -181,11 +186,14 @@ def test_archives_that_are_kept_after_they_are_unpacked(capsys):
 def test_cityscapes_that_are_not_converted(capsys):
     write_cityscapes_polygons(Path('data/cityscapes'))
     said = check(CITYSCAPES, capsys)
-    advice = ': run `python tools/dataset_converters/cityscapes.py data/cityscapes`\n'
-    assert said.count(f'though the polygons they are converted from are there{advice}') == 2
+    commands = re.findall(
+        r'so run `pip install cityscapesscripts && python (\S+) data/cityscapes/ --nproc 8`', said
+    )
+    assert said.count('the polygons that it is drawn from are there') == len(commands) == 2
+    assert Path(commands[0]).is_file()
     for path in Path('data').rglob('*_polygons.json'):
         path.rename(path.with_name(path.name.replace('polygons.json', 'labelIds.png')))
-    assert f'though the *_labelIds.png they are converted from are there{advice}' in check(CITYSCAPES, capsys)
+    assert check(CITYSCAPES, capsys).count('`pip install cityscapesscripts && python ') == 2
 
 
 def test_imagenet_without_class_folders(capsys):
@@ -194,7 +202,7 @@ def test_imagenet_without_class_folders(capsys):
         path.rename(f'data/imagenet/val/ILSVRC2012_val_{i:08}.JPEG')
         path.parent.rmdir()
     said = check(IMAGENET, capsys)
-    assert 'data/imagenet/val holds images without class folders, which have no labels (first: ' in said
+    assert 'data/imagenet/val holds images without class folders: unpack ' in said
     assert 'caffe_ilsvrc12.tar.gz into data/imagenet/meta, where mmpretrain reads the labels' in said
     # The list gives the labels, and mmpretrain reads the images as they are.
     names = sorted(path.name for path in Path('data/imagenet/val').iterdir())
@@ -210,8 +218,8 @@ def test_imagenet_of_tar_files(capsys):
         subprocess.run(['rm', '-r', str(path)], check=True)
     said = check(IMAGENET, capsys)
     assert (
-        'data/imagenet/train has 997 class folders, not 1000: 3 tar files in it are not unpacked: run `'
-        in said
+        "The number of subfolders (997) doesn't match the number of specified classes (1000). Please check the data folder.): "
+        '3 tar files in data/imagenet/train are not unpacked: run `' in said
     )
     subprocess.run(['bash', '-c', re.search(r'run `(.+)`', said)[1]], check=True)
     assert check(IMAGENET, capsys) == ''

@@ -1,0 +1,90 @@
+"""Builds a dataset as a runner does, by its own class, without a trace in what comes after."""
+
+import random
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from copy import deepcopy
+from io import StringIO
+
+import numpy as np
+import torch
+from mmengine.registry import DATASETS, DefaultScope
+from torch.utils.data import Dataset
+
+from attn_plugins.registry import LIBRARIES, register
+
+# Where datasets that repeat, join or mix others keep them, in their configs and in themselves.
+INNER = ('dataset', 'datasets', 'foreign')
+
+
+def named_parts(config: dict | list | None, key: str) -> Iterator[tuple[str, dict]]:
+    """The configs of the datasets that read files, without what repeats, joins or mixes them, and their keys."""
+    if isinstance(config, (list, tuple)):
+        for i, item in enumerate(config):
+            yield from named_parts(item, f'{key}.{i}')
+    elif config:
+        inner = [name for name in INNER if config.get(name)]
+        for name in inner:
+            yield from named_parts(config[name], f'{key}.{name}')
+        if not inner:
+            yield key, config
+
+
+def innermost(config: dict | list | None) -> Iterator[dict]:
+    """The configs of the datasets that read files, without what repeats, joins or mixes them."""
+    yield from (part for _, part in named_parts(config, ''))
+
+
+def innermost_built(dataset: Dataset | list | tuple) -> Iterator[Dataset]:
+    """The datasets that read files, in the order of `innermost`."""
+    if isinstance(dataset, (list, tuple)):
+        for item in dataset:
+            yield from innermost_built(item)
+        return
+    inner = [
+        getattr(dataset, name) for name in INNER if isinstance(getattr(dataset, name, None), (Dataset, list))
+    ]
+    for item in inner:
+        yield from innermost_built(item)
+    if not inner:
+        yield dataset
+
+
+def build_dataset(config: dict) -> Dataset:
+    """Builds a dataset and loads its list, as mmengine's `Runner.build_dataloader` does."""
+    dataset = DATASETS.build(deepcopy(config))
+    if hasattr(dataset, 'full_init'):
+        dataset.full_init()
+    return dataset
+
+
+def library_of_dataset(config: dict, default: str | None) -> str | None:
+    """The library that a dataset's type names before its dot, else the given one."""
+    kind = config.get('type')
+    prefix = (kind.__module__ if isinstance(kind, type) else str(kind)).partition('.')[0]
+    return prefix if prefix in LIBRARIES else default
+
+
+@contextmanager
+def as_a_runner(scope: str | None) -> Iterator[None]:
+    """Looks names up in a library's scope, says nothing that the runner will say, and leaves the random numbers as they are."""
+    if scope in LIBRARIES:
+        register(scope)
+    with (
+        DefaultScope.overwrite_default_scope(scope),
+        redirect_stdout(StringIO()),
+        warnings.catch_warnings(action='ignore'),
+        random_state_kept(),
+    ):
+        yield
+
+
+@contextmanager
+def random_state_kept() -> Iterator[None]:
+    """Puts the random numbers of Python, NumPy and torch back to where they were."""
+    states = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        yield
+    random.setstate(states[0])
+    np.random.set_state(states[1])
