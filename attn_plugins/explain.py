@@ -6,6 +6,7 @@ import re
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.error import URLError
 
 import mmengine.registry
 from mmengine.registry import Registry
@@ -17,6 +18,11 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 # What torch's own file writer and reader say; they raise RuntimeError without an errno.
 WRITE_FAILED = ('PytorchStreamWriter failed writing', 'file write failed', 'iostream error', 'unexpected pos')
 CUT_SHORT = ('PytorchStreamReader failed', 'failed finding central directory', 'Ran out of input')
+# What data sets, suites, reports and pictures take, and a model with layers does not: the extra `benchmark`.
+OPTIONAL = (
+    'filelock', 'jinja2', 'matplotlib', 'psutil', 'pycocotools', 'pytorch_grad_cam', 'rich', 'scipy', 'setproctitle', 'sklearn',
+    'yaml',
+)  # fmt: skip
 # The functions of the standard library that make a folder; where that fails, no file is missing.
 MAKES_FOLDER = ('mkdir', 'makedirs', 'mkdtemp')
 
@@ -36,6 +42,15 @@ def explain(error: BaseException) -> str | None:
         )
     if isinstance(error, TypeError) and '__init__() got an unexpected keyword argument' in message:
         return f'the config has an option that does not exist: {message}'
+    if isinstance(error, ModuleNotFoundError) and str(error.name).partition('.')[0] in OPTIONAL:
+        return (
+            f'this takes {error.name}, which is not installed: run `pip install "attn_plugins[benchmark]"`, in a checkout '
+            "`pip install '.[benchmark]'`"
+        )
+    if isinstance(error, URLError):
+        return _unreachable(error)
+    if sentence := _failed_build(error) or _failed_sample(error) or _failed_layer(error):
+        return sentence
     if isinstance(error, OSError) and (error.filename or isinstance(error, FileNotFoundError)):
         return _unusable_file(error)
     if isinstance(error, pickle.UnpicklingError) or any(sign in message for sign in CUT_SHORT):
@@ -43,6 +58,18 @@ def explain(error: BaseException) -> str | None:
             'the checkpoint that load_from or an init_cfg names is cut short or no checkpoint: get or train it '
             'again, or name another'
         )
+    return None
+
+
+def explain_first_batch(error: BaseException) -> str | None:
+    """The sentence for an exception of a training's or test's first step: the module that could not take its input."""
+    for names in _frames(error):
+        module = names.get('self')
+        if any(base.__module__ == 'torch.nn.modules.module' for base in type(module).__mro__):
+            return (
+                f'the first batch does not pass {type(module).__name__} ({_said(error)}): what comes before it, its options or '
+                'the data do not fit; --debug shows where'
+            )
     return None
 
 
@@ -61,6 +88,61 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
+
+
+def _frames(error: BaseException) -> Iterator[dict]:
+    """The local names of every function that an exception came through, the innermost first."""
+    for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
+        yield frame.f_locals
+
+
+def _said(error: BaseException) -> str:
+    """The kind and the words of an exception, in one line."""
+    words = ' '.join(str(error.args[0] if error.args else error).split())
+    return f'{type(error).__name__}: {words}' if words else type(error).__name__
+
+
+def _unreachable(error: URLError) -> str:
+    """A sentence for weights or data that would be downloaded, on a machine without a network."""
+    url = next((names['url'] for names in _frames(error) if isinstance(names.get('url'), str)), 'a file')
+    return f'{url} cannot be downloaded ({error.reason}): get it elsewhere and name the file, as init_cfg.checkpoint or load_from'
+
+
+def _failed_build(error: BaseException) -> str | None:
+    """A sentence for a part of the config that its class does not take: mmengine builds all by one function."""
+    names = next(
+        (names for names in _frames(error) if {'obj_cls', 'obj_type', 'registry'} <= names.keys()), None
+    )
+    if names is None or not callable(names['obj_cls']):
+        return None
+    kind = getattr(names['registry'], 'name', 'part')
+    return (
+        f'the {kind} {names["obj_cls"].__name__} cannot be built from its config ({_said(error)}): put its options right, '
+        '--debug shows where'
+    )
+
+
+def _failed_sample(error: BaseException) -> str | None:
+    """A sentence for a sample that a data loader could not load, here or in a worker."""
+    message = str(error.args[0]) if error.args else ''
+    advice = '`python tools/check_data.py CONFIG --read-files` names every such file'
+    if 'DataLoader worker process' in message:
+        return f'a sample cannot be loaded ({message.strip().splitlines()[-1]}): {advice}'
+    frames = list(_frames(error))
+    sample = next((names['results'] for names in frames if isinstance(names.get('results'), dict)), None)
+    if sample is None or not any(
+        callable(getattr(names.get('self'), 'get_data_info', None)) for names in frames
+    ):
+        return None
+    file = sample.get('img_path') or 'a sample'
+    return f'{file} cannot be loaded ({_said(error)}): {advice}'
+
+
+def _failed_layer(error: BaseException) -> str | None:
+    """The sentence of a layer's own ValueError, which says already what to do."""
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    own = last and Path(last[0].filename).is_relative_to(Path(__file__).parent / 'layers')
+    return str(error) if own and isinstance(error, ValueError) else None
 
 
 def _unusable_file(error: OSError) -> str:

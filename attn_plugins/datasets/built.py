@@ -74,9 +74,10 @@ def as_a_runner(scope: str | None) -> Iterator[None]:
     with (
         DefaultScope.overwrite_default_scope(scope),
         redirect_stdout(StringIO()),
-        warnings.catch_warnings(action='ignore'),
+        warnings.catch_warnings(),
         random_state_kept(),
     ):
+        warnings.simplefilter('ignore')
         yield
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.logging import print_log
 
+from attn_plugins.engine.variables import refuse_options_in_vain, refuse_variables_in_vain
 from attn_plugins.errors import UserError
 from attn_plugins.mim import CONFIGS, VARIABLE
 from attn_plugins.registry import nearest
@@ -37,7 +38,7 @@ def load_config(path: str | Path, attention: str | None = None, cfg_options: dic
 
     Raises:
         UserError: The file or the preset does not exist, the file cannot be read, it imports what cannot be found, it
-            fixes another preset, or an option comes too late.
+            fixes another preset, or a value or an option comes too late to change anything.
     """
     path = Path(path)
     if path.is_dir():
@@ -63,8 +64,10 @@ def load_config(path: str | Path, attention: str | None = None, cfg_options: dic
             ) from error
     if attention is not None:
         _check_fixed(cfg, path, attention)
+    refuse_variables_in_vain(cfg)
     if cfg_options:
         _check_options(cfg_options)
+        refuse_options_in_vain(cfg, cfg_options)
         try:
             cfg.merge_from_dict(cfg_options)
         except Exception as error:  # a key below a value that is no dict, an index beyond a list

@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -27,6 +28,7 @@ from attn_plugins.engine.library import library_of, prepare
 from attn_plugins.engine.settings import differences, settings_of
 from attn_plugins.engine.start import warn_of_random_start
 from attn_plugins.errors import UserError
+from attn_plugins.explain import explain, explain_first_batch, is_disk_full
 
 # Beside the checkpoints of a training: its settings.
 TRAINING = 'training.json'
@@ -115,7 +117,9 @@ def train(
             _say(f'resuming from {checkpoint} (--from-scratch starts over)')
     runner = _build(cfg, hooks)
     warn_of_random_start(cfg)  # into the run's log, which there is now
-    runner.train()
+    begun = runner.iter
+    with _first_batch_explained(lambda: runner.iter == begun):
+        runner.train()
 
 
 def test(cfg: Config, checkpoint: str | Path, hooks: Sequence[Hook] = ()) -> dict[str, float]:
@@ -133,7 +137,8 @@ def test(cfg: Config, checkpoint: str | Path, hooks: Sequence[Hook] = ()) -> dic
     cfg.load_from, cfg.resume = str(checkpoint), False
     fits = CheckpointFitsHook(checkpoint, 'give the config, and the --attention, that it was trained with')
     prepare(cfg)
-    metrics = _build(cfg, [*hooks, fits]).test()
+    with _first_batch_explained(lambda: True):
+        metrics = _build(cfg, [*hooks, fits]).test()
     return {name: float(value) for name, value in metrics.items()}
 
 
@@ -221,6 +226,18 @@ def _put_aside(work_dir: Path) -> None:
             path.rename(folder / path.name)
         _say(f'starting over: the earlier checkpoints are in {folder}')
     barrier()
+
+
+@contextmanager
+def _first_batch_explained(is_first: Callable[[], bool]) -> Iterator[None]:
+    """Turns what a model says of a batch that it cannot take into a sentence; a step later it would be a defect."""
+    try:
+        yield
+    except Exception as error:
+        sentence = explain_first_batch(error) if is_first() and explain(error) is None else None
+        if sentence is None or is_disk_full(error):
+            raise
+        raise UserError(sentence) from error
 
 
 def _say(text: str) -> None:

@@ -1,0 +1,166 @@
+"""Variables of config files: names that the files themselves read, so that setting them later changes nothing.
+
+`data_root = 'data/coco/'` at the top of a base file is read when the dataloaders below it are written. By the time that
+`--cfg-options data_root=...` or a config built on it sets the name again, mmengine has put the old value in its places.
+"""
+
+import ast
+import difflib
+import inspect
+import logging
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.logging import print_log
+from mmengine.runner import Runner
+
+from attn_plugins.datasets.classes import SPARE
+from attn_plugins.errors import UserError
+
+# What a runner, the libraries' tools or ours read at the top of a config.
+READ = {
+    *inspect.signature(Runner.__init__).parameters,
+    *(
+        'runner_type',
+        'auto_scale_lr',
+        'custom_imports',
+        'tta_model',
+        'tta_pipeline',
+        'env_cfg',
+        'attention',
+        SPARE,
+    ),
+}
+SHOWN = 5  # keys in a sentence
+
+
+def refuse_variables_in_vain(cfg: Config) -> None:
+    """Refuses a config file that sets a variable of the files it is built on, which it does not read itself.
+
+    Raises:
+        UserError: Names the variable, and the keys that hold its value.
+    """
+    *bases, (own_path, own) = list(_files(cfg.text)) or [(None, None)]
+    if own is None:
+        return
+    read = _names_read(own)
+    for name, value in _assigned(own).items():
+        if name in READ or name in read or name.startswith('_'):
+            continue
+        earlier = [
+            (path, _assigned(tree)[name])
+            for path, tree in bases
+            if name in _assigned(tree) and name in _names_read(tree)
+        ]
+        if not earlier or ast.dump(earlier[-1][1]) == ast.dump(value):
+            continue
+        places = _places(cfg, name, Config.fromfile(earlier[-1][0]).get(name))
+        text = (
+            f'{os.path.relpath(own_path)} sets {name}, which changes nothing: the files that it is built on have put its value in '
+            f'its places before; {_advice(places, "")}'
+        )
+        if '.mim' in Path(own_path).parts:  # some configs of OpenMMLab's have one
+            print_log(text, 'current', logging.WARNING)
+            continue
+        raise UserError(text)
+
+
+def refuse_options_in_vain(cfg: Config, cfg_options: dict) -> None:
+    """Refuses `--cfg-options` that name a variable of the config files, or nothing at all.
+
+    Args:
+        cfg (Config): The config as its files have it.
+        cfg_options (dict): What will be merged into it.
+
+    Raises:
+        UserError: Names the option, and the keys that hold its value, or the nearest key that there is.
+    """
+    read = set().union(*(_names_read(tree) for _, tree in _files(cfg.text)), set())
+    for option in cfg_options:
+        name, _, rest = option.partition('.')
+        if name in READ:
+            continue
+        if name in read and name in cfg:
+            places = _places(cfg, name, cfg[name])
+            raise UserError(
+                f'--cfg-options {option} changes nothing, mmengine has put the value of {name} in its places before: '
+                f'{_advice(places, rest)}'
+            )
+        if name not in cfg and (close := difflib.get_close_matches(name, {*READ, *cfg}, n=1, cutoff=0.8)):
+            raise UserError(
+                f'--cfg-options {option} changes nothing, no config has {name}: did you mean {close[0]}?'
+            )
+
+
+def _advice(places: list[str], rest: str) -> str:
+    if not places:
+        return 'set the keys that it was put into'
+    keys = [f'{place}.{rest}' if rest else place for place in places]
+    more = f' and {len(keys) - SHOWN} more' if len(keys) > SHOWN else ''
+    return f'set {", ".join(keys[:SHOWN])}{more}'
+
+
+def _places(cfg: Config, name: str, value) -> list[str]:
+    """The keys whose value is that of a variable; of numbers, which are equal by chance, those that are called so too."""
+    found = [
+        key for key, other in _items(cfg, '') if key != name and type(other) is type(value) and other == value
+    ]
+    found = [key for key in found if key.partition('.')[0] in READ]
+    named = [key for key in found if key.rpartition('.')[2] == name]
+    return named if named or isinstance(value, (int, float)) else found
+
+
+def _items(value, key: str) -> Iterator[tuple[str, object]]:
+    if key:
+        yield key, value
+    pairs = (
+        value.items()
+        if isinstance(value, (dict, Config))
+        else enumerate(value)
+        if isinstance(value, (list, tuple))
+        else ()
+    )
+    for name, child in pairs:
+        yield from _items(child, f'{key}.{name}' if key else str(name))
+
+
+def _files(text: str) -> Iterator[tuple[str, ast.Module]]:
+    """The files that a config's text joins, each after its path, as programs; one that is none is left out."""
+    path, lines = None, []
+    for line in [*text.splitlines(), '/end.py']:
+        if line == '/end.py' or (line.endswith('.py') and os.path.isfile(line)):
+            if path is not None:
+                with suppress(SyntaxError):  # words of mmengine in braces
+                    yield path, ast.parse('\n'.join(lines))
+            path, lines = line, []
+        else:
+            lines.append(line)
+
+
+def _assigned(tree: ast.Module) -> dict[str, ast.expr]:
+    """The names that a file sets at its top, and what to."""
+    found = {}
+    for node in tree.body:
+        for target in node.targets if isinstance(node, ast.Assign) else ():
+            if isinstance(target, ast.Name):
+                found[target.id] = node.value
+    return found
+
+
+def _names_read(tree: ast.Module) -> set[str]:
+    """The names that a file reads: its own variables, and those of its bases as `_base_.NAME` or `{{_base_.NAME}}`."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, (ast.Load, ast.Del)):
+            found.add(node.id)
+        elif (
+            isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == '_base_'
+        ):
+            found.add(node.attr)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.update(re.findall(r'\{\{\s*_base_\.(\w+)', node.value))
+    return found
