@@ -52,7 +52,7 @@ FAULTS = [
     Fault('frozen stages leave their layers free', 'attn_plugins/insertion/freezing.py', '    host.train(host.training)\n', '', 'tests/insertion'),
     Fault('multiply-adds are counted twice', 'attn_plugins/analysis/cost.py', 'counter.get_total_flops() // 2', 'counter.get_total_flops()', 'tests/analysis tests/test_configs.py'),
     Fault('a training begins anew and does not resume', 'attn_plugins/engine/runner.py', '    checkpoint = latest_checkpoint(work_dir)\n    if checkpoint is None:', '    checkpoint = None\n    if checkpoint is None:', 'tests/cli/test_train.py tests/cli/test_resuming.py'),
-    Fault('a missing image passes the check of the data', 'attn_plugins/datasets/layouts.py', "    fault = f'{len(absent)} of the", "    if len(absent) == 1:\n        return Found(content)\n    fault = f'{len(absent)} of the", 'tests/datasets tests/cli/test_bad_input.py tests/test_configs.py'),
+    Fault('a missing image passes the check of the data', 'attn_plugins/datasets/survey.py', '        if name not in names[folder]:', '        if name not in names[folder] and absent:', 'tests/datasets tests/cli/test_bad_input.py tests/test_configs.py'),
     Fault('the teacher learns too', 'attn_plugins/distillation/teacher.py', '.eval().requires_grad_(False)', '.train().requires_grad_(False)', 'tests/distillation tests/cli/test_distillation.py'),
     Fault('a loss acts one epoch longer', 'attn_plugins/losses/schedule.py', 'if not self.begin <= now < end:', 'if not self.begin <= now <= end:', 'tests/losses tests/distillation'),
     Fault('seeds are not paired', 'attn_plugins/benchmark/estimate.py', 'scores[seed] - others[seed] for seed in scores if seed in others', 'a - b for a, b in zip(scores.values(), others.values())', 'tests/benchmark'),

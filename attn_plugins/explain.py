@@ -175,6 +175,10 @@ def _unknown_type(message: str) -> str:
     ]
     if not roots:
         return message.split('. ')[0]
+    for other, registry in roots[0].children.items():
+        registry.import_from_location()
+        if name in registry.module_dict:
+            return f'the config names an unknown {kind} {name!r}: did you mean {other}.{name}?'
     prefix = name.partition('.')[0]
     child = roots[0].children.get(prefix) or roots[0].children.get(scope, roots[0])
     child.import_from_location()

@@ -1,14 +1,20 @@
 """Makes `_base_ = 'attn_plugins::ssdlite/...py'` work in a user's own project, from the configs shipped in `.mim`.
 
+And the three libraries' own (`mmseg::fcn/...py`) on the maintained family, whose mmengine still looks for packages under the
+upstream names, and says that mmsegmentation is not installed.
+
 What is private to mmengine is leaned on here only. Seen in mmengine 0.10.7 and onedl-mmengine 0.10.12.
 """
 
 from functools import wraps
+from importlib.util import find_spec
 from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.utils import check_file_exist
+
+from attn_plugins.registry import LIBRARIES
 
 NAME = 'attn_plugins'
 # The configs as they are shipped; in a checkout `.mim` links to the repository's own.
@@ -33,9 +39,14 @@ def register_configs() -> None:
     @wraps(path_and_scope)
     def with_ours(cfg_path: str, filename: str):
         package, _, config = cfg_path.partition('::')
-        if package != NAME:
-            return path_and_scope(cfg_path, filename)
-        check_file_exist(str(CONFIGS / config))
-        return str(CONFIGS / config), None
+        if package == NAME:
+            check_file_exist(str(CONFIGS / config))
+            return str(CONFIGS / config), None
+        spec = find_spec(package) if package in LIBRARIES and config else None
+        for folder in spec.submodule_search_locations if spec else ():
+            path = Path(folder, '.mim', 'configs', config)
+            if path.is_file():
+                return str(path), package
+        return path_and_scope(cfg_path, filename)
 
     Config._get_cfg_path = staticmethod(with_ours)

@@ -2,6 +2,7 @@
 
 import difflib
 import inspect
+import logging
 import warnings
 from collections.abc import Iterable
 from contextlib import redirect_stdout
@@ -69,6 +70,8 @@ LOSSES = Registry('loss', scope='attn_plugins', locations=['attn_plugins.losses'
 
 # What the libraries say while they are imported of options that no config of ours has.
 NOISE = ('OneDL', 'faster_coco_eval is not installed')
+# 'No CUDA runtime is found', on every machine that has CUDA's files and no GPU, whenever torch's extensions are imported.
+logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)
 LIBRARIES = ('mmdet', 'mmseg', 'mmpretrain')
 
 
@@ -101,15 +104,17 @@ MOST = 30
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:
-    """The end of the sentence on a misspelt word: 'did you mean A or B?', else all choices, or that there are none."""
+    """The end of the sentence on a misspelt word: 'did you mean A or B?', else all choices, the nearest of many, or none."""
     choices = sorted(choices)
     if not choices:
         return 'there are none to choose from'
     close = difflib.get_close_matches(str(word), choices, n=3, cutoff=0.5)
     if close:
         return f'did you mean {" or ".join(close)}?'
-    more = f' and {len(choices) - MOST} more' if len(choices) > MOST else ''
-    return f'choose from {", ".join(choices[:MOST])}{more}'
+    if len(choices) > MOST:
+        likest = difflib.get_close_matches(str(word), choices, n=3, cutoff=0)
+        return f'the nearest of {len(choices)} are {", ".join(likest)}'
+    return f'choose from {", ".join(choices)}'
 
 
 def find_type(name: str, registry: Registry) -> type | None:

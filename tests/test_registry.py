@@ -153,5 +153,5 @@ def test_imports_go_down_the_floors_only():
 def test_the_end_of_the_sentence_on_a_misspelt_word():
     assert nearest('reductoin', ['reduction', 'gate']) == 'did you mean reduction?'
     assert nearest('x', ['reduction', 'gate']) == 'choose from gate, reduction'
-    assert nearest('x', map(str, range(100, 135))).endswith(', 129 and 5 more')
+    assert nearest('x9', map(str, range(100, 135))) == 'the nearest of 35 are 129, 119, 109'
     assert nearest('x', []) == 'there are none to choose from'

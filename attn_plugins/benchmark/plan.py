@@ -11,7 +11,6 @@ from mmengine.config import Config
 
 from attn_plugins.benchmark.record import CONFIG, FAILURE, RANK_FAILURES, RESULT, RUN, read_json, write_json
 from attn_plugins.benchmark.suite import Run, Suite
-from attn_plugins.datasets.check import LOADERS, check_data
 from attn_plugins.engine.checkpoint import latest_checkpoint
 from attn_plugins.engine.config import load_config
 from attn_plugins.engine.settings import differences, settings_of
@@ -160,6 +159,11 @@ def check_all_data(plans: Iterable[Plan]) -> None:
     Raises:
         UserError: Names the first thing that is missing and how to get it.
     """
+    from attn_plugins.datasets.check import (
+        LOADERS,
+        check_data,
+    )  # builds data sets: `status` does without torch
+
     checked = set()
     for plan in plans:
         for options in ({}, *plan.run.tests.values()):

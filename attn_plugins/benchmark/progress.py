@@ -2,6 +2,8 @@
 
 import time
 from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
@@ -133,8 +135,26 @@ def scores(state: RunState) -> str:
     return ', '.join(texts)
 
 
-def print_status(states: list[RunState], console: Console) -> None:
-    """The state of every run on the screen."""
+def watch(read: Callable[[], list[RunState]], console: Console, seconds: float | None = None) -> None:
+    """Shows the state of every run; with `seconds` anew after so many, until no run is left to be done."""
+    while True:
+        states = read()
+        if seconds and console.is_terminal:
+            console.clear()
+        console.print(status_table(states))
+        if not seconds or all(state.state in ('finished', 'failed', 'blocked') for state in states):
+            return
+        console.print(
+            f'{datetime.now():%H:%M:%S}, again every {seconds:g} s; Ctrl-C ends this look and no run'
+        )
+        try:
+            time.sleep(seconds)
+        except KeyboardInterrupt:
+            return
+
+
+def status_table(states: list[RunState]) -> Table:
+    """The state of every run."""
     styles = {
         'finished': 'green',
         'running': 'cyan',
@@ -160,4 +180,4 @@ def print_status(states: list[RunState], console: Console) -> None:
             detail = 'trained with other settings: `run` says which'
         word = f'[{styles[state.state]}]{state.state}[/]' if state.state in styles else state.state
         table.add_row(state.run.name, word, Text(detail))
-    console.print(table)
+    return table

@@ -45,8 +45,12 @@ class RunState:
 
     @property
     def seconds(self) -> float:
-        """Seconds of training and tests, of the steps that are done."""
-        return sum(step.get('train_seconds', 0.0) + step.get('seconds', 0.0) for step in self.steps.values())
+        """Seconds by the clock of the steps that are done, with what their processes took to start."""
+        # Results from before the clock was read have the seconds of training and test alone.
+        return sum(
+            step.get('wall_seconds', step.get('train_seconds', 0.0) + step.get('seconds', 0.0))
+            for step in self.steps.values()
+        )
 
     def metrics(self, test: str) -> dict[str, float]:
         """The metrics of a test."""

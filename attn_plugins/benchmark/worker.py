@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 
+import psutil
+
 from attn_plugins.benchmark.record import (
     CONFIG,
     PROGRESS,
@@ -96,6 +98,7 @@ def carry_out(folder: Path, kinds: Mapping[str, Step] = STEPS) -> int:
     from attn_plugins.engine.launch import end_distributed
     from attn_plugins.explain import explain
 
+    begun = psutil.Process().create_time()  # what a start costs is the first step's
     run, first = read_json(folder / RUN), int(os.environ.get('RANK', 0)) == 0
     result = read_json(folder / RESULT) or dict(steps={})
     result = dict(
@@ -112,7 +115,15 @@ def carry_out(folder: Path, kinds: Mapping[str, Step] = STEPS) -> int:
         for step in run['steps']:
             if result['steps'].get(step['name'], {}).get('step') != step:
                 print(f'$ {step["name"]}', flush=True)
-                result['steps'][step['name']] = dict(kinds[step['kind']](folder, run, step), step=step)
+                # Of a training that was cut off, what its earlier parts took.
+                earlier = (
+                    (read_json(folder / PROGRESS) or {}).get('train_seconds', 0.0)
+                    if step['kind'] == 'train'
+                    else 0.0
+                )
+                done = kinds[step['kind']](folder, run, step)
+                begun, wall = time.time(), time.time() - begun + earlier
+                result['steps'][step['name']] = dict(done, wall_seconds=wall, step=step)
                 gc.collect()  # a Runner that is over still holds its model in reference cycles
                 if first:
                     write_json(folder / RESULT, result)

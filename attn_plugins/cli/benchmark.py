@@ -5,12 +5,13 @@ import sys
 from typing import TYPE_CHECKING
 
 from mmengine.logging import MMLogger
-from rich.console import Console
 
 from attn_plugins.cli.arguments import positive
 from attn_plugins.cli.errors import friendly_errors
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from attn_plugins.benchmark.results import RunState
     from attn_plugins.benchmark.suite import Suite
 
@@ -38,6 +39,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
             '--work-dir', help="folder of the suite's runs (default: work_dirs/<name of the suite>)"
         )
         command.add_argument('--debug', action='store_true', help='show the traceback of an error')
+    commands.choices['status'].add_argument(
+        '--watch',
+        nargs='?',
+        type=positive,
+        const=10,
+        metavar='SECONDS',
+        help='show it anew every so many seconds (10 if none are given) until no run is left; Ctrl-C ends it',
+    )
     run = commands.choices['run']
     run.add_argument(
         '--jobs',
@@ -56,23 +65,25 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Carry out the command; 1 when a run has failed."""
     args = parse_args(argv)
-    console = Console()
     _hush_configs()
     with friendly_errors(args.debug, lambda: 'run the same command again: it goes on where it was cut off'):
+        from rich.console import Console
+
         from attn_plugins.benchmark.plan import plan_suite
-        from attn_plugins.benchmark.progress import print_status
+        from attn_plugins.benchmark.progress import watch
         from attn_plugins.benchmark.results import read_results
         from attn_plugins.benchmark.suite import read_suite
 
+        console = Console()
         suite = read_suite(args.suite, args.work_dir)
         if args.command == 'run':
             return run(suite, args.jobs, args.redo, console)
         # Without an executor, which asks torch for GPUs: a run that has begun keeps the processes it began with.
-        states = read_results(suite, plan_suite(suite, devices=1))
+        plans = plan_suite(suite, devices=1)
         if args.command == 'status':
-            print_status(states, console)
+            watch(lambda: read_results(suite, plans), console, args.watch)
         else:
-            report(suite, states, console)
+            report(suite, read_results(suite, plans), console)
         return 0
 
 
@@ -89,7 +100,7 @@ def _hush_configs() -> None:
         del sys.modules[name]
 
 
-def run(suite: 'Suite', jobs: int | None, redo: bool, console: Console) -> int:
+def run(suite: 'Suite', jobs: int | None, redo: bool, console: 'Console') -> int:
     """Carries out a suite and reports it; 1 when a run has failed."""
     from attn_plugins.benchmark.executors import LocalExecutor
     from attn_plugins.benchmark.plan import notes, plan_suite
@@ -106,7 +117,7 @@ def run(suite: 'Suite', jobs: int | None, redo: bool, console: Console) -> int:
     return int(any(state.state != 'finished' for state in states))
 
 
-def report(suite: 'Suite', states: 'list[RunState]', console: Console) -> None:
+def report(suite: 'Suite', states: 'list[RunState]', console: 'Console') -> None:
     """Shows the tables and writes the report's files."""
     from attn_plugins.benchmark.report import print_report, write_report
 

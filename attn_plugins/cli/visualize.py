@@ -12,6 +12,8 @@ from attn_plugins.cli.visualize_models import load_subjects
 from attn_plugins.errors import UserError
 
 # Images where none are named.
+FEW_PLACES = 3  # a map of fewer a side shows no place
+FINER_PLACES = 4
 FIRST = 3
 # Inputs of noise for a receptive field.
 NOISE = 8
@@ -43,13 +45,13 @@ def _images(args: argparse.Namespace, subjects: Sequence, number: int) -> list[P
 def _cam(args: argparse.Namespace, subjects: Sequence, out: Path) -> None:
     from attn_plugins.visualization.cam import check_method, compute_cam
     from attn_plugins.visualization.cam_figure import Row, draw_cams
-    from attn_plugins.visualization.network import Network
+    from attn_plugins.visualization.network import Network, finer_layer
     from attn_plugins.visualization.picture import read_picture
     from attn_plugins.visualization.target import choose_target, same_target
 
     method = check_method(args.method, subjects[0].library)
     boxes = args.box if subjects[0].library == 'mmdet' else [0]
-    rows = []
+    rows, coarse = [], {}
     for path in _images(args, subjects, FIRST):
         pictures = [read_picture(subject, path) for subject in subjects]
         networks = [
@@ -60,15 +62,18 @@ def _cam(args: argparse.Namespace, subjects: Sequence, out: Path) -> None:
             cells = []
             for network, picture in zip(networks, pictures, strict=True):
                 target = first if network is networks[0] else same_target(network, picture, first)
-                cells.append(
-                    target
-                    and (
-                        target,
-                        compute_cam(network, picture, target, method, args.layer, args.masks, args.mask_seed),
-                    )
-                )
+                if target is None:
+                    cells.append(None)
+                    continue
+                cam = compute_cam(network, picture, target, method, args.layer, args.masks, args.mask_seed)
+                cells.append((target, cam))
+                if cam.layer and min(cam.size) < FEW_PLACES and cam.layer not in coarse:
+                    coarse[cam.layer] = cam.size, finer_layer(network, picture.inputs, FINER_PLACES)
             rows.append(Row(pictures[0], cells))
     draw_cams(subjects, rows, method, args.masks, out)
+    for layer, ((height, width), finer) in coarse.items():
+        choice = f'--layer {finer} has a finer one' if finer else 'choose larger images or an earlier --layer'
+        print(f'warning: the map of {layer} has {height} x {width} places, too few to show where: {choice}')
 
 
 def _attention_maps(args: argparse.Namespace, subjects: Sequence, out: Path) -> None:

@@ -4,7 +4,6 @@ What a class accepts is accepted. What cannot be loaded, or cannot be what was m
 """
 
 import hashlib
-import logging
 import os
 import traceback
 from contextlib import suppress
@@ -14,7 +13,6 @@ from os.path import commonpath
 from pathlib import Path
 
 from mmengine.config import Config
-from mmengine.logging import print_log
 from mmengine.registry import DATASETS
 from torch.utils.data import Dataset
 
@@ -72,19 +70,19 @@ class DatasetCheck:
             return read_dataset(self.dataset)
 
 
-def check_data(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> None:
+def check_data(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> list[str]:
     """Refuses a config whose data are not complete or do not fit its model, before anything is trained in vain.
 
     Args:
         cfg (Config): A whole config.
         loaders (tuple[str, ...]): The dataloaders that will be used.
 
+    Returns:
+        list[str]: A sentence for all that is odd but may be meant; for the log, which a run does not have yet.
+
     Raises:
-        UserError: Names the key, what is wrong first and how to put it right, and the command that lists the rest; or
-            foreign images that no batch would have.
+        UserError: Names the key, what is wrong first and how to put it right, and the command that lists the rest.
     """
-    for loader in loaders:
-        check_foreign_are_drawn(cfg.get(loader) or {}, loader)
     checks = inspect_data(cfg, loaders)
     faults = dict.fromkeys(f'{check.key}: {fault}' for check in checks for fault in check.faults)
     if faults:
@@ -94,18 +92,7 @@ def check_data(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> None:
             listing = f': see `python tools/check_data.py {cfg.filename}`' if cfg.filename else ''
             more = f' (and {len(rest)} more{listing})'
         raise UserError(first + more)
-    for text in dict.fromkeys(f'{check.key}: {warning}' for check in checks for warning in check.warnings):
-        print_log(text, 'current', logging.WARNING)
-
-
-def check_foreign_are_drawn(dataloader: dict, name: str) -> None:
-    """Raises a UserError if a dataloader has a MixedDataset and nothing that draws its foreign images."""
-    kinds = [type_name(part) if (part := dataloader.get(key)) else '' for key in ('dataset', 'batch_sampler')]
-    if kinds[0] == 'MixedDataset' and kinds[1] != 'MixedBatchSampler':
-        raise UserError(
-            f'{name} has a MixedDataset, of whose foreign images no batch would have any: add '
-            f"{name}.batch_sampler=dict(type='attn_plugins.MixedBatchSampler', foreign=8)"
-        )
+    return list(dict.fromkeys(f'{check.key}: {warning}' for check in checks for warning in check.warnings))
 
 
 def inspect_data(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> list[DatasetCheck]:
@@ -126,7 +113,21 @@ def inspect_data(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> list[Datase
             checks.append(replace(check, split=split, key=name, config=part, **lists))
     if not any(check.faults for check in checks):
         compare_classes(cfg, checks)
+    for check in checks:
+        if check.key.endswith('.dataset.foreign') and (fault := _not_drawn(cfg[f'{check.split}_dataloader'])):
+            check.faults.append(fault)
     return checks
+
+
+def _not_drawn(dataloader: dict) -> str | None:
+    """The sentence for foreign images that no batch would have."""
+    kinds = [type_name(part) if (part := dataloader.get(key)) else '' for key in ('dataset', 'batch_sampler')]
+    if kinds[0] == 'MixedDataset' and kinds[1] != 'MixedBatchSampler':
+        return (
+            'no batch would have any of the foreign images of this MixedDataset: add '
+            "batch_sampler=dict(type='attn_plugins.MixedBatchSampler', foreign=8) to the dataloader"
+        )
+    return None
 
 
 def inspect_dataset(
@@ -191,8 +192,8 @@ def _why_not_built(config: dict, error: Exception) -> str:
     if absent:
         kind = 'file' if absent[0].suffix else 'folder'
         return f'the {kind} {absent[0]} is missing{holds(absent[0])}: {advice_on(config, absent[-1])}'
-    if (sentence := explain(error)) and not isinstance(error, OSError):
-        return sentence
+    if ' registry. Please check' in str(error) or 'unexpected keyword argument' in str(error):
+        return explain(error)
     reason = ' '.join(str(error.args[0] if error.args else error).split())
     file = _file_in(error)
     what = (

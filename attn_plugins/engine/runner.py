@@ -25,6 +25,7 @@ from attn_plugins.engine.config import load_config, preset_of
 from attn_plugins.engine.hooks import CheckpointFitsHook, TrainingRecordHook
 from attn_plugins.engine.launch import init_distributed
 from attn_plugins.engine.library import library_of, prepare
+from attn_plugins.engine.quiet_runner import QuietRunner
 from attn_plugins.engine.settings import differences, settings_of
 from attn_plugins.engine.start import warn_of_random_start
 from attn_plugins.errors import UserError
@@ -85,7 +86,8 @@ def train(
         UserError: Data are missing, the work dir holds another training, a checkpoint cannot be used, or an option cannot
             work here.
     """
-    check_data(cfg, ('train_dataloader', 'val_dataloader'))
+    # What takes no time comes first, then the data, whose classes need their library.
+    _check_weights(cfg)
     if amp:
         _use_amp(cfg)
     if auto_scale_lr:
@@ -94,8 +96,7 @@ def train(
                 '--auto-scale-lr needs auto_scale_lr = dict(base_batch_size=...) in the config: add it there'
             )
         cfg.auto_scale_lr.enable = True
-    if cfg.get('load_from'):
-        check_file(cfg.load_from)
+    warnings = check_data(cfg, ('train_dataloader', 'val_dataloader'))
     prepare(cfg)  # before its settings are taken: those of a dumped config are of after it
     work_dir = Path(cfg.work_dir)
     settings = _settings(cfg, work_dir)
@@ -116,7 +117,10 @@ def train(
             )
             _say(f'resuming from {checkpoint} (--from-scratch starts over)')
     runner = _build(cfg, hooks)
-    warn_of_random_start(cfg)  # into the run's log, which there is now
+    # Into the run's log, which there is now.
+    for text in warnings:
+        runner.logger.warning(text)
+    warn_of_random_start(cfg)
     begun = runner.iter
     with _first_batch_explained(lambda: runner.iter == begun):
         runner.train()
@@ -132,13 +136,16 @@ def test(cfg: Config, checkpoint: str | Path, hooks: Sequence[Hook] = ()) -> dic
         raise UserError(
             f'{cfg.filename} has no test_cfg: add test_cfg, test_dataloader and test_evaluator to it'
         )
-    check_data(cfg, ('test_dataloader',))
     check_file(checkpoint)
+    warnings = check_data(cfg, ('test_dataloader',))
     cfg.load_from, cfg.resume = str(checkpoint), False
     fits = CheckpointFitsHook(checkpoint, 'give the config, and the --attention, that it was trained with')
     prepare(cfg)
+    runner = _build(cfg, [*hooks, fits])
+    for text in warnings:
+        runner.logger.warning(text)
     with _first_batch_explained(lambda: True):
-        metrics = _build(cfg, [*hooks, fits]).test()
+        metrics = runner.test()
     return {name: float(value) for name, value in metrics.items()}
 
 
@@ -149,6 +156,31 @@ def how_to_resume(work_dir: str, from_scratch: bool = False) -> str:
         return 'run the same command again: no checkpoint was written yet, so it starts from the beginning'
     without = ' without --from-scratch' if from_scratch else ''
     return f'run the same command again{without}: it resumes from {progress_of(path)}'
+
+
+def _check_weights(cfg: Config) -> None:
+    """Refuses a start from a file that is not there, or is no checkpoint: `load_from`, `init_cfg` and `pretrained`."""
+    names = []
+
+    def collect(part: object) -> None:
+        if isinstance(part, dict):
+            init_cfg = part.get('init_cfg')
+            for each in init_cfg if isinstance(init_cfg, (list, tuple)) else [init_cfg]:
+                names.append(each.get('checkpoint') if isinstance(each, dict) else None)
+            names.append(part.get('pretrained'))
+        for child in (
+            part.values() if isinstance(part, dict) else part if isinstance(part, (list, tuple)) else ()
+        ):
+            collect(child)
+
+    collect(cfg.get('model'))
+    # Other words than files' may stand there, as a name on a hub.
+    for name in [
+        cfg.get('load_from'),
+        *(n for n in names if isinstance(n, str) and n.endswith(('.pth', '.pt'))),
+    ]:
+        if name:
+            check_file(name)
 
 
 def _use_amp(cfg: Config) -> None:
@@ -247,7 +279,7 @@ def _say(text: str) -> None:
 
 def _build(cfg: Config, hooks: Sequence[Hook]) -> Runner:
     """The Runner of a prepared config, with more hooks than the config's."""
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else QuietRunner.from_cfg(cfg)
     for hook in hooks:
         runner.register_hook(hook)
     return runner

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.runner import CheckpointLoader, Runner
+from mmengine.runner import CheckpointLoader
 from torch import nn
 
 from attn_plugins.datasets.check import check_data
 from attn_plugins.engine.checkpoint import check_file, check_fits, weights_of
 from attn_plugins.engine.library import build_model, prepare
+from attn_plugins.engine.quiet_runner import QuietRunner
 from attn_plugins.errors import UserError
 
 
@@ -82,7 +83,7 @@ class TestData:
         check_data(cfg, ('test_dataloader',))
         cfg.work_dir, cfg.custom_hooks, cfg.load_from, cfg.resume = str(work_dir), None, None, False
         prepare(cfg)
-        self.runner = Runner.from_cfg(cfg)
+        self.runner = QuietRunner.from_cfg(cfg)
         self.device = get_device()
 
     def __len__(self) -> int:

@@ -6,7 +6,6 @@
 
 import ast
 import difflib
-import inspect
 import logging
 import os
 import re
@@ -16,25 +15,18 @@ from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.logging import print_log
-from mmengine.runner import Runner
 
 from attn_plugins.datasets.classes import SPARE
 from attn_plugins.errors import UserError
 
-# What a runner, the libraries' tools or ours read at the top of a config.
-READ = {
-    *inspect.signature(Runner.__init__).parameters,
-    *(
-        'runner_type',
-        'auto_scale_lr',
-        'custom_imports',
-        'tta_model',
-        'tta_pipeline',
-        'env_cfg',
-        'attention',
-        SPARE,
-    ),
-}
+# What a runner, the libraries' tools or ours read at the top of a config. mmengine's signature is not asked: it takes torch.
+RUNNER = (
+    'model', 'work_dir', 'train_dataloader', 'val_dataloader', 'test_dataloader', 'train_cfg', 'val_cfg', 'test_cfg',
+    'auto_scale_lr', 'optim_wrapper', 'param_scheduler', 'val_evaluator', 'test_evaluator', 'default_hooks', 'custom_hooks',
+    'data_preprocessor', 'load_from', 'resume', 'launcher', 'env_cfg', 'log_processor', 'log_level', 'visualizer',
+    'default_scope', 'randomness', 'experiment_name', 'cfg',
+)  # fmt: skip
+READ = {*RUNNER, 'runner_type', 'custom_imports', 'tta_model', 'tta_pipeline', 'attention', SPARE}
 SHOWN = 5  # keys in a sentence
 
 

@@ -21,7 +21,7 @@ def channels_at(host: nn.Module, target: Target, own: int | None, shapes: Shapes
         shapes (Shapes): What a forward pass of the host has shown.
 
     Raises:
-        InsertionError: There is no map, the module does not run, or nothing tells its channels.
+        InsertionError: There is no map, the module does not run, nothing tells its channels, or the config's word is wrong.
     """
     node, side = target.node, 'after' if target.side == 'after' else 'before'
     seen = shapes.at(node.name)
@@ -34,10 +34,9 @@ def channels_at(host: nn.Module, target: Target, own: int | None, shapes: Shapes
     what = None if seen is None else getattr(seen, side)
     if own is not None:
         if isinstance(what, int) and what != own:
-            print_log(
-                f'in_channels={own} in the cfg is not what {type(host).__name__} has at {node.name}, {what} channels',
-                logger='current',
-                level=logging.WARNING,
+            raise InsertionError(
+                f'in_channels={own} in the cfg is not what {type(host).__name__} has at {node.name}, {what} channels: leave it '
+                'out, the channels are read from the host'
             )
         return own
     if isinstance(what, int):

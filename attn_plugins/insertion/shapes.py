@@ -218,10 +218,17 @@ def _what(one, other) -> What:
 
 
 def _is_spatial(one: tuple, other: tuple) -> bool:
-    """Whether the last two axes are a height and a width: they go with the image, or are pooled to a square."""
+    """Whether the last two axes are a height and a width: they go with the image, or are pooled to a square.
+
+    A host that scales its images to one height itself, as torchvision's detectors do, keeps that and the ratio of the sides.
+    """
     if one == other:
         return one[2] == one[3]
-    return all(a != b or a == 1 for a, b in zip(one[2:], other[2:], strict=True))
+    scaled = one[2] == other[2] and all(
+        abs(shape[3] - shape[2] * width / height) <= max(1.5, 0.1 * shape[3])
+        for shape, (height, width) in zip((one, other), SIZES, strict=True)
+    )
+    return scaled or all(a != b or a == 1 for a, b in zip(one[2:], other[2:], strict=True))
 
 
 def _size(shape) -> tuple | None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -60,7 +61,7 @@ class Network(nn.Module):
             return ForwardPass(self.model, inputs)()
         if self.subject.library == 'mmseg':
             metas = [self.samples[0].metainfo] * len(inputs)
-            return self.model.encode_decode(inputs, metas)
+            return _of_two_classes(self.model, self.model.encode_decode(inputs, metas))
         samples = [deepcopy(self.samples[0]) for _ in inputs]
         if self.subject.library == 'mmpretrain':
             logits = self.model(inputs, samples, mode='tensor')
@@ -129,6 +130,38 @@ def backbone_layers(network: Network, inputs: Tensor) -> list[str]:
     return (
         [f'backbone[{i}]' for i in range(len(output))] if isinstance(output, (tuple, list)) else ['backbone']
     )
+
+
+def finer_layer(network: Network, inputs: Tensor, least: int) -> str | None:
+    """The last part of the backbone that hands on a map of at least so many places a side, as a layer; None without one."""
+    found = []
+
+    def look(name, module, args, output):
+        if isinstance(output, Tensor) and output.dim() == 4 and min(output.shape[2:]) >= least:
+            found.append(name)
+
+    parts = getattr(network.model, 'backbone', nn.Module()).named_children()
+    handles = [part.register_forward_hook(partial(look, name)) for name, part in parts]
+    try:
+        with torch.no_grad():
+            network(inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return f'backbone.{found[-1]}' if found else None
+
+
+def _of_two_classes(model: nn.Module, logits: Tensor) -> Tensor:
+    """Logits (N, K, H, W); of a head with one channel, which is that of class 1, those of both of its classes.
+
+    mmseg predicts class 1 where sigmoid(x) exceeds the head's threshold t. With the logits (2 logit(t) - x, x) class 1 is the
+    largest at the same places.
+    """
+    head = model.decode_head[-1] if isinstance(model.decode_head, nn.ModuleList) else model.decode_head
+    if logits.shape[1] != 1 or head.num_classes != 2:
+        return logits
+    threshold = torch.tensor(0.3 if head.threshold is None else head.threshold, dtype=logits.dtype)
+    return torch.cat([2 * torch.logit(threshold).to(logits.device) - logits, logits], dim=1)
 
 
 class _Attached(TorchFunctionMode):

@@ -9,6 +9,7 @@ from attn_plugins.benchmark.plan import check_all_data, notes, plan_suite, settl
 from attn_plugins.benchmark.record import read_json, write_json
 from attn_plugins.benchmark.suite import read_suite
 from attn_plugins.errors import UserError
+from tests.datasets.trees import write_image
 
 
 def plan(project, work_dir=None, **changes):
@@ -212,9 +213,9 @@ def test_a_config_that_could_not_be_tested_is_refused_before_it_is_trained(proje
 def test_the_data_of_every_test_are_checked_before_anything_is_trained(project, tmp_path):
     project.config.write_text(
         project.config.read_text()
-        + f"test_dataloader = dict(dataset=dict(type='CustomDataset', data_root={str(tmp_path)!r}))\n"
+        + f"test_dataloader = dict(dataset=dict(type='mmpretrain.CustomDataset', data_root={str(tmp_path / 'images')!r}))\n"
     )
-    (tmp_path / 'image.png').touch()
+    write_image(tmp_path / 'images/a/1.png', 0)
     tests = dict(clean={}, gone={'test_dataloader.dataset.data_root': 'data/nowhere'})
     configs = dict(toy=dict(config='toy.py', tests=dict(clean={})))
     check_all_data(plan(project, configs=configs)[1].values())

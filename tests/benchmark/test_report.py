@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 from rich.console import Console
 
-from attn_plugins.benchmark.progress import print_status
+from attn_plugins.benchmark.progress import watch
 from attn_plugins.benchmark.report import print_report, write_report
 from attn_plugins.benchmark.results import read_results
 from attn_plugins.benchmark.suite import read_suite
@@ -168,7 +168,7 @@ def test_what_failed_or_is_missing_is_shown(suite):
     assert list(states.values()) == ['finished', 'finished', 'failed', 'finished', 'finished', 'waiting']
     console = Console(record=True, width=160)
     print_report(suite, read_results(suite), console)
-    print_status(read_results(suite), console)
+    watch(lambda: read_results(suite), console)
     shown = console.export_text()
     assert 'seed 0 failed; seed 1 waiting' in shown
     assert shown.count('the loss is <nan>') == 2

@@ -410,7 +410,9 @@ def test_foreign_images_that_nothing_draws_are_refused():
     root = Path(__file__).resolve().parents[2]
     cfg = load_config(root / 'configs/resnet/resnet20_digitscenes-mixed.py')
     del cfg.train_dataloader['batch_sampler']
+    write_digit_scenes('data/digit_scenes', train=4, val=2, size=64, progress=False)
     with pytest.raises(
-        UserError, match='train_dataloader has a MixedDataset, of whose foreign images no batch would'
+        UserError,
+        match='^train_dataloader.dataset.foreign: no batch would have any of the foreign images of this Mixed',
     ):
         check_data(cfg)

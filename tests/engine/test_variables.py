@@ -1,10 +1,13 @@
 """What a config or an option sets in vain, since mmengine has put it elsewhere before."""
 
+import inspect
 from pathlib import Path
 
 import pytest
+from mmengine.runner import Runner
 
 from attn_plugins.engine.config import load_config
+from attn_plugins.engine.variables import RUNNER
 from attn_plugins.errors import UserError
 
 BASE = """
@@ -25,6 +28,10 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv('ATTENTION', raising=False)
     Path('base.py').write_text(BASE)
+
+
+def test_every_word_that_a_runner_takes_is_known():
+    assert set(inspect.signature(Runner.__init__).parameters) - {'self'} == set(RUNNER)
 
 
 def refused(text: str = '', **options) -> str:
