@@ -38,15 +38,24 @@ def register_configs() -> None:
 
     @wraps(path_and_scope)
     def with_ours(cfg_path: str, filename: str):
-        package, _, config = cfg_path.partition('::')
-        if package == NAME:
-            check_file_exist(str(CONFIGS / config))
-            return str(CONFIGS / config), None
-        spec = find_spec(package) if package in LIBRARIES and config else None
-        for folder in spec.submodule_search_locations if spec else ():
-            path = Path(folder, '.mim', 'configs', config)
-            if path.is_file():
-                return str(path), package
-        return path_and_scope(cfg_path, filename)
+        path = shipped(cfg_path)
+        if path is None:
+            return path_and_scope(cfg_path, filename)
+        package = cfg_path.partition('::')[0]
+        check_file_exist(str(path))
+        return str(path), None if package == NAME else package
 
     Config._get_cfg_path = staticmethod(with_ours)
+
+
+def shipped(name: str) -> Path | None:
+    """The file of `PACKAGE::CONFIG` of this package, there or not, or of one of the three libraries if it is there."""
+    package, _, config = name.partition('::')
+    if package == NAME and config:
+        return CONFIGS / config
+    spec = find_spec(package) if package in LIBRARIES and config else None
+    paths = [
+        Path(folder, '.mim', 'configs', config)
+        for folder in (spec.submodule_search_locations if spec else ())
+    ]
+    return next((path for path in paths if path.is_file()), None)

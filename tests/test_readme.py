@@ -1,84 +1,104 @@
-"""The README's blocks run as they stand, in projects of mmdet and mmseg; its tables are the generated ones."""
+"""The README's blocks run as they are pasted into an empty folder; its tables are the generated ones."""
 
+import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import mmdet
-import mmseg
 import pytest
+from mmengine.registry import MODELS, init_default_scope
 
 from attn_plugins import inserted_layers
+from attn_plugins.distillation import distillation_of
 from attn_plugins.engine.config import load_config, preset_names
-from attn_plugins.engine.library import build_model
+from attn_plugins.engine.library import build_model, register
 from tests.stack import TORCH_2_1
 
 ROOT = Path(__file__).parents[1]
 BLOCKS = dict(re.findall(r'```python\n# file: (\S+)\n(.*?)```', (ROOT / 'README.md').read_text(), re.DOTALL))
 
-BUILD = """
-import sys
-from mmengine.config import Config
-from mmengine.registry import MODELS, init_default_scope
-cfg = Config.fromfile(sys.argv[1])
-init_default_scope(cfg.default_scope)
-model = MODELS.build(cfg.model)
-from attn_plugins import inserted_layers
-print(sum(not p.requires_grad for layer in inserted_layers(model).values() for p in layer.parameters()), 'frozen')
-print(len(inserted_layers(model)), sorted({type(layer).__name__ for layer in inserted_layers(model).values()}))
-print(sum('attn_spatial_mean' in key for key in model.state_dict()))
-"""
-
+# What a block's model has, by the tool that the README names for it.
 EXPECTED = {
-    'faster-rcnn_r50-se_fpn_1x_coco.py': "0 frozen\n13 ['SE']\n0\n",
-    'deeplabv3_r50-ca-d8_4xb2-40k_cityscapes-512x1024.py': "0 frozen\n17 ['CoordAttention', 'ECA']\n0\n",
-    'faster-rcnn_r50-iebn_fpn_1x_coco.py': "0 frozen\n39 ['IEBN']\n0\n",
-    'faster-rcnn_r50-mine_fpn_1x_coco.py': "0 frozen\n13 ['SpatialMean']\n13\n",
+    'faster-rcnn_r50-se_fpn_1x_coco.py': 13,
+    'deeplabv3_r50-ca-d8_4xb2-40k_cityscapes-512x1024.py': 17,
+    'faster-rcnn_r50-iebn_fpn_1x_coco.py': 39,
+    'faster-rcnn_r50-mine_fpn_1x_coco.py': 13,
+    'faster-rcnn_r50-any_fpn_1x_coco.py': 0,
+}
+KINDS = {
+    'faster-rcnn_r50-se_fpn_1x_coco.py': {'SE'},
+    'deeplabv3_r50-ca-d8_4xb2-40k_cityscapes-512x1024.py': {'CoordAttention', 'ECA'},
+    'faster-rcnn_r50-iebn_fpn_1x_coco.py': {'IEBN'},
+    'faster-rcnn_r50-mine_fpn_1x_coco.py': {'SpatialMean'},
+    'faster-rcnn_r50-any_fpn_1x_coco.py': set(),
 }
 
 
-@pytest.fixture(scope='module')
-def project(tmp_path_factory) -> Path:
-    """A user's project: configs of the library, and the README's blocks beside them."""
-    root = tmp_path_factory.mktemp('project')
-    for library, folders in ((mmdet, ('faster_rcnn', '_base_')), (mmseg, ('deeplabv3', '_base_'))):
-        configs = root / library.__name__ / 'configs'
-        for folder in folders:
-            shutil.copytree(Path(library.__file__).parent / '.mim' / 'configs' / folder, configs / folder)
+@pytest.fixture
+def project(tmp_path, monkeypatch) -> Path:
+    """An empty folder, in which the README's blocks have been pasted into files."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv('ATTENTION', raising=False)
+    monkeypatch.syspath_prepend(tmp_path)  # PYTHONPATH=.
     for name, block in BLOCKS.items():
-        folder = 'mmseg/configs/deeplabv3' if name.startswith('deeplab') else 'mmdet/configs/faster_rcnn'
-        (root / folder / name).write_text(block)
-    return root
+        (tmp_path / name).write_text(block)
+    return tmp_path
 
 
 @pytest.mark.parametrize('name', EXPECTED)
-def test_block_runs_in_a_users_project(project, name):
-    file = next(project.rglob(name))
+def test_a_block_runs_as_pasted(name, project):
+    """Where the README says that all are trained, none is frozen; a layer's key is the one that its class gives itself."""
+    model = build_model(load_config(name))
+    layers = inserted_layers(model)
+    assert (
+        len(layers) == EXPECTED[name] and {type(layer).__name__ for layer in layers.values()} == KINDS[name]
+    )
+    assert all(p.requires_grad for layer in layers.values() for p in layer.parameters())
+    assert sum('attn_spatial_mean' in key for key in model.state_dict()) == 13 * ('-mine_' in name)
+
+
+def test_the_command_that_the_readme_names_for_a_look(project):
+    """As a process; the layer of one's own is found as the README says."""
     done = subprocess.run(
-        [sys.executable, '-c', BUILD, file.name], cwd=file.parent, capture_output=True, text=True
+        [
+            sys.executable,
+            ROOT / 'tools' / 'inspect_model.py',
+            'faster-rcnn_r50-mine_fpn_1x_coco.py',
+            '--shape',
+            '128',
+        ],
+        capture_output=True,
+        text=True,
+        env=dict(os.environ, PYTHONPATH=f'.{os.pathsep}{os.environ.get("PYTHONPATH", "")}'),
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith(EXPECTED[name]), done.stdout
+    assert '13 inserted layers' in done.stdout
+
+
+def test_the_student_of_the_readme_is_built_beside_its_teacher(project):
+    cfg = load_config('resnet18-from-r50_8xb32_in1k.py')
+    assert cfg.model.student.backbone.depth == 18
+    cfg.model.teacher.pop('init_cfg')  # whose weights are nobody's here
+    register('mmpretrain')
+    init_default_scope('mmpretrain')
+    model = MODELS.build(cfg.model)
+    assert (
+        sum(p.numel() for p in model.parameters()) == 11_689_512
+    )  # ResNet-18's: what is trained is the plain student
+    assert distillation_of(model) is not None
 
 
 def test_live_models_are_plugged(tmp_path):
-    (tmp_path / 'plug_any_model.py').write_text(
-        BLOCKS['plug_any_model.py'] + 'print(len(attn_plugins.inserted_layers(model)))'
-    )
+    (tmp_path / 'plug_any_model.py').write_text(BLOCKS['plug_any_model.py'])
     done = subprocess.run([sys.executable, tmp_path / 'plug_any_model.py'], capture_output=True, text=True)
-    assert done.returncode == 0 and done.stdout == '15\n', done.stdout + done.stderr
-
-
-ANY = 'faster-rcnn_r50-any_fpn_1x_coco.py'
+    assert done.returncode == 0 and done.stdout == '15 layers\n', done.stdout + done.stderr
 
 
 @pytest.mark.parametrize('preset, layers', [('none', 0), ('dia', 3), ('bam', 3), ('se4.py', 13)])
 def test_a_users_config_takes_presets_by_name_and_by_path(project, preset, layers):
-    config = next(project.rglob(ANY))
-    path = str(config.parent / preset) if preset.endswith('.py') else preset
-    model = build_model(load_config(config, path, {'model.backbone.frozen_stages': -1}))
+    config = 'faster-rcnn_r50-any_fpn_1x_coco.py'
+    model = build_model(load_config(config, preset, {'model.backbone.frozen_stages': -1}))
     assert len(inserted_layers(model)) == layers
 
 
@@ -90,7 +110,8 @@ def test_every_preset_is_named():
 
 
 def test_every_block_is_run():
-    assert set(BLOCKS) == {*EXPECTED, ANY, 'se4.py', 'my_layers.py', 'plug_any_model.py'}
+    others = {'se4.py', 'my_layers.py', 'plug_any_model.py', 'resnet18-from-r50_8xb32_in1k.py'}
+    assert set(BLOCKS) == {*EXPECTED, *others}
 
 
 @pytest.mark.skipif(TORCH_2_1, reason='its matplotlib, another version, writes the pictures in other words')

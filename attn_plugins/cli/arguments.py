@@ -1,6 +1,7 @@
 """What several command lines take: options of a config, the size of an image, numbers."""
 
 import argparse
+from pathlib import Path
 
 from mmengine.config import DictAction
 
@@ -54,6 +55,13 @@ def positive(text: str) -> int:
 
 
 positive.__name__ = 'whole number'  # argparse says 'invalid whole number value'
+
+
+def folder(text: str) -> Path:
+    """argparse's type for `--out FOLDER`: the name of a file is refused, which would become a folder's."""
+    if Path(text).suffix in ('.json', '.md', '.png', '.svg', '.pdf', '.pth', '.py', '.html', '.csv'):
+        raise argparse.ArgumentTypeError(f'{text} is the name of a file: give that of a folder')
+    return Path(text)
 
 
 class ImageSize(argparse.Action):

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from attn_plugins.cli.arguments import positive
+from attn_plugins.cli.arguments import folder, positive
 from attn_plugins.cli.errors import friendly_errors
 
 
@@ -30,7 +30,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--no-networks', action='store_true', help='leave out ResNet-50 on a GPU')
     parser.add_argument(
-        '--out', type=Path, default=Path('docs', 'benchmarks'), help='folder (default: docs/benchmarks)'
+        '--out', type=folder, default=Path('docs', 'benchmarks'), help='folder (default: docs/benchmarks)'
     )
     parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     return parser.parse_args(argv)

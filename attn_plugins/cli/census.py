@@ -6,7 +6,7 @@ import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 
-from attn_plugins.cli.arguments import ConfigOptions, add_trained_options, positive
+from attn_plugins.cli.arguments import ConfigOptions, add_trained_options, folder, positive
 from attn_plugins.cli.errors import friendly_errors
 
 EXAMPLES = """examples:
@@ -48,7 +48,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         '--out',
-        type=Path,
+        type=folder,
         default=Path('census'),
         metavar='FOLDER',
         help='where census.json, census.svg and, of SEM, decisions.svg go (default: census)',

@@ -4,9 +4,8 @@ import argparse
 import json
 import sys
 from contextlib import redirect_stdout
-from pathlib import Path
 
-from attn_plugins.cli.arguments import add_trained_options, positive
+from attn_plugins.cli.arguments import add_trained_options, folder, positive
 from attn_plugins.cli.errors import friendly_errors
 from attn_plugins.errors import UserError
 
@@ -28,7 +27,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         epilog=EXAMPLES,
     )
     add_trained_options(parser)
-    parser.add_argument('--out', type=Path, required=True, metavar='FOLDER', help='where the answers go')
+    parser.add_argument('--out', type=folder, required=True, metavar='FOLDER', help='where the answers go')
     parser.add_argument('--layers', nargs='+', metavar='NAME', help='inserted layers (default: all)')
     parser.add_argument(
         '--tolerance',

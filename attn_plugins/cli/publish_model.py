@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from attn_plugins.cli.arguments import ConfigOptions
+from attn_plugins.cli.arguments import ConfigOptions, folder
 from attn_plugins.cli.errors import friendly_errors
 from attn_plugins.errors import UserError
 
@@ -20,7 +20,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         'checkpoint', type=Path, help='what the training wrote, or its folder, whose last one is taken'
     )
     parser.add_argument(
-        '--out', type=Path, default='published', metavar='FOLDER', help='default: %(default)s'
+        '--out', type=folder, default=Path('published'), metavar='FOLDER', help='default: %(default)s'
     )
     parser.add_argument(
         '--attention',

@@ -22,8 +22,10 @@ NOISE = 8
 def main(argv: list[str] | None = None) -> None:
     """Writes the picture and prints its path."""
     args = parse_args(argv)
-    out = args.out or Path(f'{args.command}.png')
+    out = args.out if args.out.suffix else args.out / f'{args.command}.png'
     with friendly_errors(args.debug):
+        if out is not args.out:
+            args.out.mkdir(parents=True, exist_ok=True)
         if out.suffix != '.png':
             raise UserError(f'{out} is no PNG file: let the name of --out end with .png')
         if not out.parent.is_dir():

@@ -160,6 +160,12 @@ def _add_command(commands, name: str, text: str) -> argparse.ArgumentParser:
     command.add_argument(
         '--first', type=positive, metavar='N', help='the first N images of the test data set'
     )
-    command.add_argument('--out', type=Path, metavar='FILE.png', help=f'the picture (default: {name}.png)')
+    command.add_argument(
+        '--out',
+        type=Path,
+        default=Path(),
+        metavar='FOLDER|FILE.png',
+        help=f'where {name}.png goes, or the name of the picture (default: this folder)',
+    )
     command.add_argument('--debug', action='store_true', help='show the traceback of an error')
     return command

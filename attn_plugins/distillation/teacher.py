@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from attn_plugins.distillation.features import Features
 from attn_plugins.errors import UserError
 from attn_plugins.losses.input_gradient import input_gradient
-from attn_plugins.mim import CONFIGS, VARIABLE
+from attn_plugins.mim import CONFIGS, VARIABLE, shipped
 
 # What of a model `extract_feat` runs.
 TRUNK = ('backbone', 'neck')
@@ -112,13 +112,13 @@ class Teacher:
 
 
 def _load(path: str) -> Config:
-    """A config from the current directory, else one of this package's (configs/...), with its own default preset.
+    """A config of `PACKAGE::CONFIG`, from the current directory, or of this package's (configs/...), with its own preset.
 
     Raises:
         UserError: There is none.
     """
-    for file in (Path(path), CONFIGS.parent / path):
-        if file.is_file():
+    for file in (shipped(path), Path(path), CONFIGS.parent / path):
+        if file is not None and file.is_file():
             chosen = os.environ.pop(VARIABLE, None)  # which is the student's
             try:
                 return Config.fromfile(file)

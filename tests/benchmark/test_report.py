@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -172,6 +173,18 @@ def test_what_failed_or_is_missing_is_shown(suite):
     shown = console.export_text()
     assert 'seed 0 failed; seed 1 waiting' in shown
     assert shown.count('the loss is <nan>') == 2
+
+
+def test_status_is_watched_until_no_run_is_left(suite, monkeypatch):
+    """From another terminal; what is left here are one that waits and one that has failed."""
+    states = read_results(suite)
+    done = [replace(state, state='failed' if state.state == 'waiting' else state.state) for state in states]
+    answers, slept = [states, states, done], []
+    monkeypatch.setattr('attn_plugins.benchmark.progress.time.sleep', slept.append)
+    console = Console(record=True, width=160)
+    watch(lambda: answers.pop(0), console, 5)
+    assert slept == [5, 5] and not answers
+    assert console.export_text().count('again every 5 s') == 2
 
 
 def test_one_seed_shows_no_gain(project):

@@ -46,6 +46,8 @@ def test_a_suite_that_grows(workspace):
     assert 0 <= first['steps']['test']['metrics']['accuracy/top1'] <= 100
     assert first['steps']['count']['parameters'] > first['steps']['count']['madds'] / 1000 > 0
     trained = first['steps']['train']
+    assert all(step['wall_seconds'] > 0 for step in first['steps'].values())
+    assert trained['wall_seconds'] > trained['train_seconds']  # with the start of its processes
     assert trained['memory_mb'] > 100 and trained['memory_of'] == 'process' and trained['train_seconds'] > 0
     # Two processes share the crops, and each takes eight: the curve has a point for every step.
     crops = len(list((workspace.folder / 'data/digit_scenes/classes/train').rglob('*.png')))

@@ -3,6 +3,7 @@
 import errno
 import os
 from pathlib import Path
+from urllib.error import URLError
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from mmengine.registry import MODELS
 from attn_plugins.cli.errors import friendly_errors
 from attn_plugins.errors import UserError
 from attn_plugins.insertion import InsertionError
+from attn_plugins.layers import SE
 
 
 def leave(error: BaseException, capsys, **options) -> tuple[int, str]:
@@ -91,3 +93,35 @@ def test_nested_the_inner_one_speaks(capsys):
         raise disk_full()
     assert exit_.value.code == 1
     assert capsys.readouterr().err.count('error:') == 1
+
+
+def test_a_missing_optional_package_names_the_extra(capsys):
+    error = ModuleNotFoundError("No module named 'sklearn'", name='sklearn.datasets')
+    assert leave(error, capsys)[1] == (
+        'error: this takes sklearn.datasets, which is not installed: run `pip install "attn_plugins[benchmark]"`, in a '
+        "checkout `pip install '.[benchmark]'`\n"
+    )
+    with pytest.raises(ModuleNotFoundError), friendly_errors():
+        raise ModuleNotFoundError("No module named 'attn_plugins.lost'", name='attn_plugins.lost')
+
+
+def test_weights_that_would_be_downloaded(capsys):
+    def fetch(url):
+        raise URLError('Temporary failure in name resolution')
+
+    with pytest.raises(SystemExit), friendly_errors():
+        fetch('https://download.pytorch.org/models/resnet50.pth')
+    assert capsys.readouterr().err == (
+        'error: https://download.pytorch.org/models/resnet50.pth cannot be downloaded (Temporary failure in name resolution): '
+        'get it elsewhere and name the file, as init_cfg.checkpoint or load_from\n'
+    )
+
+
+def test_a_layers_own_value_error(capsys):
+    with pytest.raises(SystemExit), friendly_errors():
+        SE(64)(torch.zeros(1, 48, 4, 4))
+    assert capsys.readouterr().err.startswith(
+        'error: SE was built for 64 channels, but the map (1, 48, 4, 4) has 48: '
+    )
+    with pytest.raises(ValueError), friendly_errors():  # anyone else's keeps its traceback
+        raise ValueError('too many values')

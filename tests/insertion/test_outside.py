@@ -230,7 +230,7 @@ def test_layers_that_were_put_in_under_inference_mode_can_be_trained():
             dict(cfg=dict(SE, in_channels='64'), after='layer1'),
             "in_channels='64' in the cfg must be a number",
         ),
-        (dict(cfg=SE, after='nothing'), r'choose from .* and \d+ more'),
+        (dict(cfg=SE, after='nothing'), 'the nearest of 67 are '),
     ],
 )
 def test_entries_that_cannot_work(entry, message):
@@ -264,3 +264,35 @@ def test_hosts_that_are_no_types(host, message):
         attn_plugins.plug('resnet', [])
     with pytest.raises(InsertionError, match="no option 'strict_plugin': did you mean strict_plugins"):
         attn_plugins.Plugged(host='mmdet.ResNet', depth=18, strict_plugin=True)
+
+
+@pytest.mark.parametrize('name', ['fasterrcnn_mobilenet_v3_large_fpn', 'retinanet_resnet50_fpn'])
+def test_a_whole_detector_of_torchvision_that_scales_its_images(name):
+    """Both images of the look have one height behind its transform: the maps are maps nevertheless."""
+    make = getattr(torchvision.models.detection, name)
+    model = make(weights=None, weights_backbone=None, num_classes=3)
+    attn_plugins.plug(model, [dict(cfg=SE, after='backbone.body.*')])
+    layers = attn_plugins.inserted_layers(model)
+    model.eval()
+    seen = {}
+    for key, layer in layers.items():
+        layer.register_forward_hook(lambda layer, args, _, key=key: seen.update({key: args[0].shape[1]}))
+    model.transform.min_size, model.transform.max_size = (64,), 128
+    with torch.no_grad():
+        model([torch.rand(3, 64, 96)])
+    assert len(layers) > 4 and seen == {key: layer.in_channels for key, layer in layers.items()}
+
+
+def test_tokens_are_still_no_map():
+    """(N, heads, tokens, dim): the last axis stays, and is no width."""
+
+    class Heads(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.split, self.norm = nn.Conv2d(3, 8, 16, 16), nn.Identity()
+
+        def forward(self, x):
+            return self.norm(self.split(x).flatten(2).unflatten(1, (2, 4)).transpose(2, 3)).sum()
+
+    with pytest.raises(attn_plugins.InsertionError, match='which is no map'):
+        attn_plugins.plug(Heads(), [dict(cfg=SE, after='norm')])

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from attn_plugins.errors import UserError
 from attn_plugins.visualization.cam import LIBRARY, PERTURBING, check_method, compute_cam
+from attn_plugins.visualization.network import finer_layer
 from attn_plugins.visualization.odam import odam, strongest_layer
 from attn_plugins.visualization.target import choose_target
 from tests.visualization.models import BrightSpot, TinyClassifier, network_of, picture_of
@@ -124,3 +126,35 @@ def test_boxes_and_classes_that_are_not_there():
         choose_target(network, picture, 'a')
     with pytest.raises(UserError, match="no class 'z': choose from a, b"):
         choose_target(network, picture, 'z')
+
+
+class OneChannel(nn.Module):
+    """A segmentor of two classes with one channel, whose logit is the brightness."""
+
+    def __init__(self, threshold):
+        super().__init__()
+        self.decode_head = nn.Module()
+        self.decode_head.num_classes, self.decode_head.threshold = 2, threshold
+
+    def encode_decode(self, inputs, metas):
+        return inputs.mean(1, keepdim=True)
+
+
+@pytest.mark.parametrize('threshold', [0.3, 0.7])
+def test_a_segmentor_of_one_channel_has_two_classes(threshold):
+    """mmseg predicts class 1 where the sigmoid exceeds the head's threshold."""
+    network = network_of(OneChannel(threshold), 'mmseg')
+    inputs = torch.randn(1, 3, 32, 32)
+    outputs = network(inputs)
+    assert outputs.shape == (1, 2, 32, 32)
+    assert torch.equal(outputs.argmax(1), (inputs.mean(1).sigmoid() > threshold).long())
+    bright = picture_of(torch.full((1, 3, 32, 32), 3.0))
+    target = choose_target(network, bright)
+    assert target.label == 1 and target.text == 'b (100.0% of the image)'
+    assert float(target.value(network(bright.inputs)[0])) == 3
+
+
+@pytest.mark.parametrize('least, layer', [(9, 'backbone.1'), (8, 'backbone.3'), (20, None)])
+def test_a_finer_layer_is_the_last_that_is_fine_enough(least, layer, classifier):
+    network, picture = classifier
+    assert finer_layer(network, picture.inputs, least) == layer
