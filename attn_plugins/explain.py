@@ -49,6 +49,13 @@ def explain(error: BaseException) -> str | None:
         )
     if isinstance(error, URLError):
         return _unreachable(error)
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    if (
+        last
+        and last[0].filename.endswith('mmengine/runner/runner.py')
+        and isinstance(error, (ValueError, TypeError))
+    ):
+        return f'the config does not make a run ({" ".join(message.split())}): --debug shows where'
     if sentence := _failed_build(error) or _failed_sample(error) or _failed_layer(error):
         return sentence
     if isinstance(error, OSError) and (error.filename or isinstance(error, FileNotFoundError)):

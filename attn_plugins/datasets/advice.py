@@ -1,8 +1,7 @@
-"""What to do about data that a class does not find: moved folders, archives not unpacked, masks not converted, or not there."""
+"""What to do about data that a class does not find: in another folder, not unpacked, not converted, or not there."""
 
 import difflib
 import os
-import shlex
 from collections import Counter
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -10,29 +9,10 @@ from pathlib import Path
 
 from attn_plugins.datasets.sources import DIGIT_SCENES, digit_scenes_home, how_to_get, type_name
 
-# A folder or file that no other data set has -> the archives that hold it, and whether they hold its parent too.
-ARCHIVES = {
-    'train2017': (('train2017.zip',), False),
-    'val2017': (('val2017.zip',), False),
-    'annotations': (('annotations_trainval2017.zip',), False),
-    'leftImg8bit': (('leftImg8bit_trainvaltest.zip',), False),
-    'gtFine': (('gtFine_trainvaltest.zip',), False),
-    'VOC2007': (('VOCtrainval_06-Nov-2007.tar', 'VOCtest_06-Nov-2007.tar'), True),
-    'VOC2012': (('VOCtrainval_11-May-2012.tar',), True),
-    'cifar-10-batches-py': (('cifar-10-python.tar.gz',), False),
-    'cifar-100-python': (('cifar-100-python.tar.gz',), False),
-}
-# ImageNet's folders have the names of everybody's, and its archives hold what belongs into them.
-IMAGENET = {'train': 'ILSVRC2012_img_train.tar', 'val': 'ILSVRC2012_img_val.tar'}
-# Only data sets whose folders nobody else has are looked for beside the folder where they should be.
-WANDERING = {'VOC2007', 'VOC2012', 'cifar-10-batches-py', 'cifar-100-python'}
-# Those of Cityscapes are in its derivatives too, but not beside them in a folder with the archive's name.
-UNPACKED = {'leftImg8bit': 'leftImg8bit_trainvaltest', 'gtFine': 'gtFine_trainvaltest'}
-CONVERTED = ('aug', 'Aug', 'labelTrainIds')  # what no archive holds
-DEPTH = 3
+DEPTH = 3  # of folders that are looked through
+MOST_FOLDERS = 50  # a folder of more holds classes or towns, not data sets
 SHOWN = 5  # names in a sentence
 CAFFE_LISTS = 'https://download.openmmlab.com/mmclassification/datasets/imagenet/meta/caffe_ilsvrc12.tar.gz'
-MOST_FOLDERS = 50  # a folder of more holds classes or towns, not data sets
 
 
 def advice_on(config: dict, missing: Path | None) -> str:
@@ -43,7 +23,7 @@ def advice_on(config: dict, missing: Path | None) -> str:
         missing (Path, optional): The first file or folder that is not there, if that is what is wrong.
     """
     return (
-        look_elsewhere(config, missing)
+        _stands_elsewhere(config, missing)
         or _not_converted(config, missing)
         or _class_folders(config)
         or how_to_get(config, mmseg_converters())
@@ -117,7 +97,7 @@ def _class_folders(config: dict) -> str | None:
         )
     folders = [entry for entry in entries if entry.is_dir()]
     if len(folders) == 1 and folders[0].name == folder.name:
-        return f'its images stand one level too deep, so run `{move_up(Path(folders[0].path), folder)}`'
+        return f'its class folders stand one level too deep, in {folders[0].path}: move them up, or set data_prefix'
     if entries and not folders:
         return (
             f'{folder} holds images without class folders: unpack train.txt and val.txt of {CAFFE_LISTS} into {folder.parent}/'
@@ -126,32 +106,19 @@ def _class_folders(config: dict) -> str | None:
     return None
 
 
-def look_elsewhere(dataset: dict, missing: Path | None) -> str | None:
-    """Where the missing file or folder stands, and the command that puts it in its place; None if it is nowhere near."""
-    if missing is None or digit_scenes_home(dataset):
+def _stands_elsewhere(config: dict, missing: Path | None) -> str | None:
+    """Where a missing file or folder stands below its data_root, or a file beside it; None if it is nowhere near."""
+    root = Path(config.get('data_root') or '.')
+    if missing is None or digit_scenes_home(config) or not missing.is_relative_to(root) or missing == root:
         return None
-    root = Path(dataset.get('data_root') or '.')
-    parts = missing.parts
-    start = max((i for i, part in enumerate(parts) if part in ARCHIVES), default=None)
-    if start is None:
-        start = len(root.parts) if root.parts == parts[: len(root.parts)] else None
-    if start is None or start >= len(parts):
-        return None
-    home, name, tail = Path(*parts[:start]), parts[start], Path(*parts[start:])
-    for folder in _places(home, name):
-        if _holds(folder, tail):
-            return f'it stands in {folder}, so run `{_move(folder, home, name, tail)}`'
-    return _not_unpacked(home, tail, type_name(dataset))
-
-
-def _places(home: Path, name: str) -> Iterator[Path]:
-    """The folders in which the one of this name may stand by mistake, those near its right place first."""
-    yield from _folders_below(home, DEPTH)
-    if name in UNPACKED:
-        yield home.parent / UNPACKED[name]
-    if name in WANDERING:
-        yield home.parent
-        yield from (folder for folder in _folders_below(home.parent, DEPTH) if folder != home)
+    rest = missing.relative_to(root)
+    # Folders are called `train` everywhere: beside its place only a file is known again.
+    near = [root.parent, *_folders_below(root.parent, DEPTH), *_folders_below(root.parent.parent, DEPTH)]
+    beside = near if rest.suffix and '*' not in rest.name else []
+    for folder in (*_folders_below(root, DEPTH), *beside):
+        if folder != root and next((folder / rest.parent).glob(rest.name), None) is not None:
+            return f'it stands in {folder}: move it, or set data_root of {type_name(config)} to {folder}'
+    return None
 
 
 def _folders_below(base: Path, depth: int) -> Iterator[Path]:
@@ -167,54 +134,3 @@ def _folders_below(base: Path, depth: int) -> Iterator[Path]:
     if depth > 1:
         for folder in folders:
             yield from _folders_below(Path(folder), depth - 1)
-
-
-def _holds(folder: Path, tail: Path) -> bool:
-    if '*' in tail.name:
-        return next((folder / tail.parent).glob(tail.name), None) is not None
-    return (folder / tail).exists()
-
-
-def _move(folder: Path, home: Path, name: str, tail: Path) -> str:
-    """The command that brings `folder/name` to `home/name`; links join it with what is there already."""
-    if (folder / name).is_file():
-        return f'mv {shlex.quote(str(folder))}/* {shlex.quote(str(home))}'
-    source, target = shlex.quote(str(folder / name)), shlex.quote(str(home / name))
-    if home / name in (folder, *folder.parents):
-        return move_up(folder / name, home / name)
-    if (home / name).exists():
-        return f'cp -al {source}/. {target}'
-    make = '' if home.is_dir() else f'mkdir -p {shlex.quote(str(home))} && '
-    return f'{make}mv {source} {target}'
-
-
-def move_up(folder: Path, target: Path) -> str:
-    """The command that empties a folder into one above it; a shell's `*` would be too long for many files."""
-    source = shlex.quote(str(folder))
-    each = f'-exec mv -t {shlex.quote(str(target))} {{}} +'
-    return f'find {source} -mindepth 1 -maxdepth 1 {each} && rmdir {source}'
-
-
-def _not_unpacked(home: Path, tail: Path, kind: str) -> str | None:
-    """The command that unpacks the archive of what is missing, if it lies beside it."""
-    name = tail.parts[0]
-    archives, with_parent = ARCHIVES.get(name, ((), False))
-    if any(word in str(tail) for word in CONVERTED):
-        return None
-    if tail.suffix == '.txt':  # VOC's list of the test has an archive of its own
-        archives = [archive for archive in archives if ('test' in archive) == (tail.stem == 'test')]
-    target = home.parent if with_parent else home
-    if kind == 'ImageNet' and name in IMAGENET:
-        archives, target = (IMAGENET[name],), home / name
-    whole = ' wholly' if (home / name).exists() else ''
-    for archive in archives:
-        for folder in (home, home.parent):
-            if (folder / archive).is_file():
-                packed, into = shlex.quote(str(folder / archive)), shlex.quote(str(target))
-                unpack = (
-                    f'unzip -nq {packed} -d {into}'
-                    if archive.endswith('.zip')
-                    else f'mkdir -p {into} && tar -xf {packed} -C {into}'
-                )
-                return f'{folder / archive} is there but not{whole} unpacked, so run `{unpack}`'
-    return None

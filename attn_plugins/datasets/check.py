@@ -24,8 +24,8 @@ from attn_plugins.datasets.built import (
     library_of_dataset,
     named_parts,
 )
-from attn_plugins.datasets.classes import compare_classes, string_for_classes
-from attn_plugins.datasets.read import cannot_be_read, faults_of_sample, read_dataset, try_sample
+from attn_plugins.datasets.classes import compare_classes, misread_classes
+from attn_plugins.datasets.read import faults_of_sample, read_dataset, try_sample
 from attn_plugins.datasets.sources import type_name
 from attn_plugins.datasets.survey import Survey, absent_files, survey
 from attn_plugins.errors import UserError
@@ -114,9 +114,22 @@ def inspect_data(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> list[Datase
     if not any(check.faults for check in checks):
         compare_classes(cfg, checks)
     for check in checks:
+        if check.whole is not None and (fault := _no_batch(cfg[f'{check.split}_dataloader'], check.whole)):
+            check.faults.append(fault)
         if check.key.endswith('.dataset.foreign') and (fault := _not_drawn(cfg[f'{check.split}_dataloader'])):
             check.faults.append(fault)
     return checks
+
+
+def _no_batch(dataloader: dict, dataset: Dataset) -> str | None:
+    """The sentence for a dataloader that drops its only batch, of which an epoch is over before it has begun."""
+    batch, drops = (
+        dataloader.get('batch_size', 1),
+        dataloader.get('drop_last') and not dataloader.get('batch_sampler'),
+    )
+    if drops and 0 < len(dataset) < batch:
+        return f'its {len(dataset)} images make no batch of {batch}, and drop_last leaves out what is less: set batch_size or drop_last'
+    return None
 
 
 def _not_drawn(dataloader: dict) -> str | None:
@@ -138,7 +151,7 @@ def inspect_dataset(
     scope = library_of_dataset(parts[0][1], scope)
     checks = [DatasetCheck(split, name, part, scope) for name, part in parts]
     for check in checks:
-        if fault := string_for_classes(check.config):
+        if fault := misread_classes(check.config):
             check.faults.append(fault)
     if any(check.faults for check in checks):
         return checks
@@ -286,9 +299,9 @@ def _look_at(check: DatasetCheck, dataset: Dataset) -> None:
 
 
 def _is_needed(dataset: Dataset, index: int) -> bool:
-    """Whether a file that is not there is needed: test images without masks, and images from another store, can be read."""
+    """Whether a file that is not there is needed: test images without masks, and images from another store, can be drawn."""
     return not getattr(getattr(dataset, 'pipeline', None), 'transforms', None) or bool(
-        cannot_be_read(dataset, index)
+        try_sample(dataset, index)
     )
 
 

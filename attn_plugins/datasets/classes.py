@@ -30,14 +30,18 @@ OTHER_HEADS = ('FusedSemanticHead', 'STDCHead')
 SHOWN = 5  # names in a sentence
 
 
-def string_for_classes(config: dict) -> str | None:
-    """The sentence for `classes=('ship')`, which is a string, whose letters would be taken for classes."""
-    for where, value in (
-        ('metainfo.classes', (config.get('metainfo') or {}).get('classes')),
-        ('classes', config.get('classes')),
-    ):
+def misread_classes(config: dict) -> str | None:
+    """The sentence for classes that would be read otherwise than they are meant, or not at all.
+
+    `classes=('ship')` is a string, whose letters would be taken for classes; `CLASSES` was their name in older versions.
+    """
+    metainfo = config.get('metainfo') or {}
+    if 'CLASSES' in metainfo and 'classes' not in metainfo:
+        return 'metainfo.CLASSES is read by nothing: it is called metainfo.classes now'
+    for where, value in (('metainfo.classes', metainfo.get('classes')), ('classes', config.get('classes'))):
         if isinstance(value, str) and not Path(value).exists():
-            return f'{where} is the string {value!r} and no list of names: write {where.rpartition(".")[2]}=({value!r},), with a comma'
+            name = where.rpartition('.')[2]
+            return f'{where} is the string {value!r} and no list of names: write {name}=({value!r},), with a comma'
     return None
 
 
@@ -55,6 +59,10 @@ def compare_classes(cfg: Config, checks: list['DatasetCheck']) -> None:
         for split in dict.fromkeys(check.split for check in checks):
             check = next(check for check in checks if check.split == split)
             _compare_heads(check, heads, bool(cfg.get(SPARE)))
+            if split != 'train':
+                check.faults += _best_of_too_many(cfg.get(f'{split}_evaluator'), f'{split}_evaluator', heads)
+        if checks and (fault := _unlike_one_hot(cfg, heads)):
+            checks[0].faults.append(fault)
     for split in ('val', 'test'):
         own = [check for check in checks if check.split == split]
         if own:
@@ -224,6 +232,37 @@ def _compare_heads(check: 'DatasetCheck', heads: list[tuple[str, dict]], spare: 
             check.faults.append(
                 f'{text}, or {SPARE}=True if the other outputs are meant to stay without data'
             )
+
+
+def _best_of_too_many(evaluators: dict | list | None, key: str, heads: list[tuple[str, dict]]) -> list[str]:
+    """Sentences for an accuracy of the best 5 of 3 classes, which mmpretrain refuses after the first epoch."""
+    classes = min((head['num_classes'] for _, head in heads), default=None)
+    faults = []
+    for i, evaluator in enumerate(evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]):
+        topk = evaluator.get('topk') if isinstance(evaluator, dict) else None
+        most = max(topk) if isinstance(topk, (list, tuple)) and topk else topk
+        if isinstance(most, int) and classes is not None and most > classes:
+            name = f'{key}.{i}.topk' if isinstance(evaluators, (list, tuple)) else f'{key}.topk'
+            faults.append(f'{name} asks for the best {most} of {classes} classes: set {name}=1')
+    return faults
+
+
+def _unlike_one_hot(cfg: Config, heads: list[tuple[str, dict]]) -> str | None:
+    """The sentence for mixed batches, as mmpretrain's Mixup makes, whose labels are of another length than the head's."""
+    model = _built_model(cfg)
+    preprocessor = model.get('data_preprocessor') or cfg.get('data_preprocessor') or {}
+    mixes = (
+        preprocessor.get('to_onehot')
+        or (model.get('train_cfg') or {}).get('augments')
+        or preprocessor.get('batch_augments')
+    )
+    number, classes = preprocessor.get('num_classes'), {head['num_classes'] for _, head in heads}
+    if not mixes or not isinstance(number, int) or not classes or number in classes:
+        return None
+    return (
+        f'data_preprocessor.num_classes is {number} and {heads[0][0]}.num_classes {heads[0][1]["num_classes"]}, so that the labels '
+        f'of mixed images would not fit: set data_preprocessor.num_classes={heads[0][1]["num_classes"]}'
+    )
 
 
 def _settings(heads: list[tuple[str, int]], number: int) -> str:

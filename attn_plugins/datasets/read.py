@@ -87,15 +87,6 @@ def try_sample(dataset: Dataset, index: int) -> str | None:
     return None
 
 
-def cannot_be_read(dataset: Dataset, index: int) -> str | None:
-    """Loads a sample by the dataset's loading transforms; the sentence if that fails."""
-    try:
-        _loaded(dataset, index)
-    except Exception as error:
-        return _cannot(dataset, index, error)
-    return None
-
-
 def faults_of_sample(
     dataset: Dataset, index: int, pixels: Counter | None = None, whole: bool = False
 ) -> list[str]:
@@ -115,7 +106,8 @@ def faults_of_sample(
     try:
         sample = _loaded(dataset, index)
     except Exception as error:
-        return [_cannot(dataset, index, error)]
+        # Loading transforms may need what stands between them, as those of videos do: what can be drawn is right.
+        return [_cannot(dataset, index, error)] if try_sample(dataset, index) else []
     faults = []
     image, path = sample.get('img'), sample.get('img_path')
     size = image.shape[1::-1] if isinstance(image, np.ndarray) and image.ndim in (2, 3) else None

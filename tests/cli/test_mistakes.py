@@ -97,8 +97,8 @@ def test_a_file_in_the_middle_that_cannot_be_decoded(workers, workspace, folder)
             '--cfg-options data_root changes nothing, mmengine has put the value of data_root in its',
         ),
         (
-            'train_dataloader.dataset.data_prefix=trian',
-            'train_dataloader.dataset: the folder data/digit_scenes/classes/trian is missing (data/digit_scenes/classes '
+            'train_dataloader.dataset.data_prefix=trainn',
+            'train_dataloader.dataset: the folder data/digit_scenes/classes/trainn is missing (data/digit_scenes/classes '
             'holds train/, val/): run `python tools/make_digit_scenes.py`',
         ),
         (
@@ -112,6 +112,13 @@ def test_an_option_that_does_not_fit(option, words, refused):
     assert refused(
         'train', CLASSIFICATION, '--cfg-options', option, 'train_dataloader.batch_size=4'
     ).startswith(words)
+
+
+def test_half_a_validation(refused):
+    Path('run.py').write_text(f'_base_ = {str(CLASSIFICATION)!r}\nval_evaluator = None\n')
+    assert refused('train', 'run.py').startswith(
+        'the config does not make a run (val_dataloader, val_cfg, and val_evaluator '
+    )
 
 
 def test_a_layer_that_does_not_fit_says_what_it_says(refused):

@@ -89,6 +89,22 @@ def test_a_string_for_a_tuple():
     assert said(detector(coco('train', 'names.txt'), head=1)) == ([], [])
 
 
+def test_the_name_of_older_versions():
+    write_coco('train', ('ship',))
+    (fault,), _ = said(detector(dict(coco('train'), metainfo=dict(CLASSES=('ship',)))))
+    assert fault == 'metainfo.CLASSES is read by nothing: it is called metainfo.classes now'
+
+
+def test_an_epoch_without_a_batch():
+    write_coco('train', ('ship',))
+    cfg = detector(coco('train', ('ship',)), head=1)
+    cfg.train_dataloader.update(batch_size=8, drop_last=True)
+    (fault,), _ = said(cfg)
+    assert fault.startswith('its 4 images make no batch of 8, and drop_last leaves out what is less')
+    cfg.train_dataloader.batch_size = 4
+    assert said(cfg) == ([], [])
+
+
 def test_heads_of_a_detector():
     write_coco('train', ('a', 'b', 'c'), used=(0, 1, 2))
     train = coco('train', ('a', 'b', 'c'))
@@ -179,6 +195,20 @@ def test_heads_of_a_classifier():
             'outputs are not meant'
         ],
     )
+    cfg.model.head.num_classes = 3
+    cfg.val_dataloader, cfg.val_evaluator = cfg.train_dataloader, dict(type='Accuracy', topk=(1, 5))
+    (fault,), _ = said(cfg)
+    assert fault == 'val_evaluator.topk asks for the best 5 of 3 classes: set val_evaluator.topk=1'
+    cfg.val_evaluator = None
+    cfg.data_preprocessor = dict(num_classes=10)
+    assert said(cfg) == ([], [])
+    cfg.model.train_cfg = dict(augments=dict(type='Mixup', alpha=0.2))
+    (fault,), _ = said(cfg)
+    assert fault.startswith(
+        'data_preprocessor.num_classes is 10 and model.head.num_classes 3, so that the labels of mixed'
+    )
+    for part, key in ((cfg.model, 'train_cfg'), (cfg, 'data_preprocessor'), (cfg, 'val_dataloader')):
+        part.pop(key)
     Path('mine/train.txt').write_text('a/0.png 0\nb/0.png 4\n')  # of a list without names the labels count
     dataset.update(ann_file='train.txt')
     cfg = Config(dict(cfg, train_dataloader=dict(dataset=dataset), model=dict(head=dict(num_classes=4))))
