@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
+from random import Random
 
 import numpy as np
 import torch
@@ -214,9 +215,10 @@ def time_in_turn(
     tick: Callable[[], None] = lambda: None,
     input_gradient: bool = True,
 ) -> None:
-    """Times a training step of each contender, one after the other, round by round, by `torch.utils.benchmark`.
+    """Times a training step of each contender, round by round, each round in another order, by `torch.utils.benchmark`.
 
-    Slow changes of the machine reach all of them alike. A timed step follows two that are not timed.
+    Slow changes of the machine reach all of them alike, and none always runs behind the same, whose maps it would find in the
+    cache. A timed step follows two that are not timed.
 
     Args:
         contenders: What is timed; each gets its milliseconds.
@@ -230,8 +232,9 @@ def time_in_turn(
         Timer('step()', globals=dict(step=Step(c.module, x, input_gradient)), num_threads=threads)
         for c in contenders
     ]
+    order, pairs = Random(0), list(zip(contenders, timers, strict=True))
     for _ in range(repeats):
-        for contender, timer in zip(contenders, timers, strict=True):
+        for contender, timer in order.sample(pairs, len(pairs)):
             contender.milliseconds.append(1e3 * timer.timeit(1).median)
             tick()
 

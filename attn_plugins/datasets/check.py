@@ -226,7 +226,7 @@ def _unlike_published(config: dict) -> str | None:
     listed = [*getattr(kind, 'train_list', ()), *getattr(kind, 'test_list', ())]
     if meta := getattr(kind, 'meta', None):
         listed.append((meta['filename'], meta['md5']))
-    if not listed:
+    if not listed or not isinstance(config.get('data_prefix') or '', str):
         return None
     folder = Path(
         config.get('data_root') or '', config.get('data_prefix') or '', getattr(kind, 'base_folder', '')
@@ -325,6 +325,8 @@ def _content(dataset: Dataset, check: DatasetCheck) -> str:
     if ann_file and Path(str(ann_file)).is_file():
         return f'{len(dataset)} images of {ann_file}'
     folders = {str(Path(path).parent) for _, path in images}
+    if len({os.path.isabs(folder) for folder in folders}) == 2:
+        folders = {os.path.abspath(folder) for folder in folders}
     if len(folders) > 1:
         return f'{len(dataset)} images in {len(folders)} folders of {commonpath(folders)}'
     return (

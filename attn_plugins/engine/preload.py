@@ -47,11 +47,13 @@ def _modified(path: str) -> int | None:
         return None
 
 
+# torch 2.1 writes this module into a temporary folder and imports it once; the first fork that ends removes the folder.
+WRITTEN_BY_TORCH = '_remote_module_non_scriptable'
 # Every imported file, and when it was last written.
 IMPORTED = {
     path: _modified(path)
-    for module in list(sys.modules.values())
-    if (path := getattr(module, '__file__', None))
+    for name, module in list(sys.modules.items())
+    if (path := getattr(module, '__file__', None)) and name != WRITTEN_BY_TORCH
 }
 
 
