@@ -35,6 +35,11 @@ def explain(error: BaseException) -> str | None:
     message = str(error.args[0]) if error.args else ''
     if isinstance(error, KeyError) and ' registry. Please check' in message:
         return _unknown_type(message)
+    if match := re.search(r'Target (\d+) is out of bounds', message):
+        return (
+            f'a label or a pixel of a mask has the class number {match[1]}, and the head has fewer classes: `python tools/'
+            'check_data.py CONFIG --read-files` names the files'
+        )
     if isinstance(error, IndexError) and 'Target -1 is out of bounds' in message:
         return (
             'images without a label of attn_plugins.MixedDataset have come into the loss: give the model the type '
@@ -56,7 +61,16 @@ def explain(error: BaseException) -> str | None:
         and isinstance(error, (ValueError, TypeError))
     ):
         return f'the config does not make a run ({" ".join(message.split())}): --debug shows where'
-    if sentence := _failed_build(error) or _failed_sample(error) or _failed_layer(error):
+    if isinstance(error, ValueError) and last and '/torch/utils/data/' in last[0].filename:
+        return (
+            f'a dataloader cannot be made from its config ({" ".join(message.split())}): put its values right'
+        )
+    if (
+        sentence := _failed_score(error)
+        or _failed_build(error)
+        or _failed_sample(error)
+        or _failed_layer(error)
+    ):
         return sentence
     if isinstance(error, OSError) and (error.filename or isinstance(error, FileNotFoundError)):
         return _unusable_file(error)
@@ -74,7 +88,7 @@ def explain_first_batch(error: BaseException) -> str | None:
         module = names.get('self')
         if any(base.__module__ == 'torch.nn.modules.module' for base in type(module).__mro__):
             return (
-                f'the first batch does not pass {type(module).__name__} ({_said(error)}): what comes before it, its options or '
+                f'the first batch does not pass {type(module).__name__} ({said_by(error)}): what comes before it, its options or '
                 'the data do not fit; --debug shows where'
             )
     return None
@@ -103,9 +117,9 @@ def _frames(error: BaseException) -> Iterator[dict]:
         yield frame.f_locals
 
 
-def _said(error: BaseException) -> str:
+def said_by(error: BaseException) -> str:
     """The kind and the words of an exception, in one line."""
-    words = ' '.join(str(error.args[0] if error.args else error).split())
+    words = ' '.join(str(error if isinstance(error, OSError) or not error.args else error.args[0]).split())
     return f'{type(error).__name__}: {words}' if words else type(error).__name__
 
 
@@ -124,9 +138,24 @@ def _failed_build(error: BaseException) -> str | None:
         return None
     kind = getattr(names['registry'], 'name', 'part')
     return (
-        f'the {kind} {names["obj_cls"].__name__} cannot be built from its config ({_said(error)}): put its options right, '
+        f'the {kind} {names["obj_cls"].__name__} cannot be built from its config ({said_by(error)}): put its options right, '
         '--debug shows where'
     )
+
+
+def _failed_score(error: BaseException) -> str | None:
+    """A sentence for a metric that cannot score what the model gives, or a hook that asks for a metric that there is not."""
+    for names in _frames(error):
+        part = names.get('self')
+        kinds = [base.__name__ for base in type(part).__mro__ if base.__module__.startswith('mmengine.')]
+        if 'BaseMetric' in kinds:
+            return (
+                f'{type(part).__name__} cannot score what the model gives ({said_by(error)}): put its options, as metric, right; '
+                '--debug shows where'
+            )
+        if 'CheckpointHook' in kinds and isinstance(error, KeyError):
+            return f'default_hooks.checkpoint.save_best names {error}, and no metric is called so: choose one of the log'
+    return None
 
 
 def _failed_sample(error: BaseException) -> str | None:
@@ -142,7 +171,7 @@ def _failed_sample(error: BaseException) -> str | None:
     ):
         return None
     file = sample.get('img_path') or 'a sample'
-    return f'{file} cannot be loaded ({_said(error)}): {advice}'
+    return f'{file} cannot be loaded ({said_by(error)}): {advice}'
 
 
 def _failed_layer(error: BaseException) -> str | None:

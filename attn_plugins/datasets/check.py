@@ -6,11 +6,15 @@ What a class accepts is accepted. What cannot be loaded, or cannot be what was m
 import hashlib
 import os
 import traceback
+from collections import Counter
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from json import JSONDecodeError
 from os.path import commonpath
 from pathlib import Path
+from pickle import UnpicklingError
+from xml.etree.ElementTree import ParseError
 
 from mmengine.config import Config
 from mmengine.registry import DATASETS
@@ -25,12 +29,15 @@ from attn_plugins.datasets.built import (
     named_parts,
 )
 from attn_plugins.datasets.classes import compare_classes, misread_classes
-from attn_plugins.datasets.read import faults_of_sample, read_dataset, try_sample
+from attn_plugins.datasets.read import annotation_faults, faults_of_sample, read_dataset, try_sample
 from attn_plugins.datasets.sources import type_name
 from attn_plugins.datasets.survey import Survey, absent_files, survey
 from attn_plugins.errors import UserError
-from attn_plugins.explain import explain
+from attn_plugins.explain import explain, said_by
 
+# What says that a file, and nothing else, is not as it should be.
+PARSING = (JSONDecodeError, ParseError, UnicodeDecodeError, UnpicklingError, EOFError)
+AT_ONCE = 32 << 20  # bytes of an annotation file that is looked at before every run
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
@@ -49,6 +56,7 @@ class DatasetCheck:
         dataset (Dataset, optional): The dataset; None if it could not be built.
         whole (Dataset, optional): The dataloader's, of which it is a part.
         survey (Survey): What it lists.
+        ignored (frozenset[int]): The values of a mask's pixels that have no class for the model, as its config says.
     """
 
     split: str
@@ -61,13 +69,14 @@ class DatasetCheck:
     dataset: Dataset | None = None
     whole: Dataset | None = None
     survey: Survey = field(default_factory=Survey)
+    ignored: frozenset[int] = frozenset()
 
     def read(self) -> tuple[int, list[str], list[str]]:
         """Reads every file, with its progress: how many samples were read, what is wrong with them, what is odd."""
         if self.dataset is None:
             return 0, [], []
         with as_a_runner(self.scope):
-            return read_dataset(self.dataset)
+            return read_dataset(self.dataset, self.ignored)
 
 
 def check_data(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> list[str]:
@@ -104,7 +113,7 @@ def inspect_data(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> list[Datase
             continue
         split, key = loader.removesuffix('_dataloader'), f'{loader}.dataset'
         if (text := repr(config)) not in seen:
-            seen[text] = inspect_dataset(split, config, cfg.get('default_scope'), key)
+            seen[text] = inspect_dataset(split, config, cfg.get('default_scope'), key, _ignored(cfg))
         first = seen[text]
         # Those of a split that has been looked at, under the names of this one.
         own = [(name, part) for name, part in named_parts(config, key)]
@@ -119,6 +128,18 @@ def inspect_data(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> list[Datase
         if check.key.endswith('.dataset.foreign') and (fault := _not_drawn(cfg[f'{check.split}_dataloader'])):
             check.faults.append(fault)
     return checks
+
+
+def _ignored(part: object) -> frozenset[int]:
+    """Every `ignore_index` of a config: of heads, losses and metrics."""
+    if isinstance(part, (list, tuple)):
+        return frozenset().union(*map(_ignored, part))
+    if not isinstance(part, (dict, Config)):
+        return frozenset()
+    own = part.get('ignore_index')
+    return frozenset({own} if isinstance(own, int) else ()).union(
+        *(_ignored(child) for child in part.values())
+    )
 
 
 def _no_batch(dataloader: dict, dataset: Dataset) -> str | None:
@@ -144,12 +165,16 @@ def _not_drawn(dataloader: dict) -> str | None:
 
 
 def inspect_dataset(
-    split: str, config: dict, scope: str | None = None, key: str = 'dataset'
+    split: str,
+    config: dict,
+    scope: str | None = None,
+    key: str = 'dataset',
+    ignored: frozenset[int] = frozenset(),
 ) -> list[DatasetCheck]:
     """Looks at the data of one dataset's config, and of those in it; `scope` is the library whose classes its types name."""
     parts = [(name, part) for name, part in named_parts(config, key)]
     scope = library_of_dataset(parts[0][1], scope)
-    checks = [DatasetCheck(split, name, part, scope) for name, part in parts]
+    checks = [DatasetCheck(split, name, part, scope, ignored=ignored) for name, part in parts]
     for check in checks:
         if fault := misread_classes(check.config):
             check.faults.append(fault)
@@ -207,14 +232,16 @@ def _why_not_built(config: dict, error: Exception) -> str:
         return f'the {kind} {absent[0]} is missing{holds(absent[0])}: {advice_on(config, absent[-1])}'
     if ' registry. Please check' in str(error) or 'unexpected keyword argument' in str(error):
         return explain(error)
-    reason = ' '.join(str(error.args[0] if error.args else error).split())
-    file = _file_in(error)
+    # The file that a parser has failed at, else the list that the config names.
+    listed = Path(config.get('data_root') or '', str(config.get('ann_file') or ''))
+    file = (_file_in(error) if isinstance(error, PARSING) else None) or (listed if listed.is_file() else None)
     what = (
         f'{file} cannot be loaded by {type_name(config)}'
         if file
         else f'{type_name(config)} cannot load its data'
     )
-    return f'{what} ({type(error).__name__}: {reason}): {advice_on(config, None)}'
+    advice = 'put it right, --debug shows where' if file else advice_on(config, None)
+    return f'{what} ({said_by(error)}): {advice}'
 
 
 def _unlike_published(config: dict) -> str | None:
@@ -290,12 +317,29 @@ def _look_at(check: DatasetCheck, dataset: Dataset) -> None:
             first = absent[0][1]
             text = f'{len(absent)} of the {len(files)} files that it lists as {name} are missing (first: {first})'
             check.faults.append(f'{text}{holds(Path(first))}: {advice_on(check.config, Path(first))}')
-    if not check.faults:
-        for i in sorted({0, len(dataset) // 2, len(dataset) - 1}):
-            found = faults_of_sample(dataset, i)
-            check.faults += found[:1]
-            if found:
-                break
+    if check.faults:
+        return
+    if _is_read_at_once(dataset):
+        wrong = annotation_faults(dataset)[0]
+        more = f' (and {len(wrong) - 1} more: `check_data.py --read-files` names them)' if wrong[1:] else ''
+        check.warnings += [wrong[0] + more] if wrong else []
+    pixels, looked_at = Counter(), sorted({0, len(dataset) // 2, len(dataset) - 1})
+    for i in looked_at:
+        found = faults_of_sample(dataset, i, check.ignored, pixels)
+        check.faults += found[:1]
+        if found:
+            return
+    classes = (getattr(dataset, 'metainfo', None) or {}).get('classes')
+    if classes and pixels and not any(value < len(classes) for value in pixels):
+        check.warnings.append(
+            f'{len(looked_at)} masks were looked at, and none has a pixel of any class: all are ignored'
+        )
+
+
+def _is_read_at_once(dataset: Dataset) -> bool:
+    """Whether the annotation file takes less than a second to be looked at as a whole, as COCO's of the validation does."""
+    ann_file = str(getattr(dataset, 'ann_file', ''))
+    return os.path.isfile(ann_file) and os.path.getsize(ann_file) <= AT_ONCE
 
 
 def _is_needed(dataset: Dataset, index: int) -> bool:

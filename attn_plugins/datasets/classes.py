@@ -1,6 +1,7 @@
 """Whether data, heads and evaluators agree on the classes: their number, their names, their order, and the images."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,16 +18,12 @@ if TYPE_CHECKING:
 SPARE = 'allow_spare_classes'
 # Parts of a model whose classes are not those of the data set: proposals, stuff, boundaries, one head a task, a teacher.
 OTHER_CLASSES = (
-    'backbone',
-    'neck',
-    'data_preprocessor',
-    'rpn_head',
-    'task_heads',
-    'teacher',
-    'train_cfg',
-    'test_cfg',
-)
-OTHER_HEADS = ('FusedSemanticHead', 'STDCHead')
+    'backbone', 'neck', 'data_preprocessor', 'rpn_head', 'semantic_head', 'task_heads', 'teacher', 'reid', 'train_cfg', 'test_cfg',
+)  # fmt: skip
+OTHER_HEADS = ('STDCHead',)
+# What notebooks and archives leave beside the folders of classes, and the folders of splits.
+JUNK = ('__MACOSX', '.ipynb_checkpoints', '.DS_Store', '@eaDir')
+SPLITS = {'train', 'training', 'val', 'valid', 'validation', 'test', 'testing'}
 SHOWN = 5  # names in a sentence
 
 
@@ -39,6 +36,9 @@ def misread_classes(config: dict) -> str | None:
     if 'CLASSES' in metainfo and 'classes' not in metainfo:
         return 'metainfo.CLASSES is read by nothing: it is called metainfo.classes now'
     for where, value in (('metainfo.classes', metainfo.get('classes')), ('classes', config.get('classes'))):
+        if isinstance(value, (list, tuple)) and len(set(map(str, value))) < len(value):
+            twice = next(str(name) for name in value if list(value).count(name) > 1)
+            return f'{where} names {twice} twice: every class has one name of its own'
         if isinstance(value, str) and not Path(value).exists():
             name = where.rpartition('.')[2]
             return f'{where} is the string {value!r} and no list of names: write {name}=({value!r},), with a comma'
@@ -48,8 +48,9 @@ def misread_classes(config: dict) -> str | None:
 def compare_classes(cfg: Config, checks: list['DatasetCheck']) -> None:
     """Adds to the checks of a config's datasets what of their classes fits neither each other, nor the model, nor the metric."""
     for check in checks:
-        check.faults += _unknown_categories(check) or _labels_beyond(check)
-        _count_classes(check)
+        check.faults += _unknown_categories(check) or _labels_beyond(check) or _junk(check)
+    for split in dict.fromkeys(check.split for check in checks):
+        _count_classes([check for check in checks if check.split == split])
     trained = [check for check in checks if check.split == 'train']
     for check in checks:
         if check.split != 'train' and trained and not _is_open_vocabulary(cfg):
@@ -58,11 +59,12 @@ def compare_classes(cfg: Config, checks: list['DatasetCheck']) -> None:
         heads = list(heads_of(_built_model(cfg), 'model'))
         for split in dict.fromkeys(check.split for check in checks):
             check = next(check for check in checks if check.split == split)
-            _compare_heads(check, heads, bool(cfg.get(SPARE)))
+            if split == 'train' or not _is_tracker(cfg):
+                _compare_heads(check, heads, bool(cfg.get(SPARE)))
             if split != 'train':
                 check.faults += _best_of_too_many(cfg.get(f'{split}_evaluator'), f'{split}_evaluator', heads)
-        if checks and (fault := _unlike_one_hot(cfg, heads)):
-            checks[0].faults.append(fault)
+        if checks:
+            checks[0].faults += filter(None, [_unlike_one_hot(cfg, heads), *map(_unlike_weights, heads)])
     for split in ('val', 'test'):
         own = [check for check in checks if check.split == split]
         if own:
@@ -118,34 +120,75 @@ def _unknown_categories(check: 'DatasetCheck') -> list[str]:
 
 def _labels_beyond(check: 'DatasetCheck') -> list[str]:
     names, labels = class_names(check), check.survey.labels
-    beyond = sorted(label for label in labels if label < 0 or (names is not None and label >= len(names)))
+    beyond = sorted(label for label in labels if names is not None and label >= len(names))
     if not beyond:
         return []
-    have = f'{len(names)} classes, numbered from 0' if names is not None else 'classes numbered from 0'
     return [
-        f'{labels[beyond[0]]} labels are {beyond[0]}, and there are {have}: number them anew, or name all classes'
+        f'{labels[beyond[0]]} labels are {beyond[0]}, and there are {len(names)} classes, numbered from 0: number them anew, or name '
+        'all classes'
     ]
 
 
-def _count_classes(check: 'DatasetCheck') -> None:
-    """Adds that a dataset has nothing of its classes, or of some."""
-    names, labels = class_names(check), check.survey.labels
-    if not names or not check.survey.is_labelled or check.faults:
+def _junk(check: 'DatasetCheck') -> list[str]:
+    """What is no class among the folders that are taken for classes."""
+    folders = getattr(check.dataset, 'folder_to_idx', None) or {}
+    junk = [name for name in folders if name in JUNK or name.startswith('.')]
+    if junk:
+        return [f'the folder {check.dataset.img_prefix}/{junk[0]} is taken for a class: delete it']
+    if len(folders) > 1 and {name.lower() for name in folders} <= SPLITS:
+        check.warnings.append(
+            f'its classes are called {", ".join(folders)}: data_prefix is the folder above those of the classes, if these are splits'
+        )
+    return []
+
+
+def _count_classes(checks: list['DatasetCheck']) -> None:
+    """Adds that the parts of a split have together nothing of its classes, or of some."""
+    first = checks[0]
+    names = class_names(first)
+    labels = sum((check.survey.labels for check in checks), Counter())
+    if (
+        not names
+        or any(check.faults for check in checks)
+        or not any(check.survey.is_labelled for check in checks)
+    ):
         return
     absent = [name for i, name in enumerate(names) if not labels[i]]
+    number = sum(len(check.dataset) for check in checks)
     if len(absent) == len(names):
-        text = f'none of its {len(check.dataset)} images has anything of its classes {_listed(absent)}'
-        (check.faults if check.split == 'train' else check.warnings).append(
-            f'{text}: set metainfo=dict(classes=...) to the names that the annotations have'
+        # Images without boxes may be meant, as in a test without labels.
+        meant = (
+            first.split == 'test' or (first.config.get('filter_cfg') or {}).get('filter_empty_gt') is False
         )
-    elif absent:
-        check.warnings.append(
+        text = f'none of its {number} images has anything of its classes {_listed(absent)}'
+        if first.split == 'train' and not meant:
+            first.faults.append(
+                f'{text}: set metainfo=dict(classes=...) to the names that the annotations have, and boxes in pixels'
+            )
+        elif not meant:
+            first.warnings.append(text)
+    elif absent and first.split != 'test':
+        first.warnings.append(
             f'no image has anything of {len(absent)} of its {len(names)} classes: {_listed(absent)}'
+        )
+    boxes, beyond = (
+        sum(getattr(check.survey, name) for check in checks) for name in ('boxes', 'boxes_beyond')
+    )
+    if beyond * 10 > boxes:
+        first.warnings.append(
+            f'{beyond} of {boxes} boxes leave their images: are corners given where width and height are read? '
+            '`check_data.py --read-files` names them'
         )
 
 
 def _compare_splits(train: 'DatasetCheck', other: 'DatasetCheck') -> None:
     """Adds what a split numbers or names otherwise than the training."""
+    zeros = [getattr(check.dataset, 'reduce_zero_label', None) for check in (train, other)]
+    if None not in zeros and zeros[0] != zeros[1]:
+        other.faults.append(
+            f'reduce_zero_label is {zeros[1]} here and {zeros[0]} in {train.key}, so that the numbers are shifted by one: set both alike'
+        )
+        return
     ours, theirs = _numbered(train), _numbered(other)
     if ours is None or theirs is None or ours == theirs:
         return
@@ -206,7 +249,9 @@ def _compare_heads(check: 'DatasetCheck', heads: list[tuple[str, dict]], spare: 
     for path, head in heads:
         has = head['num_classes']
         if names is None:
-            few += [(path, has)] * (has < most)
+            few += [(path, has)] * (
+                has < most and check.split == 'train'
+            )  # elsewhere labels may be of a retrieval
         elif has not in numbers:
             (few if has < max(numbers) else many).append((path, has))
     what = (
@@ -239,7 +284,8 @@ def _best_of_too_many(evaluators: dict | list | None, key: str, heads: list[tupl
     classes = min((head['num_classes'] for _, head in heads), default=None)
     faults = []
     for i, evaluator in enumerate(evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]):
-        topk = evaluator.get('topk') if isinstance(evaluator, dict) else None
+        named = isinstance(evaluator, dict) and str(evaluator.get('type')).rpartition('.')[2] == 'Accuracy'
+        topk = evaluator.get('topk') if named else None
         most = max(topk) if isinstance(topk, (list, tuple)) and topk else topk
         if isinstance(most, int) and classes is not None and most > classes:
             name = f'{key}.{i}.topk' if isinstance(evaluators, (list, tuple)) else f'{key}.topk'
@@ -263,6 +309,21 @@ def _unlike_one_hot(cfg: Config, heads: list[tuple[str, dict]]) -> str | None:
         f'data_preprocessor.num_classes is {number} and {heads[0][0]}.num_classes {heads[0][1]["num_classes"]}, so that the labels '
         f'of mixed images would not fit: set data_preprocessor.num_classes={heads[0][1]["num_classes"]}'
     )
+
+
+def _unlike_weights(head: tuple[str, dict]) -> str | None:
+    """The sentence for a segmentation loss whose weights are of another number of classes than its head."""
+    path, options = head
+    losses = options.get('loss_decode') or ()
+    for i, loss in enumerate(losses if isinstance(losses, (list, tuple)) else [losses]):
+        weights = loss.get('class_weight')
+        if isinstance(weights, (list, tuple)) and len(weights) != options['num_classes']:
+            key = f'{path}.loss_decode' + (f'.{i}' if isinstance(losses, (list, tuple)) else '')
+            return (
+                f'{key}.class_weight has {len(weights)} numbers and {path}.num_classes is {options["num_classes"]}: give one for each '
+                f'class, or set {key}.class_weight=None'
+            )
+    return None
 
 
 def _settings(heads: list[tuple[str, int]], number: int) -> str:
@@ -322,6 +383,11 @@ def _built_model(cfg: Config) -> dict:
     """The config of the model that learns: of a Distiller that of its student."""
     model = cfg.get('model') or {}
     return model['student'] if isinstance(model.get('student'), dict) else model
+
+
+def _is_tracker(cfg: Config) -> bool:
+    """Whether a detector of few classes is tested on a tracking data set of more."""
+    return 'tracker' in _built_model(cfg)
 
 
 def _is_open_vocabulary(cfg: Config) -> bool:

@@ -21,23 +21,25 @@ from torch.utils.data import Dataset
 
 from attn_plugins.datasets.coco_json import read_coco
 from attn_plugins.errors import UserError
+from attn_plugins.explain import said_by
 
 SHOWN = 5  # names in a sentence
 BATCH = 64  # of samples that every thread reads before the next ones are handed out
 
 
-def read_dataset(dataset: Dataset) -> tuple[int, list[str], list[str]]:
+def read_dataset(dataset: Dataset, ignored: frozenset[int]) -> tuple[int, list[str], list[str]]:
     """Reads every sample of a dataset, with a progress bar on stderr.
 
     Decoding leaves Python's lock alone, so threads read as fast as processes would.
 
     Args:
         dataset (Dataset): The dataset, built.
+        ignored (frozenset[int]): The values of pixels without a class.
 
     Returns:
         tuple[int, list[str], list[str]]: How many samples were read, a sentence for every fault, and for what is odd.
     """
-    faults, odd = _annotations(dataset)
+    faults, odd = annotation_faults(dataset)
     classes = (getattr(dataset, 'metainfo', None) or {}).get('classes')
     pixels, read = Counter(), 0
     threads = min(os.cpu_count() or 1, 16)
@@ -45,7 +47,7 @@ def read_dataset(dataset: Dataset) -> tuple[int, list[str], list[str]]:
 
     def look(index: int) -> tuple[list[str], Counter]:
         seen = Counter()
-        return faults_of_sample(dataset, index, seen, whole=True), seen
+        return faults_of_sample(dataset, index, ignored, seen, whole=True), seen
 
     with ThreadPoolExecutor(threads) as pool:
         results = _in_batches(pool, look, indices, BATCH * threads)
@@ -88,13 +90,14 @@ def try_sample(dataset: Dataset, index: int) -> str | None:
 
 
 def faults_of_sample(
-    dataset: Dataset, index: int, pixels: Counter | None = None, whole: bool = False
+    dataset: Dataset, index: int, ignored: frozenset[int], pixels: Counter | None = None, whole: bool = False
 ) -> list[str]:
     """Loads a sample of a dataset and looks at its image and mask.
 
     Args:
         dataset (Dataset): The dataset, built.
         index (int): The sample's number.
+        ignored (frozenset[int]): The values of pixels without a class.
         pixels (Counter, optional): Gets the pixels of each of the mask's values.
         whole (bool): Looks too whether the files are whole, of which OpenCV fills the rest with grey.
 
@@ -117,8 +120,11 @@ def faults_of_sample(
     if size and isinstance(stated[0], int) and size != stated:
         faults.append(f'{path} has {_text(size)} pixels, the annotations state {_text(stated)}')
     mask = sample.get('gt_seg_map')
-    if isinstance(mask, np.ndarray) and sample.get('seg_map_path'):
-        faults += _faults_of_mask(mask, sample['seg_map_path'], size, dataset, pixels)
+    # mmseg's: beside boxes, masks have numbers of their own.
+    if isinstance(mask, np.ndarray) and sample.get('seg_map_path') and 'instances' not in sample:
+        names = (getattr(dataset, 'metainfo', None) or {}).get('classes')
+        ignored = ignored | {getattr(dataset, 'ignore_index', 255)}
+        faults += _faults_of_mask(mask, sample['seg_map_path'], size, names, ignored, pixels)
     return faults
 
 
@@ -141,8 +147,7 @@ def _cannot(dataset: Dataset, index: int, error: Exception) -> str:
     )
     sample = next((names['results'] for names in frames if isinstance(names.get('results'), dict)), {})
     path = sample.get('seg_map_path' if 'Annotation' in transform else 'img_path') or sample.get('img_path')
-    reason = ' '.join(str(error.args[0] if error.args else error).split())
-    said = str(error) if isinstance(error, UserError) else f'{type(error).__name__}: {reason}'
+    said = str(error) if isinstance(error, UserError) else said_by(error)
     by = f' by {transform}' if transform else ''
     return f'{path if isinstance(path, str) else f"sample {index}"} cannot be loaded{by} ({said})'
 
@@ -162,7 +167,12 @@ def _cut_short(path: str | None) -> str | None:
 
 
 def _faults_of_mask(
-    mask: np.ndarray, path: str, size: tuple[int, int] | None, dataset: Dataset, pixels: Counter | None
+    mask: np.ndarray,
+    path: str,
+    size: tuple[int, int] | None,
+    names: tuple[str, ...] | None,
+    ignored: frozenset[int],
+    pixels: Counter | None,
 ) -> list[str]:
     """What is wrong with a mask (H, W) of class numbers."""
     if mask.ndim != 2:
@@ -176,14 +186,13 @@ def _faults_of_mask(
     values, counts = np.unique(mask, return_counts=True)
     if pixels is not None:
         pixels.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
-    classes = (getattr(dataset, 'metainfo', None) or {}).get('classes')
-    if classes is None:
-        return faults
-    ignored = getattr(dataset, 'ignore_index', 255)
-    foreign = [value for value in values.tolist() if value >= len(classes) and value != ignored]
+    foreign = [value for value in values.tolist() if names and value >= len(names) and value not in ignored]
     if foreign:
-        listed = ', '.join(map(str, foreign[:5]))
-        faults.append(f'{path} has the value {listed}, which is neither below {len(classes)} nor {ignored}')
+        listed = ', '.join(map(str, foreign[:SHOWN]))
+        known = ' nor '.join(map(str, sorted(ignored)))
+        faults.append(
+            f'{path} has the value {listed}, which is neither below {len(names)} nor {known}, the ignore_index of its dataset or head'
+        )
     return faults
 
 
@@ -211,7 +220,7 @@ def _known_names(dataset: Dataset) -> tuple[str, ...] | None:
     return own if own and set(given or ()) <= set(own) else given
 
 
-def _annotations(dataset: Dataset) -> tuple[list[str], list[str]]:
+def annotation_faults(dataset: Dataset) -> tuple[list[str], list[str]]:
     """What is wrong, and what is odd, in the annotations of mmdet's COCO and VOC, of images that it drops too."""
     ann_file = str(getattr(dataset, 'ann_file', None))
     if hasattr(dataset, 'cat_ids') and ann_file.endswith('.json') and Path(ann_file).is_file():

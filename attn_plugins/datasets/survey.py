@@ -18,12 +18,15 @@ class Survey:
         labels (Counter): How many images or boxes each class has, by its number.
         is_labelled (bool): Whether the samples say what is on them: a class or boxes. Masks are not counted here.
         image_ids (list): The numbers that COCO's images have.
+        boxes, boxes_beyond (int): How many boxes there are, and how many reach beyond their image's right or lower side.
     """
 
     files: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     labels: Counter = field(default_factory=Counter)
     is_labelled: bool = False
     image_ids: list = field(default_factory=list)
+    boxes: int = 0
+    boxes_beyond: int = 0
 
 
 def survey(dataset: Dataset) -> Survey:
@@ -40,19 +43,38 @@ def survey(dataset: Dataset) -> Survey:
                     if isinstance(path, (str, os.PathLike)):
                         found.files.setdefault(name, []).append((i, os.fspath(path)))
         if 'gt_label' in info:
-            found.is_labelled = True
-            label = info['gt_label']
-            if not isinstance(label, dict):  # several tasks have a label each
-                found.labels.update(
-                    [label] if isinstance(label, int) else np.ravel(label).astype(int).tolist()
-                )
+            numbers = _class_numbers(info['gt_label'])
+            found.labels.update(numbers)
+            found.is_labelled |= bool(numbers)
+        height, width = info.get('height'), info.get('width')
         for instance in info.get('instances') or ():
-            if 'bbox_label' in instance:
-                found.labels[int(instance['bbox_label'])] += 1
+            if instance.get('ignore_flag'):  # as crowds, which have no class in some data sets
+                continue
+            found.labels.update(_class_numbers(instance.get('bbox_label')))
+            found.boxes += 1
+            box = instance.get('bbox')
+            if (
+                isinstance(width, int)
+                and isinstance(height, int)
+                and isinstance(box, (list, tuple))
+                and len(box) == 4
+            ):
+                found.boxes_beyond += box[2] > width + 1 or box[3] > height + 1
         found.is_labelled |= 'instances' in info
         if 'img_id' in info:
             found.image_ids.append(info['img_id'])
     return found
+
+
+def _class_numbers(label: object) -> list[int]:
+    """The class numbers of a label; none of a dict, which is of several tasks, of words, and of fractions."""
+    if isinstance(label, int):
+        return [label]
+    try:
+        values = np.ravel(label)
+    except ValueError:
+        return []
+    return values.tolist() if values.dtype.kind in 'iu' else []
 
 
 def absent_files(files: list[tuple[int, str]]) -> list[tuple[int, str]]:

@@ -5,13 +5,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from traceback import walk_tb
 
 import torch
 from mmengine.config import Config
 from mmengine.dist import barrier, get_world_size, is_main_process
 from mmengine.hooks import Hook
 from mmengine.registry import RUNNERS
-from mmengine.runner import Runner
+from mmengine.runner import Runner, TestLoop, ValLoop
 
 from attn_plugins.datasets.check import check_data
 from attn_plugins.engine.checkpoint import (
@@ -87,6 +88,11 @@ def train(
             work here.
     """
     # What takes no time comes first, then the data, whose classes need their library.
+    interval = (cfg.get('train_cfg') or {}).get('val_interval', 1)
+    if not isinstance(interval, int) or interval < 1:
+        raise UserError(
+            f'train_cfg.val_interval is {interval!r}: set how many epochs, or iterations, stand between validations'
+        )
     _check_weights(cfg)
     if amp:
         _use_amp(cfg)
@@ -266,7 +272,12 @@ def _first_batch_explained(is_first: Callable[[], bool]) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        sentence = explain_first_batch(error) if is_first() and explain(error) is None else None
+        # Of a validation too: what its model cannot do, it could not do at its start.
+        frames = (frame.f_locals.get('self') for frame, _ in walk_tb(error.__traceback__))
+        is_validation = any(isinstance(loop, (ValLoop, TestLoop)) for loop in frames)
+        sentence = (
+            explain_first_batch(error) if (is_first() or is_validation) and explain(error) is None else None
+        )
         if sentence is None or is_disk_full(error):
             raise
         raise UserError(sentence) from error

@@ -27,6 +27,15 @@ RUNNER = (
     'default_scope', 'randomness', 'experiment_name', 'cfg',
 )  # fmt: skip
 READ = {*RUNNER, 'runner_type', 'custom_imports', 'tta_model', 'tta_pipeline', 'attention', SPARE}
+# Words that people use, and what they are called in a config.
+ALIASES = {
+    'lr': 'optim_wrapper.optimizer.lr', 'learning_rate': 'optim_wrapper.optimizer.lr', 'epochs': 'train_cfg.max_epochs',
+    'max_epochs': 'train_cfg.max_epochs', 'max_iters': 'train_cfg.max_iters', 'iterations': 'train_cfg.max_iters',
+    'batch_size': 'train_dataloader.batch_size', 'num_workers': 'train_dataloader.num_workers', 'seed': 'randomness.seed',
+    'weight_decay': 'optim_wrapper.optimizer.weight_decay', 'optimizer': 'optim_wrapper.optimizer',
+    'checkpoint': 'load_from', 'pretrained': 'model.backbone.init_cfg', 'val_interval': 'train_cfg.val_interval',
+    'num_classes': 'num_classes of every head',
+}  # fmt: skip
 SHOWN = 5  # keys in a sentence
 
 
@@ -82,10 +91,21 @@ def refuse_options_in_vain(cfg: Config, cfg_options: dict) -> None:
                 f'--cfg-options {option} changes nothing, mmengine has put the value of {name} in its places before: '
                 f'{_advice(places, rest)}'
             )
-        if name not in cfg and (close := difflib.get_close_matches(name, {*READ, *cfg}, n=1, cutoff=0.8)):
-            raise UserError(
-                f'--cfg-options {option} changes nothing, no config has {name}: did you mean {close[0]}?'
-            )
+        if name not in cfg:
+            keys = [ALIASES[name]] if name in ALIASES else []
+            keys += [
+                key
+                for key, _ in _items(cfg, '')
+                if key.rpartition('.')[2] == name and key.partition('.')[0] in READ
+            ]
+            close = difflib.get_close_matches(name, {*READ, *cfg}, n=1, cutoff=0.8)
+            if not keys and not close:
+                hint = 'write the name into the config if code of your own reads it'
+            else:
+                hint = (
+                    f'set {", ".join(dict.fromkeys(keys[:SHOWN]))}' if keys else f'did you mean {close[0]}?'
+                )
+            raise UserError(f'--cfg-options {option} changes nothing, the config has no {name}: {hint}')
 
 
 def _advice(places: list[str], rest: str) -> str:

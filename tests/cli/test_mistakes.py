@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.cli.conftest import CLASSIFICATION, DETECTION, error_line
+from tests.cli.conftest import CLASSIFICATION, DETECTION, SEGMENTATION, error_line
 from tests.datasets.trees import write_image
 
 OWN_DATA = """
@@ -112,6 +112,65 @@ def test_an_option_that_does_not_fit(option, words, refused):
     assert refused(
         'train', CLASSIFICATION, '--cfg-options', option, 'train_dataloader.batch_size=4'
     ).startswith(words)
+
+
+@pytest.mark.parametrize(
+    'base, option, words',
+    [
+        (DETECTION, 'val_evaluator.metric=segm', 'CocoMetric cannot score what the model gives (KeyError: '),
+        (
+            CLASSIFICATION,
+            'default_hooks.checkpoint.save_best=acc',
+            "default_hooks.checkpoint.save_best names 'acc', and no metric",
+        ),
+        (
+            CLASSIFICATION,
+            'train_dataloader.batch_size=0',
+            'a dataloader cannot be made from its config (batch_size should be a ',
+        ),
+        (
+            CLASSIFICATION,
+            'train_cfg.val_interval=0',
+            'train_cfg.val_interval is 0: set how many epochs, or iterations',
+        ),
+        (
+            CLASSIFICATION,
+            'lr=0.5',
+            '--cfg-options lr changes nothing, the config has no lr: set optim_wrapper.optimizer.lr',
+        ),
+    ],
+)
+def test_values_that_fail_only_after_an_epoch_or_never(base, option, words, refused):
+    short = [
+        'train_cfg.max_epochs=1',
+        'train_cfg.val_interval=1',
+        'train_dataloader.batch_size=4',
+        'param_scheduler=None',
+    ]
+    assert refused('train', base, '--cfg-options', *short, option).startswith(words)
+
+
+def test_a_mask_in_the_middle_with_a_number_too_high(workspace, folder):
+    for split in ('train', 'val'):
+        for i in range(12):
+            write_image(Path('mine/images', split, f'{i:02}.jpg'), i)
+            path = Path('mine/masks', split, f'{i:02}.png')
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), np.full((96, 128), 9 if i == 4 and split == 'train' else 1, np.uint8))
+    pipeline = "[dict(type='LoadImageFromFile'), dict(type='LoadAnnotations'), dict(type='PackSegInputs')]"
+    data = (
+        "dict(_delete_=True, type='BaseSegDataset', data_root='mine', metainfo=dict(classes=('a', 'b')), "
+        f"data_prefix=dict(img_path='images/{{0}}', seg_map_path='masks/{{0}}'), pipeline={pipeline})"
+    )
+    Path('run.py').write_text(
+        f'_base_ = {str(SEGMENTATION)!r}\ntrain_dataloader = dict(batch_size=6, dataset={data.format("train")})\n'
+        f'val_dataloader = dict(dataset={data.format("val")})\ntrain_cfg = dict(max_epochs=1, val_interval=1)\n'
+        'model = dict(decode_head=dict(num_classes=2, loss_decode=dict(class_weight=None)))\n'
+    )
+    line = error_line(workspace.run('train.py', 'run.py'))
+    assert 'a label or a pixel of a mask has the class number 9, and the head has fewer classes' in line
+    result = workspace.run('check_data.py', 'run.py', '--read-files')
+    assert 'fault: mine/masks/train/04.png has the value 9' in result.stdout
 
 
 def test_half_a_validation(refused):

@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 import pytest
 from mmengine.config import Config
+from mmengine.dataset import BaseDataset
+from mmengine.registry import DATASETS
 
 from attn_plugins.datasets.check import check_data, inspect_data
 from attn_plugins.errors import UserError
@@ -314,3 +316,149 @@ def test_the_command_says_all_and_training_the_first():
         UserError, match=r'^train_dataloader.dataset: it has 1 classes \(a\) and .+ \(and 1 more\)$'
     ):
         check_data(cfg)
+
+
+def test_parts_without_boxes_are_negatives():
+    """Unlabelled images beside labelled ones, as mmdet's semi-supervised configs and hard negatives have them."""
+    write_coco('train', ('a',))
+    write_coco('unlabelled', ('a',), used=())
+    parts = [coco(split, ('a',), filter_cfg=dict(filter_empty_gt=False)) for split in ('train', 'unlabelled')]
+    assert said(detector(dict(type='ConcatDataset', datasets=parts), head=1)) == ([], [])
+    assert said(detector(parts[1], head=1)) == ([], [])
+    (fault,), _ = said(detector(coco('unlabelled', ('a',)), head=1))
+    assert fault.startswith('none of its 4 images has anything of its classes a')
+
+
+def masks(values: dict[str, int | np.ndarray], **more) -> dict:
+    """A data set of mmseg with a mask for each split and number."""
+    for name, value in values.items():
+        write_image(Path('mine/images', f'{name}.jpg'), 0)
+        Path('mine/masks', name).parent.mkdir(parents=True, exist_ok=True)
+        mask = np.full((96, 128), value, np.uint8) if isinstance(value, int) else value
+        cv2.imwrite(f'mine/masks/{name}.png', mask)
+    folder = next(iter(values)).rpartition('/')[0]
+    return dict(
+        dict(
+            type='BaseSegDataset',
+            data_root='mine',
+            data_prefix=dict(img_path=f'images/{folder}', seg_map_path=f'masks/{folder}'),
+            metainfo=dict(classes=('ground', 'roof')),
+            pipeline=[dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')],
+        ),
+        **more,
+    )
+
+
+def segmentor(train: dict, val: dict | None = None, **more) -> Config:
+    head = dict(num_classes=2, **more)
+    loaders = dict(train_dataloader=dict(dataset=train), val_dataloader=dict(dataset=val) if val else None)
+    return Config(dict(default_scope='mmseg', model=dict(decode_head=head), **loaders))
+
+
+HALF = np.eye(96, 128, dtype=np.uint8)
+
+
+def test_masks_of_mmseg():
+    train = masks({'train/1': np.where(HALF, 254, 0).astype(np.uint8)})
+    (fault,), _ = said(segmentor(train))
+    assert fault.endswith(
+        'has the value 254, which is neither below 2 nor 255, the ignore_index of its dataset or head'
+    )
+    assert said(segmentor(train, ignore_index=254)) == ([], [])
+    faults, (warning,) = said(segmentor(masks({'ignored/1': 255, 'ignored/2': 255})))
+    assert (
+        not faults and warning == '2 masks were looked at, and none has a pixel of any class: all are ignored'
+    )
+    shifted = masks({'val/1': HALF + 1}, reduce_zero_label=True)
+    (fault,), _ = said(segmentor(masks({'plain/1': HALF}), shifted))
+    assert fault.startswith('reduce_zero_label is True here and False in train_dataloader.dataset')
+    (fault,), _ = said(segmentor(masks({'plain/1': HALF}), loss_decode=dict(class_weight=[1.0] * 11)))
+    assert fault.startswith(
+        'model.decode_head.loss_decode.class_weight has 11 numbers and model.decode_head.num_classes is 2'
+    )
+    assert said(segmentor(masks({'plain/1': HALF}), loss_decode=dict(class_weight=None))) == ([], [])
+
+
+def test_stuff_beside_boxes_is_numbered_by_itself():
+    """HTC and SCNet read COCO's stuff maps, whose values go to 182, with boxes of 80 classes."""
+    write_coco('train', ('a',))
+    Path('mine/stuff').mkdir()
+    for i in range(4):
+        cv2.imwrite(f'mine/stuff/{i}.png', np.full((96, 128), 150, np.uint8))
+    load = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations', with_bbox=True, with_seg=True)]
+    train = dict(coco('train', ('a',)), data_prefix=dict(img='train', seg='stuff'), pipeline=load)
+    cfg = detector(train, head=1)
+    cfg.model.roi_head.semantic_head = dict(type='SCNetSemanticHead', num_classes=183)
+    assert said(cfg) == ([], [])
+
+
+def test_a_tracker_is_tested_on_more_classes_than_its_detector_has():
+    write_coco('test', ('a', 'b', 'c'), used=(0, 1, 2))
+    cfg = detector(coco('test', ('a', 'b', 'c')))
+    cfg.model = dict(detector=dict(bbox_head=dict(num_classes=1)), tracker=dict(type='ByteTracker'))
+    cfg = Config(dict(default_scope='mmdet', model=cfg.model, test_dataloader=cfg.train_dataloader))
+    assert said(cfg) == ([], [])
+
+
+@DATASETS.register_module(name='LabelsOfManyKinds', force=True)
+class LabelsOfManyKinds(BaseDataset):
+    """A user's own, whose labels are what it is given."""
+
+    def __init__(self, labels, **kwargs):
+        self.labels = labels
+        super().__init__(**kwargs)
+
+    def load_data_list(self):
+        return [dict(img=np.zeros((4, 4, 3)), gt_label=label) for label in self.labels]
+
+
+@pytest.mark.parametrize(
+    'labels',
+    [['cat', 'dog'], [0.5, -2.5], [-1, 0], [None, None], [{'a': 0}, {'a': 1}], [[0, 9], [9, 8]]],
+    ids=str,
+)
+def test_labels_that_are_no_numbers_of_classes_or_of_a_retrieval(labels):
+    """Words that a transform maps, regression, unlabelled images, several tasks; the queries of a retrieval name images."""
+    loader = dict(dataset=dict(type='LabelsOfManyKinds', labels=labels))
+    split = 'val_dataloader' if labels[-1] == [9, 8] else 'train_dataloader'
+    evaluator = [dict(type='RetrievalRecall', topk=5)]
+    cfg = {split: loader, 'val_evaluator': evaluator, 'model': dict(head=dict(num_classes=3))}
+    assert said(Config(dict(default_scope='mmpretrain', **cfg))) == ([], [])
+
+
+def test_folders_that_are_no_classes():
+    for name in ('a', 'b', '.ipynb_checkpoints'):
+        write_image(Path('mine/train', name, '0.png'), 0)
+    cfg = Config(
+        dict(
+            default_scope='mmpretrain',
+            train_dataloader=dict(dataset=dict(type='CustomDataset', data_root='mine', data_prefix='train')),
+        )
+    )
+    assert said(cfg)[0] == ['the folder mine/train/.ipynb_checkpoints is taken for a class: delete it']
+    write_image(Path('mine/val/a/0.png'), 0)
+    cfg.train_dataloader.dataset.data_prefix = ''
+    assert any('data_prefix is the folder above those of the classes' in text for text in said(cfg)[1])
+
+
+def test_names_that_are_given_twice():
+    write_coco('train', ('a', 'b'))
+    (fault,), _ = said(detector(coco('train', ('a', 'a'))))
+    assert fault == 'metainfo.classes names a twice: every class has one name of its own'
+
+
+def test_corners_are_said_at_the_start_too():
+    write_coco('train', ('a',))
+    path = Path('mine/train.json')
+    content = json.loads(path.read_text())
+    for item in content['annotations']:
+        item['bbox'] = [60, 50, 120, 90]
+    path.write_text(json.dumps(content))
+    faults, warnings = said(detector(coco('train', ('a',)), head=1))
+    assert not faults and len(warnings) == 2
+    assert warnings[0].startswith(
+        'mine/train.json: its boxes look like corners (x1, y1, x2, y2), as the first, (60, '
+    )
+    assert warnings[1].startswith(
+        '4 of 4 boxes leave their images: are corners given where width and height are read?'
+    )
