@@ -27,7 +27,7 @@ def advice_on(config: dict, missing: Path | None) -> str:
         or _not_converted(config, missing)
         or _class_folders(config)
         or how_to_get(config, mmseg_converters())
-        or _nearest(config, missing)
+        or (_nearest(config, missing) if missing else 'put it right, --debug shows where')
     )
 
 
@@ -43,12 +43,10 @@ def holds(missing: Path) -> str:
     return f' ({folder} holds {", ".join(named) or "nothing"})'
 
 
-def _nearest(config: dict, missing: Path | None) -> str:
+def _nearest(config: dict, missing: Path) -> str:
     """The end of the sentence on data of one's own: the nearest name that is there, and the keys that say where they are."""
     keys = [key for key in ('data_root', 'ann_file', 'data_prefix') if config.get(key)]
     said = f'set {" and ".join(keys) or "data_root"} of {type_name(config)} to where its files are, relative to this folder'
-    if missing is None:
-        return said
     folder = next(parent for parent in missing.absolute().parents if parent.is_dir())
     name = missing.absolute().relative_to(folder).parts[0]
     close = difflib.get_close_matches(name, [entry.name for entry in os.scandir(folder)], n=1)

@@ -186,12 +186,13 @@ def _faults_of_mask(
     values, counts = np.unique(mask, return_counts=True)
     if pixels is not None:
         pixels.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
-    foreign = [value for value in values.tolist() if names and value >= len(names) and value not in ignored]
+    most = max(len(names or ()), 2)  # one class alone has a background, 0, in binary segmentation
+    foreign = [value for value in values.tolist() if names and value >= most and value not in ignored]
     if foreign:
         listed = ', '.join(map(str, foreign[:SHOWN]))
         known = ' nor '.join(map(str, sorted(ignored)))
         faults.append(
-            f'{path} has the value {listed}, which is neither below {len(names)} nor {known}, the ignore_index of its dataset or head'
+            f'{path} has the value {listed}, which is neither below {most} nor {known}, the ignore_index of its dataset or head'
         )
     return faults
 

@@ -379,6 +379,14 @@ def test_masks_of_mmseg():
     assert said(segmentor(masks({'plain/1': HALF}), loss_decode=dict(class_weight=None))) == ([], [])
 
 
+def test_one_class_and_its_background():
+    """mmseg's binary loss takes masks of 0 and 1 for one class with one channel."""
+    one = masks({'one/1': HALF}, metainfo=dict(classes=('roof',)))
+    cfg = segmentor(one)
+    cfg.model.decode_head = dict(num_classes=1, out_channels=1)
+    assert said(cfg) == ([], [])
+
+
 def test_stuff_beside_boxes_is_numbered_by_itself():
     """HTC and SCNet read COCO's stuff maps, whose values go to 182, with boxes of 80 classes."""
     write_coco('train', ('a',))
