@@ -52,6 +52,8 @@ def explain(error: BaseException) -> str | None:
             f'this takes {error.name}, which is not installed: run `pip install "attn_plugins[benchmark]"`, in a checkout '
             "`pip install '.[benchmark]'`"
         )
+    if isinstance(error, RuntimeError) and 'out of memory' in message:
+        return f'{" ".join(message.split())[:120]} ...: set a smaller batch_size of the dataloader, or train with --amp'
     if isinstance(error, URLError):
         return _unreachable(error)
     last = traceback.extract_tb(error.__traceback__)[-1:]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from statistics import mean, median, stdev
 
 from scipy import stats
@@ -29,8 +30,14 @@ class Estimate:
 
     @property
     def is_clear(self) -> bool:
-        """Whether there is an interval, and it leaves out zero."""
-        return self.interval is not None and not self.interval[0] <= 0 <= self.interval[1]
+        """Whether there is an interval, and it leaves out zero; one without a width, or not finite, tells nothing.
+
+        Differences that agree to the last image come by chance: with two seeds, 240 images and 95 %
+        of them right in 5 % of pairs of equal models (simulated).
+        """
+        if self.interval is None or not self.half_width or not isfinite(self.half_width):
+            return False
+        return not self.interval[0] <= 0 <= self.interval[1]
 
 
 def estimate(values: Sequence[float]) -> Estimate | None:

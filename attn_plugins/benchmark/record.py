@@ -33,11 +33,12 @@ def write_json(path: Path, content: dict) -> None:
 
 
 def read_json(path: Path) -> dict | None:
-    """Content of a record; None when it is absent."""
+    """Content of a record; None when it is absent, or is no record, as a power cut leaves a file that was being written."""
     try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
+        content = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
         return None
+    return content if isinstance(content, dict) else None
 
 
 class Locked(Exception):

@@ -64,9 +64,26 @@ def find_suite(path: str | Path) -> Path:
     raise UserError(f'there is no suite {path}: {nearest(path, others)}')
 
 
+class _StrictLoader(yaml.SafeLoader):
+    """A loader that refuses a key that stands twice, of which YAML's own drops the first without a word."""
+
+
+def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict:
+    keys = [loader.construct_object(key) for key, _ in node.value]
+    for i, key in enumerate(keys):
+        if key in keys[:i]:
+            raise yaml.constructor.ConstructorError(
+                None, None, f'{key!r} stands twice', node.value[i][0].start_mark
+            )
+    return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
+
+
+_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
 def _read_yaml(path: Path) -> dict:
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.load(path.read_text(), _StrictLoader)
     except yaml.YAMLError as error:
         where = f' (line {error.problem_mark.line + 1})' if getattr(error, 'problem_mark', None) else ''
         raise UserError(

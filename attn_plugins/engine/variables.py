@@ -99,13 +99,16 @@ def refuse_options_in_vain(cfg: Config, cfg_options: dict) -> None:
                 if key.rpartition('.')[2] == name and key.partition('.')[0] in READ
             ]
             close = difflib.get_close_matches(name, {*READ, *cfg}, n=1, cutoff=0.8)
-            if not keys and not close:
-                hint = 'write the name into the config if code of your own reads it'
-            else:
+            if keys or close:
                 hint = (
                     f'set {", ".join(dict.fromkeys(keys[:SHOWN]))}' if keys else f'did you mean {close[0]}?'
                 )
-            raise UserError(f'--cfg-options {option} changes nothing, the config has no {name}: {hint}')
+                raise UserError(f'--cfg-options {option} changes nothing, the config has no {name}: {hint}')
+            print_log(
+                f'the config has no {name}: --cfg-options {option} counts only if code of your own reads it',
+                'current',
+                logging.WARNING,
+            )
 
 
 def _advice(places: list[str], rest: str) -> str:

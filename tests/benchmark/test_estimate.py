@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from attn_plugins.benchmark.estimate import estimate, paired_difference
+from attn_plugins.benchmark.estimate import Estimate, estimate, paired_difference
 
 
 def test_an_interval_by_hand():
@@ -26,7 +26,8 @@ def test_one_value_has_no_interval():
 def test_estimate_of_equal_values_is_a_point():
     point = estimate([3.0, 3.0])
     assert point.interval == (3.0, 3.0) and point.half_width == 0.0
-    assert point.is_clear and not estimate([0.0, 0.0]).is_clear
+    assert not point.is_clear and not estimate([0.0, 0.0]).is_clear  # nothing tells how far chance reaches
+    assert not Estimate(math.nan, 1.0, 3, (math.nan, math.nan), math.nan, 0.0).is_clear
     assert estimate([]) is None
 
 

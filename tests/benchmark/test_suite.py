@@ -2,6 +2,7 @@
 
 import pytest
 
+from attn_plugins.benchmark.record import read_json
 from attn_plugins.benchmark.suite import read_suite
 from attn_plugins.errors import UserError
 
@@ -241,3 +242,22 @@ def test_a_suite_that_is_missing_or_no_yaml(project):
     path.write_text('- toys')
     with pytest.raises(UserError, match='must be a mapping'):
         read_suite(path)
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path):
+    """YAML's own loader drops the first without a word."""
+    path = tmp_path / 'twice.yml'
+    path.write_text('name: twice\nseeds: [0, 1, 2]\nconfigs:\n  a: {config: x.py}\n  a: {config: y.py}\n')
+    with pytest.raises(UserError, match=r"twice.yml is no valid YAML \(line 5\): 'a' stands twice"):
+        read_suite(path)
+    path.write_text('name: twice\nseeds: [0, 1, 2]\nconfigs:\n  a: {config: x.py}\nseeds: [0]\n')
+    with pytest.raises(UserError, match=r"\(line 5\): 'seeds' stands twice"):
+        read_suite(path)
+
+
+@pytest.mark.parametrize('content', ['', '{"done": 0.5', 'null', '[1]'])
+def test_a_record_that_was_cut_is_an_absent_one(content, tmp_path):
+    """A power cut leaves a file that was being written empty."""
+    path = tmp_path / 'progress.json'
+    path.write_text(content)
+    assert read_json(path) is None

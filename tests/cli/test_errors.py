@@ -2,6 +2,8 @@
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 from urllib.error import URLError
 
@@ -13,6 +15,7 @@ from attn_plugins.cli.errors import friendly_errors
 from attn_plugins.errors import UserError
 from attn_plugins.insertion import InsertionError
 from attn_plugins.layers import SE
+from tests.cli.conftest import ROOT
 
 
 def leave(error: BaseException, capsys, **options) -> tuple[int, str]:
@@ -105,6 +108,15 @@ def test_a_missing_optional_package_names_the_extra(capsys):
         raise ModuleNotFoundError("No module named 'attn_plugins.lost'", name='attn_plugins.lost')
 
 
+def test_a_full_memory_says_what_makes_it_less(capsys):
+    error = torch.cuda.OutOfMemoryError(
+        'CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capacity of 9 GiB'
+    )
+    assert leave(error, capsys)[1].endswith(
+        '...: set a smaller batch_size of the dataloader, or train with --amp\n'
+    )
+
+
 def test_weights_that_would_be_downloaded(capsys):
     def fetch(url):
         raise URLError('Temporary failure in name resolution')
@@ -125,3 +137,43 @@ def test_a_layers_own_value_error(capsys):
     )
     with pytest.raises(ValueError), friendly_errors():  # anyone else's keeps its traceback
         raise ValueError('too many values')
+
+
+@pytest.mark.parametrize(
+    'command, absent, args, words',
+    [
+        (
+            'make_digit_scenes',
+            'sklearn',
+            ['--root', 'x'],
+            'error: this takes sklearn, which is not installed: run `pip',
+        ),
+        ('benchmark', 'psutil', ['status', 'demo'], ''),  # which it does without
+        (
+            'benchmark',
+            'filelock',
+            ['status', 'demo'],
+            'error: this takes filelock, which is not installed: run `pip',
+        ),
+    ],
+)
+def test_a_tool_without_an_optional_package(command, absent, args, words, tmp_path):
+    code = (
+        'import sys\n'
+        'class Absent:\n'
+        '    def find_spec(self, name, path=None, target=None):\n'
+        f'        if name.partition(".")[0] == {absent!r}:\n'
+        '            raise ModuleNotFoundError(f"No module named {name!r}", name=name)\n'
+        'sys.meta_path.insert(0, Absent())\n'
+        f'from attn_plugins.cli.{command} import main\n'
+        f'main({args!r})\n'
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env=dict(os.environ, PYTHONPATH=str(ROOT)),
+    )
+    assert 'Traceback' not in done.stderr and done.returncode == bool(words), done.stderr
+    assert done.stderr.startswith(words)

@@ -9,6 +9,7 @@ from mmengine.runner import Runner
 from attn_plugins.engine.config import load_config
 from attn_plugins.engine.variables import RUNNER
 from attn_plugins.errors import UserError
+from tests.insertion.conftest import log_lines  # noqa: F401
 
 BASE = """
 data_root = 'data/coco/'
@@ -79,6 +80,13 @@ def test_options_that_change_something():
     }
     cfg = accepted(**options)
     assert cfg.train_cfg.max_epochs == 3 and cfg.my_flag == 2
+
+
+def test_an_option_that_only_code_of_ones_own_can_read(log_lines):  # noqa: F811
+    assert accepted(qqq=3).qqq == 3
+    assert (
+        'the config has no qqq: --cfg-options qqq counts only if code of your own reads it' in log_lines[-1]
+    )
 
 
 @pytest.mark.parametrize(
