@@ -32,6 +32,7 @@ ENTRY_KEYS = (
     'processes',
 )
 SOURCE_KEYS = ('config', 'preset', 'prefix')
+MERGE = 'tag:yaml.org,2002:merge'  # of the key `<<`
 # The test of a config that names none.
 TEST = 'test'
 
@@ -69,12 +70,12 @@ class _StrictLoader(yaml.SafeLoader):
 
 
 def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict:
-    keys = [loader.construct_object(key) for key, _ in node.value]
-    for i, key in enumerate(keys):
-        if key in keys[:i]:
-            raise yaml.constructor.ConstructorError(
-                None, None, f'{key!r} stands twice', node.value[i][0].start_mark
-            )
+    # `<<` merges another mapping, whose keys may stand here again.
+    keys = [key for key, _ in node.value if key.tag != MERGE]
+    names = [loader.construct_object(key, deep=True) for key in keys]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise yaml.constructor.ConstructorError(None, None, f'{name!r} stands twice', keys[i].start_mark)
     return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
 
 

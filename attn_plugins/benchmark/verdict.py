@@ -61,9 +61,12 @@ def _against_controls(name: str, controlled: Controlled) -> str:
         elif d.is_clear:
             clear.append(f'{control.preset} ({d.mean:+.2f})')
         else:
-            unclear.append(
-                f'{control.preset} ({d.mean:+.2f}, where {d.half_width:.2f} could have been shown)'
+            least = (
+                f'where {d.half_width:.2f} could have been shown'
+                if d.half_width
+                else f'the same with all {d.n} seeds'
             )
+            unclear.append(f'{control.preset} ({d.mean:+.2f}, {least})')
     parts = [
         f'{words} {" and ".join(controls)}'
         for words, controls in (

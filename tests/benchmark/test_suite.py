@@ -1,5 +1,7 @@
 """Suites: what they expand to, and one sentence for each thing that can be wrong in one."""
 
+from pathlib import Path
+
 import pytest
 
 from attn_plugins.benchmark.record import read_json
@@ -253,6 +255,15 @@ def test_a_key_that_stands_twice_is_refused(tmp_path):
     path.write_text('name: twice\nseeds: [0, 1, 2]\nconfigs:\n  a: {config: x.py}\nseeds: [0]\n')
     with pytest.raises(UserError, match=r"\(line 5\): 'seeds' stands twice"):
         read_suite(path)
+
+
+def test_a_mapping_that_is_merged_may_be_overridden(project):
+    path = Path(project.suite())
+    path.write_text(
+        'name: merged\nseeds: [0]\npresets: [none]\nconfigs:\n'
+        '  a: &a {config: toy.py, seeds: [0, 1]}\n  b: {<<: *a, seeds: [2]}\n'
+    )
+    assert [run.name for run in read_suite(path).runs] == ['a/none/seed0', 'a/none/seed1', 'b/none/seed2']
 
 
 @pytest.mark.parametrize('content', ['', '{"done": 0.5', 'null', '[1]'])
