@@ -84,14 +84,14 @@ def explain(error: BaseException) -> str | None:
     return None
 
 
-def explain_first_batch(error: BaseException) -> str | None:
-    """The sentence for an exception of a training's or test's first step: the module that could not take its input."""
+def explain_batch(error: BaseException) -> str | None:
+    """The sentence for an exception of a model at a batch: the module that could not take its input."""
     for names in _frames(error):
         module = names.get('self')
         if any(base.__module__ == 'torch.nn.modules.module' for base in type(module).__mro__):
             return (
-                f'the first batch does not pass {type(module).__name__} ({said_by(error)}): what comes before it, its options or '
-                'the data do not fit; --debug shows where'
+                f'a batch does not pass {type(module).__name__} ({said_by(error)}): what comes before it, its options or '
+                'the data do not fit; --debug, and the log file, show where'
             )
     return None
 

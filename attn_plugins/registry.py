@@ -4,7 +4,7 @@ import difflib
 import inspect
 import logging
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import redirect_stdout
 from copy import deepcopy
 from importlib import import_module
@@ -115,6 +115,12 @@ def nearest(word: str, choices: Iterable[str]) -> str:
         likest = difflib.get_close_matches(str(word), choices, n=3, cutoff=0)
         return f'the nearest of {len(choices)} are {", ".join(likest)}'
     return f'choose from {", ".join(choices)}'
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """The first names, and how many more there are: 'a, b and 7 more'."""
+    more = f' and {len(names) - most} more' if len(names) > most else ''
+    return ', '.join(map(str, names[:most])) + more
 
 
 def find_type(name: str, registry: Registry) -> type | None:

@@ -7,8 +7,8 @@ from mmengine.config import Config
 from mmengine.structures import BaseDataElement, InstanceData
 from torch import Tensor, nn
 
+from attn_plugins.datasets.heads import built_model
 from attn_plugins.datasets.sources import type_name
-from attn_plugins.engine.config import built_model
 from attn_plugins.engine.library import library_of
 from attn_plugins.errors import UserError
 

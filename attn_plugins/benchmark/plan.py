@@ -159,10 +159,8 @@ def check_all_data(plans: Iterable[Plan]) -> None:
     Raises:
         UserError: Names the first thing that is missing and how to get it.
     """
-    from attn_plugins.datasets.check import (
-        LOADERS,
-        check_data,
-    )  # builds data sets: `status` does without torch
+    # Here, as it builds data sets: `status` does without torch.
+    from attn_plugins.datasets.check import LOADERS, check_data
 
     checked = set()
     for plan in plans:

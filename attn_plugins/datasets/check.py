@@ -3,21 +3,13 @@
 What a class accepts is accepted. What cannot be loaded, or cannot be what was meant, is one sentence.
 """
 
-import hashlib
 import os
-import traceback
 from collections import Counter
-from contextlib import suppress
-from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from json import JSONDecodeError
 from os.path import commonpath
 from pathlib import Path
-from pickle import UnpicklingError
-from xml.etree.ElementTree import ParseError
 
 from mmengine.config import Config
-from mmengine.registry import DATASETS
 from torch.utils.data import Dataset
 
 from attn_plugins.datasets.advice import advice_on, holds
@@ -32,11 +24,9 @@ from attn_plugins.datasets.classes import compare_classes, misread_classes
 from attn_plugins.datasets.read import annotation_faults, faults_of_sample, read_dataset, try_sample
 from attn_plugins.datasets.sources import type_name
 from attn_plugins.datasets.survey import Survey, absent_files, survey
+from attn_plugins.datasets.unloadable import nothing_listed, why_not_built
 from attn_plugins.errors import UserError
-from attn_plugins.explain import explain, said_by
 
-# What says that a file, and nothing else, is not as it should be.
-PARSING = (JSONDecodeError, ParseError, UnicodeDecodeError, UnpicklingError, EOFError)
 AT_ONCE = 32 << 20  # bytes of an annotation file that is looked at before every run
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
@@ -116,8 +106,7 @@ def inspect_data(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> list[Datase
             seen[text] = inspect_dataset(split, config, cfg.get('default_scope'), key, _ignored(cfg))
         first = seen[text]
         # Those of a split that has been looked at, under the names of this one.
-        own = [(name, part) for name, part in named_parts(config, key)]
-        for (name, part), check in zip(own, first, strict=False):
+        for (name, part), check in zip(named_parts(config, key), first, strict=False):
             lists = dict(faults=[*check.faults], warnings=[*check.warnings])
             checks.append(replace(check, split=split, key=name, config=part, **lists))
     if not any(check.faults for check in checks):
@@ -172,7 +161,7 @@ def inspect_dataset(
     ignored: frozenset[int] = frozenset(),
 ) -> list[DatasetCheck]:
     """Looks at the data of one dataset's config, and of those in it; `scope` is the library whose classes its types name."""
-    parts = [(name, part) for name, part in named_parts(config, key)]
+    parts = list(named_parts(config, key))
     scope = library_of_dataset(parts[0][1], scope)
     checks = [DatasetCheck(split, name, part, scope, ignored=ignored) for name, part in parts]
     for check in checks:
@@ -211,97 +200,10 @@ def _built(checks: list[DatasetCheck], config: dict) -> Dataset | None:
                 raise whole
             _look_at(check, build_dataset(check.config))
         except Exception as error:
-            check.faults.append(_why_not_built(check.config, error))
+            check.faults.append(why_not_built(check.config, error))
     if not any(check.faults for check in checks):
-        checks[0].faults.append(_why_not_built(config, whole))
+        checks[0].faults.append(why_not_built(config, whole))
     return None
-
-
-def _why_not_built(config: dict, error: Exception) -> str:
-    """The sentence for a dataset that its class cannot load."""
-    if isinstance(error, UserError):
-        return str(error)
-    if 'need at least one array' in str(error):  # mmengine's, of a list without an entry
-        with suppress(Exception):  # of a class that wants its files at once, the config has to do
-            return _nothing_listed(config, DATASETS.build(dict(deepcopy(config), lazy_init=True)))
-    if fault := _unlike_published(config):
-        return f'{fault}: {advice_on(config, None)}'
-    absent = _absent_paths(config, error)
-    if absent:
-        kind = 'file' if absent[0].suffix else 'folder'
-        return f'the {kind} {absent[0]} is missing{holds(absent[0])}: {advice_on(config, absent[-1])}'
-    if ' registry. Please check' in str(error) or 'unexpected keyword argument' in str(error):
-        return explain(error)
-    # The file that a parser has failed at, else the list that the config names.
-    listed = Path(config.get('data_root') or '', str(config.get('ann_file') or ''))
-    file = (_file_in(error) if isinstance(error, PARSING) else None) or (listed if listed.is_file() else None)
-    what = (
-        f'{file} cannot be loaded by {type_name(config)}'
-        if file
-        else f'{type_name(config)} cannot load its data'
-    )
-    advice = 'put it right, --debug shows where' if file else advice_on(config, None)
-    return f'{what} ({said_by(error)}): {advice}'
-
-
-def _unlike_published(config: dict) -> str | None:
-    """The first file of mmpretrain's CIFAR or MNIST that is not there or is another than the published one."""
-    kind = config.get('type')
-    if not isinstance(kind, type):
-        with DATASETS.switch_scope_and_registry(None) as registry:
-            kind = registry.get(str(kind))
-    listed = [*getattr(kind, 'train_list', ()), *getattr(kind, 'test_list', ())]
-    if meta := getattr(kind, 'meta', None):
-        listed.append((meta['filename'], meta['md5']))
-    if not listed or not isinstance(config.get('data_prefix') or '', str):
-        return None
-    folder = Path(
-        config.get('data_root') or '', config.get('data_prefix') or '', getattr(kind, 'base_folder', '')
-    )
-    for name, md5 in listed if folder.is_dir() else ():
-        path = folder / name
-        unpacked = path.with_name(name.removesuffix('.gz'))
-        if unpacked != path and unpacked.is_file():
-            continue
-        if not path.is_file():
-            return f'the file {unpacked} is missing{holds(unpacked)}'
-        if hashlib.md5(path.read_bytes()).hexdigest() != md5:
-            return f'{path} is not the published file: its MD5 sum is not {md5}'
-    return None
-
-
-def _file_in(error: Exception) -> str | None:
-    """The file that was being read when an error was raised."""
-    for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
-        for value in frame.f_locals.values():
-            path = value if isinstance(value, str) else getattr(value, 'name', None)
-            if (
-                isinstance(path, str)
-                and len(path) < 4096
-                and not path.endswith('.py')
-                and os.path.isfile(path)
-            ):
-                return path
-    return None
-
-
-def _absent_paths(config: dict, error: Exception) -> list[Path]:
-    """What is not there of what a class has looked for: the first that a config names, and the last, as its error says."""
-    if isinstance(error, (TypeError, KeyError)):
-        return []
-    root = Path(config.get('data_root') or '')
-    prefix = config.get('data_prefix') or {}
-    folders = [prefix] if isinstance(prefix, str) else prefix.values()
-    words = [
-        root,
-        *(root / part for part in (config.get('ann_file'), *folders) if isinstance(part, str) and part),
-    ]
-    absent = [path for path in words if path != Path() and '://' not in str(path) and not path.exists()]
-    name = getattr(error, 'filename', None)
-    if isinstance(error, FileNotFoundError) and name:
-        # The root before what is in it.
-        return [*(path for path in absent[:1] if Path(name).is_relative_to(path)), Path(name)]
-    return absent[:2]
 
 
 def _look_at(check: DatasetCheck, dataset: Dataset) -> None:
@@ -309,7 +211,7 @@ def _look_at(check: DatasetCheck, dataset: Dataset) -> None:
     check.dataset, check.survey = dataset, survey(dataset)
     check.content = _content(dataset, check)
     if not len(dataset):
-        check.faults.append(_nothing_listed(check.config, dataset))
+        check.faults.append(nothing_listed(check.config, dataset))
         return
     for name, files in check.survey.files.items():
         absent = absent_files(files)
@@ -347,20 +249,6 @@ def _is_needed(dataset: Dataset, index: int) -> bool:
     return not getattr(getattr(dataset, 'pipeline', None), 'transforms', None) or bool(
         try_sample(dataset, index)
     )
-
-
-def _nothing_listed(config: dict, dataset: Dataset) -> str:
-    classes = (getattr(dataset, 'metainfo', None) or {}).get('classes') or ()
-    if config.get('filter_cfg') and classes:
-        names = ', '.join(map(str, classes[:5]))
-        return f'no image is left by its filter_cfg: none has what counts of the classes {names}'
-    prefix = getattr(dataset, 'data_prefix', None) or {}
-    folder = prefix.get('img_path') or prefix.get('img')
-    suffix = getattr(dataset, 'img_suffix', None)
-    if folder and suffix:
-        first = Path(folder) / f'*{suffix}'
-        return f'the folder {folder} holds no image *{suffix}{holds(first)}: {advice_on(config, first)}'
-    return f'{type_name(config)} lists no image: {advice_on(config, None)}'
 
 
 def _content(dataset: Dataset, check: DatasetCheck) -> str:

@@ -1,30 +1,32 @@
-"""Whether data, heads and evaluators agree on the classes: their number, their names, their order, and the images."""
+"""Whether the splits of the data, and with them heads and evaluators, agree on the classes: their names, number and order."""
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmengine.config import Config
 
-from attn_plugins.datasets.coco_json import category_names, image_ids
-from attn_plugins.registry import nearest
+from attn_plugins.datasets.coco_json import category_names
+from attn_plugins.datasets.evaluators import best_of_too_many, compare_evaluators
+from attn_plugins.datasets.heads import (
+    SPARE,
+    built_model,
+    compare_heads,
+    heads_of,
+    is_open_vocabulary,
+    is_tracker,
+    unlike_one_hot,
+    unlike_weights,
+)
+from attn_plugins.registry import listed, nearest
 
 if TYPE_CHECKING:
     from attn_plugins.datasets.check import DatasetCheck
 
-# The word for those who mean it, in a config or behind --cfg-options.
-SPARE = 'allow_spare_classes'
-# Parts of a model whose classes are not those of the data set: proposals, stuff, boundaries, one head a task, a teacher.
-OTHER_CLASSES = (
-    'backbone', 'neck', 'data_preprocessor', 'rpn_head', 'semantic_head', 'task_heads', 'teacher', 'reid', 'train_cfg', 'test_cfg',
-)  # fmt: skip
-OTHER_HEADS = ('STDCHead',)
 # What notebooks and archives leave beside the folders of classes, and the folders of splits.
-JUNK = ('__MACOSX', '.ipynb_checkpoints', '.DS_Store', '@eaDir')
+JUNK = ('__MACOSX', '@eaDir')  # and hidden ones
 SPLITS = {'train', 'training', 'val', 'valid', 'validation', 'test', 'testing'}
-SHOWN = 5  # names in a sentence
 
 
 def misread_classes(config: dict) -> str | None:
@@ -53,22 +55,22 @@ def compare_classes(cfg: Config, checks: list['DatasetCheck']) -> None:
         _count_classes([check for check in checks if check.split == split])
     trained = [check for check in checks if check.split == 'train']
     for check in checks:
-        if check.split != 'train' and trained and not _is_open_vocabulary(cfg):
+        if check.split != 'train' and trained and not is_open_vocabulary(cfg):
             _compare_splits(trained[0], check)
-    if not any(check.faults for check in checks) and not _is_open_vocabulary(cfg):
-        heads = list(heads_of(_built_model(cfg), 'model'))
+    if not any(check.faults for check in checks) and not is_open_vocabulary(cfg):
+        heads = list(heads_of(built_model(cfg), 'model'))
         for split in dict.fromkeys(check.split for check in checks):
             check = next(check for check in checks if check.split == split)
-            if split == 'train' or not _is_tracker(cfg):
-                _compare_heads(check, heads, bool(cfg.get(SPARE)))
+            if split == 'train' or not is_tracker(cfg):
+                compare_heads(class_names(check), check, heads, bool(cfg.get(SPARE)))
             if split != 'train':
-                check.faults += _best_of_too_many(cfg.get(f'{split}_evaluator'), f'{split}_evaluator', heads)
+                check.faults += best_of_too_many(cfg.get(f'{split}_evaluator'), f'{split}_evaluator', heads)
         if checks:
-            checks[0].faults += filter(None, [_unlike_one_hot(cfg, heads), *map(_unlike_weights, heads)])
+            checks[0].faults += filter(None, [unlike_one_hot(cfg, heads), *map(unlike_weights, heads)])
     for split in ('val', 'test'):
         own = [check for check in checks if check.split == split]
         if own:
-            _compare_evaluators(own, cfg.get(f'{split}_evaluator'), f'{split}_evaluator')
+            compare_evaluators(class_names(own[0]), own, cfg.get(f'{split}_evaluator'), f'{split}_evaluator')
 
 
 def class_names(check: 'DatasetCheck') -> tuple[str, ...] | None:
@@ -110,10 +112,10 @@ def _unknown_categories(check: 'DatasetCheck') -> list[str]:
     absent = [name for name in names if name not in categories.values()]
     if not absent:
         return []
-    there = _listed(list(categories.values()))
+    there = listed(list(categories.values()))
     hint = nearest(absent[0], categories.values()) if len(categories) <= 30 else f'it has {there}'
     return [
-        f'{check.dataset.ann_file} has no category {_listed(absent)} of its {len(names)} classes, so that the numbers of the '
+        f'{check.dataset.ann_file} has no category {listed(absent)} of its {len(names)} classes, so that the numbers of the '
         f'others would be shifted: {hint}; set metainfo=dict(classes=...) to what the file has, here and in every split'
     ]
 
@@ -160,7 +162,7 @@ def _count_classes(checks: list['DatasetCheck']) -> None:
         meant = (
             first.split == 'test' or (first.config.get('filter_cfg') or {}).get('filter_empty_gt') is False
         )
-        text = f'none of its {number} images has anything of its classes {_listed(absent)}'
+        text = f'none of its {number} images has anything of its classes {listed(absent)}'
         if first.split == 'train' and not meant:
             first.faults.append(
                 f'{text}: set metainfo=dict(classes=...) to the names that the annotations have, and boxes in pixels'
@@ -169,7 +171,7 @@ def _count_classes(checks: list['DatasetCheck']) -> None:
             first.warnings.append(text)
     elif absent and first.split != 'test':
         first.warnings.append(
-            f'no image has anything of {len(absent)} of its {len(names)} classes: {_listed(absent)}'
+            f'no image has anything of {len(absent)} of its {len(names)} classes: {listed(absent)}'
         )
     boxes, beyond = (
         sum(getattr(check.survey, name) for check in checks) for name in ('boxes', 'boxes_beyond')
@@ -202,7 +204,7 @@ def _compare_splits(train: 'DatasetCheck', other: 'DatasetCheck') -> None:
             return
     differ = [f'{a} / {b}' for a, b in zip(ours, theirs, strict=False) if a != b]
     if differ:
-        other.warnings.append(f'its classes have other names than those of {train.key}: {_listed(differ)}')
+        other.warnings.append(f'its classes have other names than those of {train.key}: {listed(differ)}')
     elif len(ours) != len(theirs):
         other.warnings.append(f'it has {len(theirs)} classes, {train.key} has {len(ours)}')
 
@@ -211,190 +213,3 @@ def _how_to_align(check: 'DatasetCheck') -> str:
     if hasattr(check.dataset, 'folder_to_idx'):
         return ' (an empty folder stands for a class without images)'
     return ''
-
-
-def heads_of(model: dict | Sequence, path: str) -> Iterator[tuple[str, dict]]:
-    """The heads of a model's config whose classes are those of its data, and their keys."""
-    items = (
-        model.items()
-        if isinstance(model, dict)
-        else enumerate(model)
-        if isinstance(model, (list, tuple))
-        else ()
-    )
-    for key, value in items:
-        name = f'{path}.{key}'
-        if not isinstance(value, (dict, list, tuple)) or key in OTHER_CLASSES or str(key).startswith('loss'):
-            continue
-        if isinstance(value, dict) and 'head' in name and isinstance(value.get('num_classes'), int):
-            kind = value.get('type')
-            kind = kind.__name__ if isinstance(kind, type) else str(kind).rpartition('.')[2]
-            if kind not in OTHER_HEADS and 'num_things_classes' not in value:
-                yield name, value
-        yield from heads_of(value, name)
-
-
-def _compare_heads(check: 'DatasetCheck', heads: list[tuple[str, dict]], spare: bool) -> None:
-    """Adds that heads have fewer classes than the data, or more than those and not said to be meant.
-
-    mmdet's own check wants as many. A classifier's outputs without data only cost their weights, which is no fault.
-    """
-    names = class_names(check)
-    metainfo = getattr(check.dataset, 'metainfo', None) or {}
-    # Of mmdet's panoptic data, things alone have boxes.
-    things = metainfo.get('thing_classes')
-    numbers = {len(part) for part in (names, things) if part is not None}
-    most = max(check.survey.labels, default=-1) + 1
-    few, many = [], []
-    for path, head in heads:
-        has = head['num_classes']
-        if names is None:
-            few += [(path, has)] * (
-                has < most and check.split == 'train'
-            )  # elsewhere labels may be of a retrieval
-        elif has not in numbers:
-            (few if has < max(numbers) else many).append((path, has))
-    what = (
-        f'it has {len(names)} classes ({_listed(names)})'
-        if names is not None
-        else f'its labels go up to {most - 1}'
-    )
-    number = len(names) if names is not None else most
-    if few:
-        last = (
-            " (in a detector the number behind its last class is the background's)"
-            if check.scope == 'mmdet'
-            else ''
-        )
-        check.faults.append(
-            f'{what} and {few[0][0]}.num_classes is {few[0][1]}{last}: set {_settings(few, number)}'
-        )
-    elif many and not spare:
-        text = f'{what} and {many[0][0]}.num_classes is {many[0][1]}: set {_settings(many, number)}'
-        if check.scope == 'mmpretrain':
-            check.warnings.append(f'{text} if the other outputs are not meant')
-        else:
-            check.faults.append(
-                f'{text}, or {SPARE}=True if the other outputs are meant to stay without data'
-            )
-
-
-def _best_of_too_many(evaluators: dict | list | None, key: str, heads: list[tuple[str, dict]]) -> list[str]:
-    """Sentences for an accuracy of the best 5 of 3 classes, which mmpretrain refuses after the first epoch."""
-    classes = min((head['num_classes'] for _, head in heads), default=None)
-    faults = []
-    for i, evaluator in enumerate(evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]):
-        named = isinstance(evaluator, dict) and str(evaluator.get('type')).rpartition('.')[2] == 'Accuracy'
-        topk = evaluator.get('topk') if named else None
-        most = max(topk) if isinstance(topk, (list, tuple)) and topk else topk
-        if isinstance(most, int) and classes is not None and most > classes:
-            name = f'{key}.{i}.topk' if isinstance(evaluators, (list, tuple)) else f'{key}.topk'
-            faults.append(f'{name} asks for the best {most} of {classes} classes: set {name}=1')
-    return faults
-
-
-def _unlike_one_hot(cfg: Config, heads: list[tuple[str, dict]]) -> str | None:
-    """The sentence for mixed batches, as mmpretrain's Mixup makes, whose labels are of another length than the head's."""
-    model = _built_model(cfg)
-    preprocessor = model.get('data_preprocessor') or cfg.get('data_preprocessor') or {}
-    mixes = (
-        preprocessor.get('to_onehot')
-        or (model.get('train_cfg') or {}).get('augments')
-        or preprocessor.get('batch_augments')
-    )
-    number, classes = preprocessor.get('num_classes'), {head['num_classes'] for _, head in heads}
-    if not mixes or not isinstance(number, int) or not classes or number in classes:
-        return None
-    return (
-        f'data_preprocessor.num_classes is {number} and {heads[0][0]}.num_classes {heads[0][1]["num_classes"]}, so that the labels '
-        f'of mixed images would not fit: set data_preprocessor.num_classes={heads[0][1]["num_classes"]}'
-    )
-
-
-def _unlike_weights(head: tuple[str, dict]) -> str | None:
-    """The sentence for a segmentation loss whose weights are of another number of classes than its head."""
-    path, options = head
-    losses = options.get('loss_decode') or ()
-    for i, loss in enumerate(losses if isinstance(losses, (list, tuple)) else [losses]):
-        weights = loss.get('class_weight')
-        if isinstance(weights, (list, tuple)) and len(weights) != options['num_classes']:
-            key = f'{path}.loss_decode' + (f'.{i}' if isinstance(losses, (list, tuple)) else '')
-            return (
-                f'{key}.class_weight has {len(weights)} numbers and {path}.num_classes is {options["num_classes"]}: give one for each '
-                f'class, or set {key}.class_weight=None'
-            )
-    return None
-
-
-def _settings(heads: list[tuple[str, int]], number: int) -> str:
-    return ' '.join(f'{path}.num_classes={number}' for path, _ in heads)
-
-
-def _compare_evaluators(checks: list['DatasetCheck'], evaluators: dict | list | None, key: str) -> None:
-    """Adds that an evaluator's annotation file is not that of the images it scores."""
-    several = isinstance(evaluators, (list, tuple))
-    for i, evaluator in enumerate(evaluators if several else [evaluators]):
-        ann_file = evaluator.get('ann_file') if isinstance(evaluator, dict) else None
-        if not isinstance(ann_file, str) or '://' in ann_file:
-            continue
-        name = f'{key}.{i}.ann_file' if several else f'{key}.ann_file'
-        if not os.path.isfile(ann_file):
-            checks[0].faults.append(
-                f'{name} {ann_file} is missing: set it to the annotation file of the data set'
-            )
-            continue
-        given = {key for check in checks for key in check.survey.image_ids}
-        own = [str(getattr(check.dataset, 'ann_file', '')) for check in checks]
-        try:
-            scored = image_ids(ann_file)
-            orders = [
-                _order(path, class_names(checks[0])) for path in (ann_file, *own) if path.endswith('.json')
-            ]
-        except (ValueError, KeyError, TypeError, OSError):  # of another format than COCO's
-            continue
-        same = len(own) == 1 and os.path.isfile(own[0]) and os.path.samefile(own[0], ann_file)
-        advice = f'set {name}={own[0]}' if len(own) == 1 else 'give both the same file'
-        if given - scored:
-            checks[0].faults.append(
-                f'{name} {ann_file} lacks {len(given - scored)} of the {len(given)} images that it is to score (first: id '
-                f'{min(given - scored, key=str)}): {advice}'
-            )
-        elif scored - given and given:
-            text = (
-                f'{name} {ann_file} has {len(scored - given)} images that are not in the data set, and each would count as one '
-                'on which nothing was found'
-            )
-            # With `indices` it may be a look at a few images, whose score nobody takes for that of all.
-            (checks[0].warnings if same else checks[0].faults).append(
-                f'{text}: {advice}' if not same else text
-            )
-        elif len(set(orders)) > 1:
-            checks[0].faults.append(
-                f'{name} {ann_file} numbers its categories otherwise than {own[0]}: {advice}'
-            )
-
-
-def _order(path: str, names: Sequence[str] | None) -> tuple[tuple[int, str], ...]:
-    """The categories of a file that are among the classes, in its order, which gives them their numbers."""
-    return tuple(item for item in category_names(path).items() if names is None or item[1] in names)
-
-
-def _built_model(cfg: Config) -> dict:
-    """The config of the model that learns: of a Distiller that of its student."""
-    model = cfg.get('model') or {}
-    return model['student'] if isinstance(model.get('student'), dict) else model
-
-
-def _is_tracker(cfg: Config) -> bool:
-    """Whether a detector of few classes is tested on a tracking data set of more."""
-    return 'tracker' in _built_model(cfg)
-
-
-def _is_open_vocabulary(cfg: Config) -> bool:
-    """Whether words and not numbers are learned, as GLIP and Grounding DINO do."""
-    return 'language_model' in _built_model(cfg)
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f' and {len(names) - SHOWN} more' if len(names) > SHOWN else ''
-    return ', '.join(map(str, names[:SHOWN])) + more

@@ -22,8 +22,8 @@ from torch.utils.data import Dataset
 from attn_plugins.datasets.coco_json import read_coco
 from attn_plugins.errors import UserError
 from attn_plugins.explain import said_by
+from attn_plugins.registry import listed
 
-SHOWN = 5  # names in a sentence
 BATCH = 64  # of samples that every thread reads before the next ones are handed out
 
 
@@ -59,8 +59,7 @@ def read_dataset(dataset: Dataset, ignored: frozenset[int]) -> tuple[int, list[s
     if pixels and classes:
         absent = [str(classes[i]) for i in range(len(classes)) if not pixels[i]]
         if absent:
-            more = f' and {len(absent) - SHOWN} more' if len(absent) > SHOWN else ''
-            text = f'no mask has one pixel of {", ".join(absent[:SHOWN])}{more}: its pixels are {_seen(pixels, classes)}'
+            text = f'no mask has one pixel of {listed(absent)}: its pixels are {_seen(pixels, classes)}'
             # Of one class alone nothing can be learned.
             (odd if len(classes) - len(absent) > 1 else faults).append(text)
     return read, faults, odd
@@ -189,10 +188,9 @@ def _faults_of_mask(
     most = max(len(names or ()), 2)  # one class alone has a background, 0, in binary segmentation
     foreign = [value for value in values.tolist() if names and value >= most and value not in ignored]
     if foreign:
-        listed = ', '.join(map(str, foreign[:SHOWN]))
         known = ' nor '.join(map(str, sorted(ignored)))
         faults.append(
-            f'{path} has the value {listed}, which is neither below {most} nor {known}, the ignore_index of its dataset or head'
+            f'{path} has the value {listed(foreign)}, which is neither below {most} nor {known}, the ignore_index of its dataset or head'
         )
     return faults
 

@@ -111,12 +111,6 @@ def leaf_configs() -> list[Path]:
     return sorted(file for file in root.glob('*/*.py') if '_base_' not in file.parts)
 
 
-def built_model(cfg: Config) -> dict:
-    """The config of the model that is built: of a Distiller that of its student."""
-    model = cfg.get('model') or {}
-    return model['student'] if isinstance(model.get('student'), dict) else model
-
-
 def preset_of(cfg: Config) -> str | None:
     """The name of the preset that was chosen when the config was loaded, None if it was left to the config."""
     chosen = cfg.env_variables.get(VARIABLE)

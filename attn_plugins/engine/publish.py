@@ -9,8 +9,8 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import CheckpointLoader
 
+from attn_plugins.datasets.heads import built_model
 from attn_plugins.engine.checkpoint import check_file, check_fits, weights_of
-from attn_plugins.engine.config import built_model
 from attn_plugins.engine.library import build_model
 from attn_plugins.errors import UserError
 

@@ -5,10 +5,11 @@ import logging
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 
-# How messages begin that are for the log file: the environment, the config, the hooks, and what mmengine says of itself.
+# How messages begin that are for the log file: the environment, the config, the hooks, tracebacks, what mmengine says of itself.
 FOR_THE_FILE = (
     '\n----',
     'Config:\n',
+    'Traceback (most recent call last)',
     'Hooks will be executed in the following order',
     '"FileClient" will be deprecated',
     '"HardDiskBackend" is the alias',

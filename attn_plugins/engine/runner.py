@@ -5,12 +5,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from traceback import walk_tb
+from traceback import format_exception, walk_tb
 
 import torch
 from mmengine.config import Config
 from mmengine.dist import barrier, get_world_size, is_main_process
 from mmengine.hooks import Hook
+from mmengine.logging import MMLogger
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner, TestLoop, ValLoop
 
@@ -30,7 +31,7 @@ from attn_plugins.engine.quiet_runner import QuietRunner
 from attn_plugins.engine.settings import differences, settings_of
 from attn_plugins.engine.start import warn_of_random_start
 from attn_plugins.errors import UserError
-from attn_plugins.explain import explain, explain_first_batch, is_disk_full
+from attn_plugins.explain import explain, explain_batch, is_disk_full
 
 # Beside the checkpoints of a training: its settings.
 TRAINING = 'training.json'
@@ -268,16 +269,20 @@ def _put_aside(work_dir: Path) -> None:
 
 @contextmanager
 def _first_batch_explained(is_first: Callable[[], bool]) -> Iterator[None]:
-    """Turns what a model says of a batch that it cannot take into a sentence; a step later it would be a defect."""
+    """Turns what a model says of a batch that it cannot take into a sentence; a step later it would be a defect.
+
+    The traceback of any error goes into the run's log file, so that a sentence does not cost it.
+    """
     try:
         yield
+    except UserError:
+        raise
     except Exception as error:
+        MMLogger.get_current_instance().error(''.join(format_exception(error)))
         # Of a validation too: what its model cannot do, it could not do at its start.
         frames = (frame.f_locals.get('self') for frame, _ in walk_tb(error.__traceback__))
-        is_validation = any(isinstance(loop, (ValLoop, TestLoop)) for loop in frames)
-        sentence = (
-            explain_first_batch(error) if (is_first() or is_validation) and explain(error) is None else None
-        )
+        is_explained = is_first() or any(isinstance(loop, (ValLoop, TestLoop)) for loop in frames)
+        sentence = explain_batch(error) if is_explained and explain(error) is None else None
         if sentence is None or is_disk_full(error):
             raise
         raise UserError(sentence) from error

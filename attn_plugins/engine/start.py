@@ -5,7 +5,7 @@ import logging
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from attn_plugins.engine.config import built_model
+from attn_plugins.datasets.heads import built_model
 
 
 def warn_of_random_start(cfg: Config) -> None:

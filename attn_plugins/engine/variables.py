@@ -16,7 +16,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from attn_plugins.datasets.classes import SPARE
+from attn_plugins.datasets.heads import SPARE
 from attn_plugins.errors import UserError
 
 # What a runner, the libraries' tools or ours read at the top of a config. mmengine's signature is not asked: it takes torch.
@@ -26,7 +26,12 @@ RUNNER = (
     'data_preprocessor', 'load_from', 'resume', 'launcher', 'env_cfg', 'log_processor', 'log_level', 'visualizer',
     'default_scope', 'randomness', 'experiment_name', 'cfg',
 )  # fmt: skip
-READ = {*RUNNER, 'runner_type', 'custom_imports', 'tta_model', 'tta_pipeline', 'attention', SPARE}
+# Read from the whole config later, by the runner and by the libraries' train.py and test.py.
+LATER = (
+    'runner_type', 'custom_imports', 'tta_model', 'tta_pipeline', 'sync_bn', 'model_wrapper_cfg', 'find_unused_parameters', 'compile',
+    'efficient_conv_bn_eval', 'strategy', 'activation_checkpointing',
+)  # fmt: skip
+READ = {*RUNNER, *LATER, 'attention', SPARE}
 # Words that people use, and what they are called in a config.
 ALIASES = {
     'lr': 'optim_wrapper.optimizer.lr', 'learning_rate': 'optim_wrapper.optimizer.lr', 'epochs': 'train_cfg.max_epochs',

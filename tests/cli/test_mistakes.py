@@ -86,7 +86,7 @@ def test_a_file_in_the_middle_that_cannot_be_decoded(workers, workspace, folder)
     [
         (
             'model.head.in_channels=77',
-            'the first batch does not pass Linear (RuntimeError: mat1 and mat2 shapes cannot',
+            'a batch does not pass Linear (RuntimeError: mat1 and mat2 shapes cannot',
         ),
         (
             'optim_wrapper.optimizer.lr=-1',
@@ -171,6 +171,15 @@ def test_a_mask_in_the_middle_with_a_number_too_high(workspace, folder):
     assert 'a label or a pixel of a mask has the class number 9, and the head has fewer classes' in line
     result = workspace.run('check_data.py', 'run.py', '--read-files')
     assert 'fault: mine/masks/train/04.png has the value 9' in result.stdout
+
+
+def test_what_a_sentence_leaves_out_stands_in_the_log_file(workspace, folder):
+    result = workspace.run('train.py', CLASSIFICATION, '--cfg-options', 'model.head.in_channels=77')
+    assert error_line(result).startswith(
+        'error: a batch does not pass Linear ('
+    )  # and no traceback on the screen
+    (log,) = Path('work_dirs').glob('*/*/*.log')
+    assert 'Traceback (most recent call last)' in log.read_text() and 'in forward' in log.read_text()
 
 
 def test_half_a_validation(refused):

@@ -68,6 +68,12 @@ CITYSCAPES = dict(
     data_prefix=dict(img_path='leftImg8bit/train', seg_map_path='gtFine/train'),
 )
 FOLDERS = dict(type='mmpretrain.CustomDataset', data_root='mine', data_prefix='train')
+MASKS = dict(
+    type='mmseg.BaseSegDataset',
+    data_root='mine',
+    data_prefix=dict(img_path='images', seg_map_path='masks'),
+    metainfo=dict(classes=('a', 'b'), palette=[[0] * 3, [9] * 3]),
+)
 LOAD = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')]
 
 
@@ -287,13 +293,7 @@ def test_suffixes_are_those_of_the_class():
 def test_test_images_without_masks_that_nothing_loads():
     """mmseg lists a mask for every image; a pipeline without LoadAnnotations asks for none."""
     put_images('mine/images/1.jpg')
-    test = dict(
-        type='mmseg.BaseSegDataset',
-        data_root='mine',
-        data_prefix=dict(img_path='images', seg_map_path='masks'),
-        metainfo=dict(classes=('a', 'b'), palette=[[0] * 3, [9] * 3]),
-        test_mode=True,
-    )
+    test = dict(MASKS, test_mode=True)
     assert check(dict(test, pipeline=LOAD[:1]), 'test_dataloader') == []
     (sentence,) = check(dict(test, pipeline=LOAD), 'test_dataloader')
     assert sentence.startswith(
@@ -351,13 +351,7 @@ def test_files_that_opencv_cannot_read():
 
 def test_masks_that_are_pictures():
     put_images('mine/images/1.jpg', 'mine/masks/1.png')
-    mine = dict(
-        type='mmseg.BaseSegDataset',
-        data_root='mine',
-        data_prefix=dict(img_path='images', seg_map_path='masks'),
-        metainfo=dict(classes=('a', 'b'), palette=[[0] * 3, [9] * 3]),
-        pipeline=LOAD,
-    )
+    mine = dict(MASKS, pipeline=LOAD)
     assert check(mine)[0].startswith('mine/masks/1.png is no mask of class numbers: it has 3 channels')
     cv2.imwrite('mine/masks/1.png', np.full((96, 128), 7, np.uint8))
     assert check(mine)[0].startswith(

@@ -1,13 +1,14 @@
 """What a config or an option sets in vain, since mmengine has put it elsewhere before."""
 
 import inspect
+import re
 from pathlib import Path
 
 import pytest
 from mmengine.runner import Runner
 
 from attn_plugins.engine.config import load_config
-from attn_plugins.engine.variables import RUNNER
+from attn_plugins.engine.variables import READ, RUNNER
 from attn_plugins.errors import UserError
 from tests.insertion.conftest import log_lines  # noqa: F401
 
@@ -33,6 +34,8 @@ def folder(tmp_path, monkeypatch):
 
 def test_every_word_that_a_runner_takes_is_known():
     assert set(inspect.signature(Runner.__init__).parameters) - {'self'} == set(RUNNER)
+    later = set(re.findall(r"self\.cfg\.get\(\s*'(\w+)'", inspect.getsource(Runner)))
+    assert {'sync_bn', 'model_wrapper_cfg'} <= later <= READ
 
 
 def refused(text: str = '', **options) -> str:
