@@ -1,17 +1,15 @@
 """Builds a dataset as a runner does, by its own class, without a trace in what comes after."""
 
-import random
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from copy import deepcopy
 from io import StringIO
 
-import numpy as np
-import torch
 from mmengine.registry import DATASETS, DefaultScope
 from torch.utils.data import Dataset
 
+from attn_plugins.randomness import random_state_kept
 from attn_plugins.registry import LIBRARIES, register
 
 # Where datasets that repeat, join or mix others keep them, in their configs and in themselves.
@@ -79,13 +77,3 @@ def as_a_runner(scope: str | None) -> Iterator[None]:
     ):
         warnings.simplefilter('ignore')
         yield
-
-
-@contextmanager
-def random_state_kept() -> Iterator[None]:
-    """Puts the random numbers of Python, NumPy and torch back to where they were."""
-    states = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=[]):
-        yield
-    random.setstate(states[0])
-    np.random.set_state(states[1])

@@ -11,8 +11,8 @@ import numpy as np
 from mmengine.dataset import BaseDataset
 from torch.utils.data import Dataset, Sampler
 
-from attn_plugins.datasets.built import random_state_kept
 from attn_plugins.errors import UserError
+from attn_plugins.randomness import random_state_kept
 from attn_plugins.registry import DATA_SAMPLERS, DATASETS
 
 NO_LABEL = -1  # of images without a part in the loss: a model that gives them one fails at it

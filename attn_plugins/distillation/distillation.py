@@ -1,5 +1,7 @@
 """The losses beside a student's own: a module inside the student, which hooks on it call."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -11,6 +13,7 @@ from attn_plugins.insertion.shapes import Shapes
 from attn_plugins.insertion.tree import walk
 from attn_plugins.losses import DistillationLoss
 from attn_plugins.losses.input_gradient import check_twice_differentiable, input_gradient
+from attn_plugins.randomness import next_number, own_stream
 
 # The name that it has in the student. It holds no weights that a state dict knows.
 NAME = 'distillation'
@@ -67,6 +70,11 @@ class Distillation(nn.Module):
         student.add_module(NAME, self)
         student.register_forward_pre_hook(self._before, with_kwargs=True)
         student.register_forward_hook(self._after, with_kwargs=True)
+
+    def apply(self, fn: Callable[[nn.Module], None]) -> 'Distillation':
+        """As torch's, by which OpenMMLab initialises; what it draws for the losses' own weights comes from a stream of its own."""
+        with own_stream(next_number(), 'distillation'):
+            return super().apply(fn)
 
     def make_teacher(self, student: nn.Module) -> nn.Module:
         """Builds the teacher, on the student's device; it has no weights yet.

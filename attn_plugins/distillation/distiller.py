@@ -11,6 +11,7 @@ from attn_plugins.distillation.pairs import read_pairs
 from attn_plugins.distillation.teacher import Teacher
 from attn_plugins.errors import UserError
 from attn_plugins.losses import DistillationLoss
+from attn_plugins.randomness import next_number, own_stream
 from attn_plugins.registry import LOSSES, MODELS, build_part
 
 
@@ -58,10 +59,12 @@ def Distiller(
         student.setdefault('data_preprocessor', preprocessor)
     with MMENGINE_MODELS.switch_scope_and_registry(None) as registry:
         model = registry.build(student)
-        built = [_build_loss(cfg) for cfg in losses]
-        terms = [(loss, read_pairs(loss, pairs, logits)) for loss in built]
-        made = Distillation(terms, Teacher(teacher, data_preprocessor, random_teacher))
-    made.attach(model)
+        # Of one seed the student starts alike whatever it learns from.
+        with own_stream(next_number(), 'distillation'):
+            built = [_build_loss(cfg) for cfg in losses]
+            terms = [(loss, read_pairs(loss, pairs, logits)) for loss in built]
+            made = Distillation(terms, Teacher(teacher, data_preprocessor, random_teacher))
+            made.attach(model)
     return model
 
 

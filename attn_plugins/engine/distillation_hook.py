@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from attn_plugins.distillation import Distillation, distillation_of
 from attn_plugins.engine.checkpoint import check_fits, read_weights
 from attn_plugins.errors import UserError
+from attn_plugins.randomness import next_number, own_stream
 from attn_plugins.registry import HOOKS
 
 # In a checkpoint, beside the student's weights: those of losses that have some.
@@ -47,6 +48,11 @@ class DistillationHook(Hook):
         _check_schedules(made, runner)
         if not made.needs_teacher:
             return
+        with own_stream(next_number(), 'teacher'):  # of one seed the training is the same with any teacher
+            self._prepare(runner, made)
+
+    def _prepare(self, runner: Runner, made: Distillation) -> None:
+        """Builds, loads and tests the teacher."""
         start = made.teacher.start
         student = runner.model.module if is_model_wrapper(runner.model) else runner.model
         teacher = made.make_teacher(student)

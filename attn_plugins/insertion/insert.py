@@ -15,6 +15,7 @@ from attn_plugins.insertion.levels import NAME as LEVEL_OUTPUT
 from attn_plugins.insertion.levels import Levels, add_levels, remove_levels
 from attn_plugins.insertion.norms import norms
 from attn_plugins.insertion.plugs import Plug, SharingPlug
+from attn_plugins.insertion.set_aside import shape_of
 from attn_plugins.insertion.shapes import Shapes, in_words, keeps_shape
 from attn_plugins.insertion.share import check_channels, check_shareable, groups, has_state
 from attn_plugins.insertion.start import IdentityStart
@@ -22,6 +23,7 @@ from attn_plugins.insertion.targets import Places, Target
 from attn_plugins.insertion.tree import Node, is_layer, own_keys
 from attn_plugins.layers.conv.base import ConvLike
 from attn_plugins.layers.norm.base import NormLayer
+from attn_plugins.randomness import next_number, own_stream
 from attn_plugins.registry import MODELS, build_part
 
 
@@ -35,6 +37,7 @@ class Insertion:
     def __init__(self, host: nn.Module):
         self.host = host
         self.shapes = Shapes(host)
+        self.moment = next_number()
         self._undo: list[Callable[[], None]] = []
 
     def take_back(self) -> None:
@@ -72,7 +75,9 @@ class Insertion:
         ]
         check_channels(group, found)
         place, channels = group[0].node, found[0]
-        layer, name = _build(entry.cfg, entry, f'at {place.name} ({channels} channels)', in_channels=channels)
+        layer, name = self._build(
+            entry.cfg, entry, f'at {place.name} ({channels} channels)', in_channels=channels
+        )
         if not is_layer(layer) and not keeps_shape(layer, channels):
             raise InsertionError(
                 f'at {place.name}: {entry.name} does not keep the shape of a map, as a layer must'
@@ -86,8 +91,14 @@ class Insertion:
             node, side = target.node, 'before' if target.side == 'before' else 'after'
             _check_name(node, name)
             slot = node.outer if target.side == 'after' else node.inner
-            module = nn.Identity() if target.side == 'replace' else children_of(slot[0])[slot[1]]
-            plug = Plug(module, layer, name, side, channels) if owner is None else SharingPlug(module, owner)
+            module = children_of(slot[0])[slot[1]]
+            replaced = shape_of(module) if target.side == 'replace' else None
+            module = module if replaced is None else nn.Identity()
+            plug = (
+                Plug(module, layer, name, side, channels, replaced)
+                if owner is None
+                else SharingPlug(module, owner, replaced)
+            )
             owner = owner or plug
             plug.attn_starts, plug.attn_ends = (
                 stateful and target is group[0],
@@ -107,7 +118,7 @@ class Insertion:
             raise InsertionError("share='stage' with level_output: every level is a stage of its own")
         for index in (index for index, switch in enumerate(switches) if switch):
             channels = entry.cfg.get('in_channels', maps[index])
-            layer, name = _build(
+            layer, name = self._build(
                 entry.cfg, entry, f'at level {index} ({channels} channels)', in_channels=channels
             )
             fresh = not isinstance(self.host, Levels)
@@ -139,9 +150,9 @@ class Insertion:
         for conv, shared in by_conv.items():
             check_all_shared(self.host, shared)
             cfg, sizes = sizes_of(shared[0], entry.cfg, entry.name)
-            layer, name = _build(cfg, entry, f'at {shared[0].node.name}', **sizes)
+            layer, name = self._build(cfg, entry, f'at {shared[0].node.name}', **sizes)
             self._adopt(layer, conv)
-            plug = Plug(nn.Identity(), layer, name, channels=sizes['in_channels'])
+            plug = Plug(nn.Identity(), layer, name, channels=sizes['in_channels'], replaced=shape_of(conv))
             for target in shared:
                 self._put(target.node.inner, plug, conv.training)
 
@@ -156,7 +167,7 @@ class Insertion:
         for node in nodes:
             norm, channels = node.module, node.module.num_features
             _check_norm(node, entry.name)
-            layer, _ = _build(
+            layer, _ = self._build(
                 entry.cfg, entry, f'at {node.name} ({channels} channels)', num_features=channels
             )
             if own_keys(layer) & set(norm.state_dict()):
@@ -165,6 +176,16 @@ class Insertion:
             held = layer.wrapped if isinstance(layer, IdentityStart) else layer
             setattr(held, held.attn_wrapped, norm)
             self._put(node.inner, layer, norm.training)
+
+    def _build(self, cfg: dict, entry: Entry, where: str, **given) -> tuple[nn.Module, str]:
+        """The layer and its name in the state dict. It draws from a stream of its own."""
+        try:
+            with own_stream(self.moment, entry.name, entry.postfix, where):
+                layer = build_part(cfg, MODELS, **given)
+        except (ValueError, TypeError) as error:
+            raise InsertionError(f'{where}: {" ".join(str(error).split())}') from error
+        name = infer_abbr(type(layer)) + entry.postfix
+        return (IdentityStart(layer) if entry.identity else layer), name
 
     def _adopt(self, layer: nn.Module, module: nn.Module) -> None:
         """Gives a layer device, precision and mode of a module; of the host where it has no parameters."""
@@ -180,16 +201,6 @@ class Insertion:
         self._undo.append(functools.partial(children.__setitem__, key, children[key]))
         children[key] = container
         container.training = training
-
-
-def _build(cfg: dict, entry: Entry, where: str, **given) -> tuple[nn.Module, str]:
-    """The layer and its name in the state dict."""
-    try:
-        layer = build_part(cfg, MODELS, **given)
-    except (ValueError, TypeError) as error:
-        raise InsertionError(f'{where}: {" ".join(str(error).split())}') from error
-    name = infer_abbr(type(layer)) + entry.postfix
-    return (IdentityStart(layer) if entry.identity else layer), name
 
 
 def _check_norm(node: Node, name: str) -> None:

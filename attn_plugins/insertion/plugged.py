@@ -14,6 +14,7 @@ from attn_plugins.insertion.folding import keep_from_fusion, refuse_folding
 from attn_plugins.insertion.freezing import follow_freezing, warn_of_untrained
 from attn_plugins.insertion.insert import Insertion
 from attn_plugins.insertion.weights import keep_weights
+from attn_plugins.randomness import random_state_kept
 from attn_plugins.registry import MODELS, nearest
 
 Entries = Sequence[dict] | dict[str, Sequence[dict]]
@@ -58,8 +59,9 @@ def plug(
         raise InsertionError(
             f"plug takes a model that is built, not {model!r}: Plugged(host='ResNet', ...) builds one"
         )
-    # Layers made in inference mode could never be trained.
-    with torch.inference_mode(False):
+    # Layers made in inference mode could never be trained. Nothing here moves the stream on from which the host, or what is built
+    # after it, draws.
+    with torch.inference_mode(False), random_state_kept():
         _plug(model, plugins, strict_plugins, place)
     return model
 

@@ -1,5 +1,9 @@
 """The containers that stand in a host where a layer was put: the host's own module and the layer beside it."""
 
+import copy
+from collections.abc import Callable
+
+import torch
 from torch import Tensor, nn
 
 from attn_plugins.compat import children_of
@@ -20,6 +24,7 @@ class Plug(Wrapper):
         name (str): The name of the layer in the state dict, its `_abbr_` and postfix.
         side (str): 'after' or 'before' the module.
         channels (int): Of the map that the layer is given.
+        replaced (nn.Module, optional): What stood in the place before, without its numbers.
 
     Attributes:
         attn_starts (bool): Whether the state of a layer that blocks share (DIA) starts here, at the first of them.
@@ -27,12 +32,21 @@ class Plug(Wrapper):
     """
 
     def __init__(
-        self, module: nn.Module, layer: nn.Module, name: str, side: str = 'after', channels: int = 0
+        self,
+        module: nn.Module,
+        layer: nn.Module,
+        name: str,
+        side: str = 'after',
+        channels: int = 0,
+        replaced: nn.Module | None = None,
     ):
         super().__init__()
         self.attn_name = name
         self.attn_channels = channels
         self.attn_side = side
+        self.attn_replaced = (
+            None if replaced is None else (replaced,)
+        )  # in a tuple, where torch does not take it for a child
         self.attn_starts = self.attn_ends = False
         self.wrapped = module
         self.add_module(name, layer)
@@ -41,6 +55,17 @@ class Plug(Wrapper):
     def attn_layer(self) -> nn.Module:
         """The layer that was put in."""
         return children_of(self)[self.attn_name]
+
+    def apply(self, fn: Callable[[nn.Module], None]) -> 'Plug':
+        """As a wrapper's; what stood here before draws too, so that the stream moves on as the plain host's."""
+        if self.attn_replaced:
+            self.attn_plain().apply(fn)
+        return super().apply(fn)
+
+    def attn_plain(self) -> nn.Module:
+        """What stood in the place before a layer replaced it, on the layer's device, without its numbers."""
+        like = next(self.attn_layer.parameters(), torch.empty(()))
+        return copy.deepcopy(self.attn_replaced[0]).to_empty(device=like.device).to(like.dtype)
 
     def forward(self, *args, **kwargs) -> Tensor:
         """The host's call, with the layer applied to its first argument or to its result."""
@@ -71,13 +96,15 @@ class SharingPlug(Plug):
     Args:
         module (nn.Module): The host's module.
         owner (Plug): The plug that holds the layer.
+        replaced (nn.Module, optional): As of a plug.
     """
 
-    def __init__(self, module: nn.Module, owner: Plug):
+    def __init__(self, module: nn.Module, owner: Plug, replaced: nn.Module | None = None):
         Wrapper.__init__(self)
         self.attn_name = owner.attn_name
         self.attn_channels = owner.attn_channels
         self.attn_side = owner.attn_side
+        self.attn_replaced = None if replaced is None else (replaced,)
         self.attn_starts = self.attn_ends = False
         self.wrapped = module
         self.attn_owner = (owner,)  # in a tuple, where torch does not take it for a child

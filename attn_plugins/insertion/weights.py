@@ -2,7 +2,7 @@
 
 import functools
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -11,9 +11,11 @@ from torch import Tensor, nn
 
 from attn_plugins.compat import register_load_state_dict_pre_hook
 from attn_plugins.errors import InsertionError
+from attn_plugins.insertion.set_aside import SetAside, is_set_aside, meets_checkpoints
 from attn_plugins.insertion.start import IdentityStart
 from attn_plugins.insertion.tree import held_layers, is_layer, own_keys
 from attn_plugins.layers.wrapper import Wrapper
+from attn_plugins.randomness import next_number, own_stream
 
 # What is noted on a module that holds layers: whether it refuses weights that do not fit, and whether it speaks for
 # itself when it is a part of what is loaded.
@@ -48,9 +50,10 @@ def keep_weights(host: nn.Module, strict: bool) -> None:
     _keep_offsets(host)
     if hasattr(type(host), 'init_weights'):
         host.init_weights = functools.partial(_init_weights, host)
-    for module in {host: None, **dict.fromkeys(_holders(host))}:
+    for module in _holders(host):
         before = module.__dict__.get(LOAD_CHECK)
         if before is None:
+            meets_checkpoints(module)
             register_load_state_dict_pre_hook(module, _check_weights)
         module.__dict__[LOAD_CHECK] = LoadCheck(
             strict or before is not None and before.strict, module is host
@@ -68,17 +71,18 @@ def _keep_offsets(host: nn.Module) -> None:
             module.init_weights = module.init_offset
 
 
-def _holders(host: nn.Module) -> Iterator[nn.Module]:
-    """The modules of the host that have inserted layers below them."""
+def _holders(host: nn.Module) -> list[nn.Module]:
+    """The host, and its modules that have inserted layers below them."""
     layers = {layer for _, layer in held_layers(host)}
     inside = {module for layer in layers for module in layer.modules()}
-    for module in host.modules():
-        if (
-            not isinstance(module, Wrapper)
-            and module not in inside
-            and not layers.isdisjoint(module.modules())
-        ):
-            yield module
+    return [
+        module
+        for module in host.modules()
+        if module is host
+        or not isinstance(module, Wrapper)
+        and module not in inside
+        and not layers.isdisjoint(module.modules())
+    ]
 
 
 def _parts(layer: nn.Module) -> list[nn.Module]:
@@ -87,24 +91,29 @@ def _parts(layer: nn.Module) -> list[nn.Module]:
 
 
 def _init_weights(host: nn.Module, *args, **kwargs):
-    """The host's own `init_weights`, then the start of each layer, but for what a checkpoint has given.
+    """The host's own `init_weights` without the layers, then the start of each, but for what a checkpoint has given.
 
-    Hosts initialise all that they find, the layers too, and load pretrained weights in the same call. What was loaded
-    before is kept where the host's initialisation has left it.
+    What was loaded before is kept if the host keeps what it had. A layer draws from a stream of its own, of the moment and
+    its name.
     """
-    if getattr(host, 'is_init', False):
+    # A plugged part of a plugged model: the layers of both are set aside, and then started, by the model.
+    if getattr(host, 'is_init', False) or is_set_aside(host):
         return type(host).init_weights(host, *args, **kwargs)
-    layers = {layer: None for _, layer in held_layers(host)}
-    for layer in layers:
-        layers[layer] = {
-            key: value.clone() for key, value in layer.state_dict().items() if key in _loaded(layer)
-        }
+    loaded = {layer: _loaded(layer) for _, layer in held_layers(host)}
+    before = (
+        {key: value.clone() for key, value in host.state_dict().items()} if any(loaded.values()) else None
+    )
+    for layer in loaded:
         setattr(layer, LOADED, frozenset())
-    result = type(host).init_weights(host, *args, **kwargs)
-    for layer, before in layers.items():
-        now = layer.state_dict()
-        setattr(layer, LOADED, _loaded(layer) | {key for key in before if torch.equal(before[key], now[key])})
-        _restore(layer)
+    with SetAside(host, _holders(host)):
+        result = type(host).init_weights(host, *args, **kwargs)
+    is_kept = before and all(torch.equal(before[key], value) for key, value in host.state_dict().items())
+    moment = next_number()
+    for name, layer in held_layers(host):
+        if is_kept:
+            setattr(layer, LOADED, loaded[layer])
+        with own_stream(moment, name):
+            _restore(layer)
     return result
 
 

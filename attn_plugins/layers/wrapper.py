@@ -1,12 +1,14 @@
 """A module around another that leaves no trace in names: those of the wrapped module stay as they are."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 
 from torch import Tensor, nn
 from torch.fx import Proxy
 
 from attn_plugins.compat import buffers_of, children_of, parameters_of, register_state_dict_hook
 from attn_plugins.errors import PassedBy
+from attn_plugins.randomness import next_number, own_stream
 
 
 class Wrapper(nn.Module):
@@ -86,6 +88,14 @@ class Wrapper(nn.Module):
                 yield prefix, self  # last, as `get_submodule` finds the wrapper under this name
             elif module is not None:
                 yield from module.named_modules(memo, f'{prefix}.{name}'.lstrip('.'), remove_duplicate)
+
+    def apply(self, fn: Callable[[nn.Module], None]) -> 'Wrapper':
+        """As torch's, by which OpenMMLab initialises; what it draws for the wrapper's own parts comes from a stream of its own."""
+        for name, module in children_of(self).items():
+            with nullcontext() if name == self.attn_wrapped else own_stream(next_number(), name):
+                module.apply(fn)
+        fn(self)
+        return self
 
     def attn_own_keys(self) -> set[str]:
         """The state-dict keys that the wrapper adds to those of the wrapped module, without prefix."""
