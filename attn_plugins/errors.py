@@ -5,6 +5,10 @@ class UserError(Exception):
     """What a user can put right. The command lines print it as one line, without a traceback."""
 
 
+class Diverged(UserError):
+    """A training whose loss is no number any more."""
+
+
 class InsertionError(UserError, ValueError):
     """A layer cannot be put where the config says: unknown word, no match, or channels that do not fit."""
 

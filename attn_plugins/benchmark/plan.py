@@ -45,7 +45,9 @@ class Plan:
     def is_outdated(self) -> bool:
         """Whether the folder holds a training of other settings. A run that failed before its first checkpoint holds none."""
         record, result = read_json(self.run.folder / RUN), read_json(self.run.folder / RESULT)
-        holds_training = latest_checkpoint(self.run.folder) or (result and result['state'] == 'finished')
+        holds_training = latest_checkpoint(self.run.folder) or (
+            result and result['state'] in ('finished', 'diverged')
+        )
         return bool(record and holds_training and record['config_hash'] != self.config_hash)
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from attn_plugins.benchmark.metrics import headline
-from attn_plugins.benchmark.results import RunState, clock, seconds_left
+from attn_plugins.benchmark.results import OVER, RunState, clock, seconds_left
 from attn_plugins.benchmark.suite import Run, Suite
 
 # Seconds between two lines about the state when there is no terminal, and between two drawings when there is one.
@@ -84,7 +84,7 @@ class LiveView(PlainView):
 
     def show(self, states: list[RunState]) -> None:
         """Redraw."""
-        over = sum(state.state in ('finished', 'failed', 'blocked') for state in states)
+        over = sum(state.state in (*OVER, 'failed', 'blocked') for state in states)
         self._bars.update(self._whole, completed=over / len(states), text=summary(states, self.parallel))
         for state in states:
             run, now = state.run, state.progress
@@ -108,7 +108,7 @@ def summary(states: list[RunState], parallel: int) -> str:
     """E.g. '3 of 9 finished, 1 failed, about 12 min left'."""
     counts = Counter(state.state for state in states)
     parts = [f'{counts["finished"]} of {len(states)} finished']
-    parts += [f'{counts[word]} {word}' for word in ('failed', 'blocked') if counts[word]]
+    parts += [f'{counts[word]} {word}' for word in ('diverged', 'failed', 'blocked') if counts[word]]
     if counts['waiting'] + counts['cut off'] + counts['running']:
         left = seconds_left(states, parallel)
         parts.append(f'about {clock(left)} left' if left is not None else 'time left not known yet')
@@ -122,7 +122,7 @@ def ending(state: RunState) -> str:
         return f'finished {run.name} in {clock(state.seconds)}: {scores(state)}'
     if state.state == 'blocked':
         return f'blocked {run.name}: it needs {", ".join(r.name for r in run.needs)}, which did not finish'
-    return f'failed {run.name}: {state.error} (see {run.folder})'
+    return f'{state.state} {run.name}: {state.error} (see {run.folder})'
 
 
 def scores(state: RunState) -> str:
@@ -142,7 +142,7 @@ def watch(read: Callable[[], list[RunState]], console: Console, seconds: float |
         if seconds and console.is_terminal:
             console.clear()
         console.print(status_table(states))
-        if not seconds or all(state.state in ('finished', 'failed', 'blocked') for state in states):
+        if not seconds or all(state.state in (*OVER, 'failed', 'blocked') for state in states):
             return
         console.print(
             f'{datetime.now():%H:%M:%S}, again every {seconds:g} s; Ctrl-C ends this look and no run'
@@ -159,6 +159,7 @@ def status_table(states: list[RunState]) -> Table:
         'finished': 'green',
         'running': 'cyan',
         'failed': 'red',
+        'diverged': 'red',
         'blocked': 'yellow',
         'cut off': 'yellow',
         'outdated': 'yellow',
@@ -172,7 +173,7 @@ def status_table(states: list[RunState]) -> Table:
             detail = f'{scores(state)} in {clock(state.seconds)}'
         elif state.state in ('running', 'cut off'):
             detail = state.progress['text']
-        elif state.state == 'failed':
+        elif state.state in ('failed', 'diverged'):
             detail = state.error
         elif state.state == 'blocked':
             detail = f'needs {", ".join(run.name for run in state.run.needs)}'

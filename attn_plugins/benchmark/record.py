@@ -14,6 +14,7 @@ RUN = 'run.json'
 # Written by the run's process: how far it is (engine/hooks.py), and what came of each step.
 PROGRESS = 'progress.json'
 RESULT = 'result.json'
+START = 'start.json'  # what its weights were (engine/shared_start.py)
 # Written by a process of a run that is not the first and has failed: 'failure.rank1.json'.
 RANK_FAILURES = 'failure.rank*.json'
 # Written by the suite when a run's process has died, or could not be started.

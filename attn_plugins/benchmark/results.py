@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from math import isfinite
 
 from attn_plugins.benchmark.plan import Plan
 from attn_plugins.benchmark.record import (
@@ -17,7 +18,9 @@ from attn_plugins.benchmark.record import (
 from attn_plugins.benchmark.suite import Run, Suite
 
 # In the order a run usually passes through them.
-STATES = ('waiting', 'running', 'cut off', 'blocked', 'failed', 'outdated', 'finished')
+STATES = ('waiting', 'running', 'cut off', 'blocked', 'failed', 'diverged', 'outdated', 'finished')
+# Those after which nothing more comes of a run.
+OVER = ('finished', 'diverged')
 # What a run shows before its training has written anything.
 STARTING = dict(step='train', done=0.0, text='starting', train_seconds=0.0, loss=[], validation=[])
 
@@ -28,11 +31,11 @@ class RunState:
 
     Attributes:
         run: The run.
-        state: One of `STATES`; 'blocked' waits for a run that failed, 'cut off' goes on at the next call, 'outdated' was
-            trained with other settings than the suite's now.
+        state: One of `STATES`; 'blocked' waits for a run that failed or diverged, 'cut off' goes on at the next call, 'outdated'
+            was trained with other settings than the suite's now; 'diverged' had a loss that was no number.
         steps: What came of each step that is done, by the step's name.
         progress: How far it is: `done` (0 to 1), `text`, `train_seconds`, `loss`, `validation`, as ProgressHook writes it.
-        error: What went wrong, of a run that failed.
+        error: What went wrong, of a run that failed or diverged.
         made_with: Versions, machine, commit, threads and processes of a run that has begun.
     """
 
@@ -74,10 +77,12 @@ def read_results(
         state, error = ('running', '') if run in running else _state(run, result, states)
         if state == 'cut off' and _has_just_started(run, suite):
             state = 'running'
-        if state == 'finished' and plans and plans[run].is_outdated:
+        progress = {**STARTING, **(read_json(run.folder / PROGRESS) or {})}
+        if state == 'finished' and (lost := _first_not_finite(progress['loss'])):
+            state, error = 'diverged', f'train: the loss was no number at iteration {lost}'
+        if state in OVER and plans and plans[run].is_outdated:
             state = 'outdated'
         made_with = {key: value for key, value in result.items() if key not in ('state', 'steps', 'error')}
-        progress = {**STARTING, **(read_json(run.folder / PROGRESS) or {})}
         states[run] = RunState(run, state, steps, progress, error, made_with)
     return list(states.values())
 
@@ -89,21 +94,27 @@ def _state(run: Run, result: dict, states: dict[Run, RunState]) -> tuple[str, st
         result['steps'].get(step['name'], {}).get('step') == step for step in run.steps
     ):
         return 'finished', ''
-    if result.get('state') == 'failed':
-        return 'failed', _first_error(run) or result['error']
+    if result.get('state') in ('failed', 'diverged'):
+        return _first_failure(run) or (result['state'], result['error'])
     if is_locked(run.folder):
         return 'running', ''
     if failure := read_json(run.folder / FAILURE):
-        return 'failed', _first_error(run) or failure['error']
-    if any(states[other].state in ('failed', 'blocked') for other in run.needs):
+        return _first_failure(run) or ('failed', failure['error'])
+    if any(states[other].state in ('failed', 'diverged', 'blocked') for other in run.needs):
         return 'blocked', ''
     return ('cut off' if (run.folder / RUN).is_file() else 'waiting'), ''
 
 
-def _first_error(run: Run) -> str | None:
-    """What went wrong first in a run of several processes; the others fail after it, as they wait for that one."""
+def _first_failure(run: Run) -> tuple[str, str] | None:
+    """State and what went wrong first in a run of several processes; the others fail after it, as they wait for that one."""
     failures = sorted(run.folder.glob(RANK_FAILURES), key=lambda file: file.stat().st_mtime)
-    return read_json(failures[0])['error'] if failures else None
+    first = read_json(failures[0]) if failures else None
+    return first and (first.get('state', 'failed'), first['error'])
+
+
+def _first_not_finite(losses: list) -> int | None:
+    """The iteration of the first point of a loss curve that is no number: of results from before that ended a training."""
+    return next((step for step, loss in losses if loss is None or not isfinite(loss)), None)
 
 
 def _has_just_started(run: Run, suite: Suite) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from attn_plugins.benchmark.executors import Executor
 from attn_plugins.benchmark.plan import Plan, check_all_data, settle_changes, write_inputs
 from attn_plugins.benchmark.record import FAILURE, RESULT, Locked, folder_lock, read_json, write_json
-from attn_plugins.benchmark.results import RunState, read_results
+from attn_plugins.benchmark.results import OVER, RunState, read_results
 from attn_plugins.benchmark.suite import Run, Suite
 from attn_plugins.benchmark.worker import LOG
 from attn_plugins.errors import UserError
@@ -41,7 +41,7 @@ def run_suite(
     """
     with _alone_in(suite), _terminated_as_interrupted() as codes:
         settle_changes(plans, redo)
-        waiting = [state.run for state in read_results(suite) if state.state != 'finished']
+        waiting = [state.run for state in read_results(suite) if state.state not in OVER]
         for run in waiting:
             if executor.most and plans[run].processes > executor.most:
                 raise UserError(
@@ -68,7 +68,7 @@ def run_suite(
 
 def _note_ended(suite: Suite, executor: Executor, view) -> None:
     for run, code in executor.ended():
-        if (read_json(run.folder / RESULT) or {}).get('state') not in ('finished', 'failed'):
+        if (read_json(run.folder / RESULT) or {}).get('state') not in (*OVER, 'failed'):
             # The run's process itself died, by the kernel's hand or by an error before the run began.
             lines = _tail(run.folder / LOG)
             why = (

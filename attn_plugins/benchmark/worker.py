@@ -22,6 +22,7 @@ from attn_plugins.benchmark.record import (
     RANK_FAILURES,
     RESULT,
     RUN,
+    START,
     folder_lock,
     read_json,
     write_json,
@@ -38,17 +39,25 @@ def train(folder: Path, run: dict, step: dict) -> dict:
     from attn_plugins.engine.checkpoint import latest_checkpoint
     from attn_plugins.engine.hooks import ProgressHook, StartWeightsHook
     from attn_plugins.engine.runner import train as train_config
+    from attn_plugins.engine.shared_start import StartHook, start_hash
     from attn_plugins.errors import UserError
 
     # Whether what was begun is of this config was asked before the run started.
-    hooks = [ProgressHook(folder / PROGRESS), *(StartWeightsHook(**weights) for weights in run['weights'])]
+    hooks = [
+        ProgressHook(folder / PROGRESS),
+        *(StartWeightsHook(**weights) for weights in run['weights']),
+        StartHook(folder / START, [weights['part'] for weights in run['weights']]),
+    ]
     train_config(_config(folder), resume='auto', hooks=hooks)
     checkpoint = latest_checkpoint(folder)
     if checkpoint is None:
         raise UserError('training ended without a checkpoint: its config needs a CheckpointHook')
     progress = read_json(folder / PROGRESS)
-    kept = ('train_seconds', 'memory_mb', 'memory_of')
-    return dict({key: progress[key] for key in kept}, checkpoint=checkpoint.name)
+    kept = ('train_seconds', 'memory_mb', 'memory_of', 'inexact')
+    start = read_json(folder / START)  # none where another version began the training
+    return dict(
+        {key: progress[key] for key in kept}, checkpoint=checkpoint.name, start=start and start_hash(start)
+    )
 
 
 def test(folder: Path, run: dict, step: dict) -> dict:
@@ -56,15 +65,17 @@ def test(folder: Path, run: dict, step: dict) -> dict:
     from attn_plugins.engine.checkpoint import latest_checkpoint
     from attn_plugins.engine.hooks import ProgressHook
     from attn_plugins.engine.runner import test as test_config
+    from attn_plugins.engine.scores import ChanceHook
     from attn_plugins.errors import UserError
 
     started = time.monotonic()
     cfg = _config(folder)
     cfg.merge_from_dict(step['cfg_options'])
-    metrics = test_config(cfg, latest_checkpoint(folder), hooks=[ProgressHook(folder / PROGRESS)])
+    chance = ChanceHook()
+    metrics = test_config(cfg, latest_checkpoint(folder), hooks=[ProgressHook(folder / PROGRESS), chance])
     if not metrics:
         raise UserError('the test gave no metrics: its config needs a test_evaluator')
-    return dict(metrics=metrics, seconds=time.monotonic() - started)
+    return dict(metrics=metrics, chance=chance.bounds, seconds=time.monotonic() - started)
 
 
 def count(folder: Path, run: dict, step: dict) -> dict:
@@ -96,6 +107,7 @@ def carry_out(folder: Path, kinds: Mapping[str, Step] = STEPS) -> int:
     """
     from attn_plugins.analysis.machine import git_commit, machine, versions
     from attn_plugins.engine.launch import end_distributed
+    from attn_plugins.errors import Diverged
     from attn_plugins.explain import explain
 
     begun = psutil.Process().create_time()  # what a start costs is the first step's
@@ -131,9 +143,12 @@ def carry_out(folder: Path, kinds: Mapping[str, Step] = STEPS) -> int:
     except Exception as error:  # any model's own error is this run's, and the suite goes on with the others
         traceback.print_exc()
         sentence = explain(error) or f'{type(error).__name__}: {error}'
-        result.update(state='failed', error=f'{step["name"]}: {" ".join(sentence.split())}')
+        # A loss that is no number comes again with the same seed: it is what came of this run.
+        result['state'] = 'diverged' if isinstance(error, Diverged) else 'failed'
+        result['error'] = f'{step["name"]}: {" ".join(sentence.split())}'
         if not first:
-            write_json(folder / RANK_FAILURES.replace('*', os.environ['RANK']), dict(error=result['error']))
+            failure = dict(state=result['state'], error=result['error'])
+            write_json(folder / RANK_FAILURES.replace('*', os.environ['RANK']), failure)
     if first:
         write_json(folder / RESULT, result)
     end_distributed()

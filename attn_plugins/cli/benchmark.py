@@ -105,6 +105,7 @@ def run(suite: 'Suite', jobs: int | None, redo: bool, console: 'Console') -> int
     from attn_plugins.benchmark.executors import LocalExecutor
     from attn_plugins.benchmark.plan import notes, plan_suite
     from attn_plugins.benchmark.progress import view_of
+    from attn_plugins.benchmark.results import OVER
     from attn_plugins.benchmark.schedule import run_suite
 
     executor = LocalExecutor(jobs)
@@ -114,7 +115,7 @@ def run(suite: 'Suite', jobs: int | None, redo: bool, console: 'Console') -> int
     with view_of(suite, executor.parallel, console) as view:
         states = run_suite(suite, plans, executor, view, redo)
     report(suite, states, console)
-    return int(any(state.state != 'finished' for state in states))
+    return int(any(state.state not in OVER for state in states))
 
 
 def report(suite: 'Suite', states: 'list[RunState]', console: 'Console') -> None:

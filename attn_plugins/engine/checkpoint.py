@@ -118,6 +118,11 @@ def broken_checkpoints(work_dir: str | Path) -> list[Path]:
     return [path for path in numbered_checkpoints(Path(work_dir)) if not is_whole(path)]
 
 
+def seed_of(path: str | Path) -> int | None:
+    """The seed of the training that wrote a checkpoint; None if it does not say."""
+    return _load(path).get('meta', {}).get('seed')
+
+
 def is_whole(path: Path) -> bool:
     """Whether a checkpoint was written to its end, where torch's format has the table of contents."""
     return zipfile.is_zipfile(path)

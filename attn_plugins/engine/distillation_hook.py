@@ -1,9 +1,5 @@
 """The hook of a Distiller: loads and tests the teacher, says how far the training is, keeps the losses' own weights."""
 
-import math
-from collections import Counter
-from collections.abc import Sequence
-
 import torch
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
@@ -12,14 +8,13 @@ from torch import Tensor, nn
 
 from attn_plugins.distillation import Distillation, distillation_of
 from attn_plugins.engine.checkpoint import check_fits, read_weights
+from attn_plugins.engine.scores import chance
 from attn_plugins.errors import UserError
 from attn_plugins.randomness import next_number, own_stream
 from attn_plugins.registry import HOOKS
 
 # In a checkpoint, beside the student's weights: those of losses that have some.
 KEY = 'distillation'
-# What a detector scores that knows nothing. Of ten thousand boxes some are right.
-NO_DETECTOR = 0.01
 # Batches of the teacher's test from one line of the log to the next.
 INTERVAL = 50
 
@@ -161,29 +156,3 @@ def _refuse_chance(runner: Runner, teacher: nn.Module, path: str) -> None:
         runner.logger.warning(
             f'what chance is for {", ".join(scores)} is not known here: look at the scores yourself'
         )
-
-
-def chance(metric: str, dataset) -> float | None:
-    """The most that a model without knowledge scores, None of metrics that are not known.
-
-    Args:
-        metric (str): Its name in the log, as 'accuracy/top1'.
-        dataset: What it is computed on.
-    """
-    last = metric.split('/')[-1]
-    if last == 'mIoU':
-        return 100 / len(dataset.metainfo['classes'])
-    if last in ('bbox_mAP', 'mAP'):
-        return NO_DETECTOR
-    if last == 'top1':
-        labels = _labels(dataset)
-        share = max(Counter(labels).values()) / len(labels)
-        return 100 * (share + 3 * math.sqrt(share * (1 - share) / len(labels)))
-    return None
-
-
-def _labels(dataset) -> Sequence[int]:
-    """The labels of a classification data set, also behind wrappers."""
-    while not hasattr(dataset, 'get_gt_labels'):
-        dataset = dataset.dataset
-    return [int(label) for label in dataset.get_gt_labels()]

@@ -15,6 +15,7 @@ from torch import nn
 
 from attn_plugins.distillation import distillation_of
 from attn_plugins.engine.checkpoint import check_fits, read_weights
+from attn_plugins.engine.resume import INEXACT
 from attn_plugins.errors import UserError
 from attn_plugins.insertion import compile_layers, inserted_layers
 from attn_plugins.registry import HOOKS
@@ -65,7 +66,7 @@ class CheckpointFitsHook(Hook):
 
 
 class TrainingRecordHook(Hook):
-    """Writes the settings of a training beside its checkpoints, each time with one, so that both are of the same training.
+    """Writes the settings of a training beside its checkpoints, each time with one, so that both are of the same training; then its end.
 
     Args:
         path (Path): The file.
@@ -77,7 +78,15 @@ class TrainingRecordHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """The main process alone saves."""
-        _replace(self.path, self.settings)
+        self._write(finished=False)
+
+    def after_train(self, runner: Runner) -> None:
+        """Beyond the last checkpoint there was a validation, and now that is over too."""
+        if is_main_process() and self.path.is_file():
+            self._write(finished=True)
+
+    def _write(self, finished: bool) -> None:
+        _replace(self.path, dict(settings=self.settings, finished=finished))
 
 
 class StartWeightsHook(Hook):
@@ -150,7 +159,7 @@ class ProgressHook(Hook):
 
     The file has `step` ('train' or 'test'), `done` (0 to 1), `text` ('epoch 3/8'), `train_seconds` (all parts of a
     training that was resumed, with validation), `memory_mb` and `memory_of` ('GPU', the most that torch's allocator held,
-    or 'process', the largest resident size), `loss` (pairs of iteration and the mean training loss since the last) and
+    or 'process', the largest resident size), `inexact` (why it is not the training that it would have been without a break), `loss` (pairs of iteration and the mean training loss since the last) and
     `validation` (pairs of iteration and metrics).
 
     Args:
@@ -160,6 +169,7 @@ class ProgressHook(Hook):
 
     priority = 'VERY_LOW'  # the others have then written losses and metrics
     POINTS = 100  # of the loss curve
+    KEY = 'attn_losses'  # in a checkpoint
 
     def __init__(self, path: Path, every: float = 2.0):
         self.path, self.every = Path(path), every
@@ -171,6 +181,7 @@ class ProgressHook(Hook):
             train_seconds=0.0,
             memory_mb=0.0,
             memory_of='GPU' if torch.cuda.is_available() else 'process',
+            inexact='',
             loss=[],
             validation=[],
         )
@@ -195,15 +206,23 @@ class ProgressHook(Hook):
         text = f'epoch {runner.epoch + 1}/{runner.max_epochs}' if by_epoch else f'iteration {step}/{steps}'
         self._write(done=step / steps, text=text)
 
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """The losses since the last point of the curve."""
+        checkpoint[self.KEY] = self.losses
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Of a training that is resumed."""
+        self.losses = list(checkpoint.get(self.KEY, []))
+
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Adds the metrics of a validation."""
-        self.content['validation'].append(
-            [runner.iter, {name: float(value) for name, value in (metrics or {}).items()}]
-        )
+        """Adds the metrics of a validation; one that was due at a break is carried out again."""
+        scores = {name: float(value) for name, value in (metrics or {}).items()}
+        earlier = [point for point in self.content['validation'] if point[0] != runner.iter]
+        self.content['validation'] = [*earlier, [runner.iter, scores]]
 
     def after_train(self, runner: Runner) -> None:
-        """Writes the whole time and the memory."""
-        self._write(now=True)
+        """Writes the whole time, the memory, and whether it was continued as if without a break."""
+        self._write(now=True, inexact=runner.message_hub.get_info(INEXACT) or '')
 
     def before_test(self, runner: Runner) -> None:
         """Says that it is tested now, after a training in the same process or in an earlier one."""

@@ -22,12 +22,15 @@ from attn_plugins.engine.checkpoint import (
     latest_checkpoint,
     numbered_checkpoints,
     progress_of,
+    seed_of,
 )
 from attn_plugins.engine.config import load_config, preset_of
+from attn_plugins.engine.divergence import FiniteLossHook
 from attn_plugins.engine.hooks import CheckpointFitsHook, TrainingRecordHook
 from attn_plugins.engine.launch import init_distributed
 from attn_plugins.engine.library import library_of, prepare
-from attn_plugins.engine.quiet_runner import QuietRunner
+from attn_plugins.engine.resume import ExactRunner, ResumeHook
+from attn_plugins.engine.scores import NoDetectionsHook
 from attn_plugins.engine.settings import differences, settings_of
 from attn_plugins.engine.start import warn_of_random_start
 from attn_plugins.errors import UserError
@@ -107,23 +110,26 @@ def train(
     prepare(cfg)  # before its settings are taken: those of a dumped config are of after it
     work_dir = Path(cfg.work_dir)
     settings = _settings(cfg, work_dir)
-    hooks = [*hooks, TrainingRecordHook(work_dir / TRAINING, settings)]
+    hooks = [*hooks, TrainingRecordHook(work_dir / TRAINING, settings), FiniteLossHook()]
+    changed = ''
     if from_scratch:
         _put_aside(work_dir)
     else:
-        checkpoint = _checkpoint_to_resume(cfg, work_dir, resume, settings)
+        checkpoint, changed = _checkpoint_to_resume(cfg, work_dir, resume, settings)
         if checkpoint is not None:
-            if resume in (None, 'auto') and (end := _end_of(cfg, checkpoint)):
+            if resume in (None, 'auto') and (end := _end_of(cfg, checkpoint)) and _has_ended(work_dir):
                 _say(
                     f'{work_dir}: this training has finished, {checkpoint.name} is {end} (--from-scratch starts over)'
                 )
                 return
             cfg.resume, cfg.load_from = True, str(checkpoint)
+            if cfg.get('randomness', {}).get('seed') is None:  # mmengine would draw one for the data
+                cfg.randomness = {**cfg.get('randomness', {}), 'seed': seed_of(checkpoint)}
             hooks.append(
                 CheckpointFitsHook(checkpoint, 'choose another --work-dir, or start over with --from-scratch')
             )
             _say(f'resuming from {checkpoint} (--from-scratch starts over)')
-    runner = _build(cfg, hooks)
+    runner = _build(cfg, [*hooks, ResumeHook(changed)])
     # Into the run's log, which there is now.
     for text in warnings:
         runner.logger.warning(text)
@@ -214,26 +220,24 @@ def _settings(cfg: Config, work_dir: Path) -> dict[str, str]:
 
 def _checkpoint_to_resume(
     cfg: Config, work_dir: Path, resume: str | None, settings: dict[str, str]
-) -> Path | None:
-    """The checkpoint that this training goes on from, None if it begins.
+) -> tuple[Path | None, str]:
+    """The checkpoint that this training goes on from, None if it begins, and what of its settings is another now.
 
     Raises:
         UserError: The work dir is of a training with other settings, or the named checkpoint cannot be used.
     """
     if resume not in (None, 'auto'):
         check_file(resume)
-        return Path(resume)
+        return Path(resume), _changed_settings(Path(resume).parent, settings)
     broken = broken_checkpoints(work_dir)
     if broken:
         _say(f'passed over, since cut short: {", ".join(map(str, broken))}')
     checkpoint = latest_checkpoint(work_dir)
     if checkpoint is None:
-        return None
-    try:
-        changed = differences(json.loads((work_dir / TRAINING).read_text()), settings)
-    except (FileNotFoundError, ValueError):  # of OpenMMLab's own tools, or of a disk that was full
+        return None, ''
+    if _record(work_dir) is None:
         _say(f'nothing in {work_dir} says with which settings it was trained: they are taken to be these')
-        return checkpoint
+    changed = _changed_settings(work_dir, settings)
     if changed and (resume is None or _end_of(cfg, checkpoint)):
         if resume is None:
             which = 'which differs in'
@@ -245,7 +249,27 @@ def _checkpoint_to_resume(
         raise UserError(
             f'{work_dir} holds another training, {which} {changed}: choose another --work-dir, {choice}'
         )
-    return checkpoint
+    return checkpoint, changed
+
+
+def _record(work_dir: Path) -> dict | None:
+    """The settings with which a folder was trained, and whether that has come to its end; None of OpenMMLab's own tools."""
+    try:
+        content = json.loads((work_dir / TRAINING).read_text())
+    except (FileNotFoundError, ValueError):  # a disk that was full leaves half a file
+        return None
+    return content if 'settings' in content else dict(settings=content, finished=True)  # of before it said so
+
+
+def _changed_settings(work_dir: Path, settings: dict[str, str]) -> str:
+    record = _record(work_dir)
+    return differences(record['settings'], settings) if record else ''
+
+
+def _has_ended(work_dir: Path) -> bool:
+    """Whether the training got beyond its last checkpoint, to the end of the validation after it, as far as is known."""
+    record = _record(work_dir)
+    return record is None or record['finished']
 
 
 def _end_of(cfg: Config, checkpoint: Path) -> str | None:
@@ -295,7 +319,7 @@ def _say(text: str) -> None:
 
 def _build(cfg: Config, hooks: Sequence[Hook]) -> Runner:
     """The Runner of a prepared config, with more hooks than the config's."""
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else QuietRunner.from_cfg(cfg)
-    for hook in hooks:
+    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else ExactRunner.from_cfg(cfg)
+    for hook in (NoDetectionsHook(), *hooks):
         runner.register_hook(hook)
     return runner

@@ -1,11 +1,11 @@
-"""What chance is for the metrics of the three libraries, and which teachers are above it."""
+"""What chance is for the metrics of the three libraries."""
 
 import math
 from types import SimpleNamespace
 
 import pytest
 
-from attn_plugins.engine.distillation_hook import NO_DETECTOR, chance
+from attn_plugins.engine.scores import NO_DETECTOR, chance
 
 
 def dataset(labels=(), classes=4):

@@ -1,0 +1,167 @@
+"""A training that is killed and resumed ends with the bits of one that was not. What cannot be so is marked."""
+
+import json
+import random
+
+import pytest
+import torch
+from check_resume import TRAININGS, compare
+
+from attn_plugins.datasets.digit_scenes import write_digit_scenes
+from attn_plugins.engine.resume import INEXACT, KEY
+from tests.cli.conftest import CLASSIFICATION, DETECTION, SHORT, Workspace
+
+EXACT = 'resumed as if there had been no break, to the bit'
+
+
+@pytest.fixture(scope='session')
+def more_scenes(tmp_path_factory):
+    """Enough to be killed in."""
+    root = tmp_path_factory.mktemp('more_scenes') / 'digit_scenes'
+    write_digit_scenes(root, train=16, val=4, size=128, progress=False)
+    return root
+
+
+@pytest.fixture
+def folder(tmp_path, more_scenes):
+    """With the data."""
+    (tmp_path / 'data').mkdir()
+    (tmp_path / 'data' / 'digit_scenes').symlink_to(more_scenes)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        'classifier, gradients of 4 batches',
+        'classifier, stops early, best checkpoint, plateau',
+        'classifier, distilled',
+        'detector, by iterations, EMA',
+        'detector, mosaic, sizes by batch',
+        'segmentor, by iterations, finite sampler, EMA',
+    ],
+)
+def test_killed_anywhere(folder, name):
+    """`.dev_scripts/check_resume.py` does more of it, with more kills (docs/benchmarks/resuming.md)."""
+    found = compare(folder, TRAININGS[name], kills=2, dice=random.Random(name))
+    assert found.differences == [] and found.killed == 2 and found.said
+    assert all(EXACT in line for line in found.said)
+
+
+def test_two_processes(folder):
+    found = compare(folder, TRAININGS['classifier, two processes'], kills=1, dice=random.Random(4))
+    assert found.differences == [] and found.killed == 1
+    assert all(EXACT in line for line in found.said)
+
+
+@pytest.fixture
+def train(workspace: Workspace):
+    """Trains two epochs, or what is left of them; returns what was said of a break."""
+
+    def run(*words: str, config=CLASSIFICATION, options=('randomness.seed=0',)) -> str:
+        result = workspace.run(
+            'train.py', config, *words, '--cfg-options', *SHORT, 'train_cfg.max_epochs=2', *options
+        )
+        assert result.returncode == 0, result.stderr
+        lines = [line for line in result.stdout.splitlines() if 'break' in line]
+        return '\n'.join(line.partition(' - ')[2] for line in lines)
+
+    return run
+
+
+@pytest.fixture
+def cut(workspace: Workspace):
+    """Leaves a work dir as a training leaves it that was cut off in its second epoch."""
+
+    def back(name: str = 'mobilenetv2_digitscenes'):
+        folder = workspace.folder / 'work_dirs' / name
+        (folder / 'epoch_2.pth').unlink()
+        (folder / 'last_checkpoint').write_text(str(folder / 'epoch_1.pth'))
+        return folder
+
+    return back
+
+
+def without_record(path) -> None:
+    """As a checkpoint of OpenMMLab's own tools."""
+    checkpoint = torch.load(path, weights_only=False)
+    del checkpoint[KEY]
+    torch.save(checkpoint, path)
+
+
+def test_a_checkpoint_of_another_tool_is_resumed_and_marked_for_good(train, cut):
+    train()
+    folder = cut()
+    without_record(folder / 'epoch_1.pth')
+    said = train()
+    assert (
+        'WARNING - resumed, but not as if there had been no break: its checkpoint is of another tool' in said
+    )
+    checkpoint = torch.load(folder / 'epoch_2.pth', weights_only=False)
+    assert checkpoint['message_hub']['runtime_info'][INEXACT].startswith('its checkpoint is of another tool')
+    said = train('--resume', options=('randomness.seed=0', 'train_cfg.max_epochs=3'))
+    assert 'its checkpoint is of another tool' in said, 'what follows rests on it'
+
+
+def test_transforms_that_remember_images_are_marked(train, cut, workspace):
+    config = workspace.folder / 'mine.py'
+    config.write_text(
+        f"_base_ = ['{DETECTION}']\n"
+        "train_dataloader = dict(dataset=dict(_delete_=True, type='MultiImageMixDataset',\n"
+        "    dataset=dict(type='CocoDataset', data_root='data/digit_scenes/coco/',\n"
+        "        metainfo=dict(classes=tuple('0123456789')), ann_file='annotations/instances_train.json',\n"
+        "        data_prefix=dict(img='train/'),\n"
+        "        pipeline=[dict(type='LoadImageFromFile'), dict(type='LoadAnnotations', with_bbox=True)]),\n"
+        "    pipeline=[dict(type='CachedMosaic', img_scale=(128, 128), max_cached_images=8), dict(type='PackDetInputs')]))\n"
+    )
+    assert train(config=config) == ''
+    cut('mine')
+    said = train(config=config)
+    assert (
+        'not as if there had been no break: what its transforms make of an image depends on the images'
+        in said
+    )
+
+
+@pytest.mark.parametrize(
+    'options, said',
+    [
+        (['randomness.seed=1'], 'it was begun with other settings: randomness.seed (was 0, is 1)'),
+        (['randomness.seed=0', 'optim_wrapper.optimizer.lr=0.1'], 'optimizer.lr (was 0.003, is 0.1)'),
+    ],
+)
+def test_other_settings_are_marked(train, cut, options, said):
+    train()
+    cut()
+    assert said in train('--resume', options=options)
+
+
+def test_a_training_without_a_seed_goes_on_with_the_one_that_it_drew(train, cut):
+    train(options=())
+    folder = cut()
+    [whole] = losses(folder)
+    assert EXACT in train(options=())
+    assert losses(folder) == [whole, {step: whole[step] for step in whole if step > max(whole) // 2}]
+
+
+def losses(folder) -> list[dict[int, float]]:
+    """The loss by iteration, of each part of a training."""
+    return [
+        {
+            line['step']: line['loss']
+            for line in map(json.loads, file.read_text().splitlines())
+            if 'loss' in line
+        }
+        for file in sorted(folder.glob('*/vis_data/scalars.json'))
+    ]
+
+
+def test_a_training_that_was_cut_off_in_its_last_validation_makes_up_for_it(train, workspace):
+    train()
+    record = workspace.folder / 'work_dirs' / 'mobilenetv2_digitscenes' / 'training.json'
+    content = json.loads(record.read_text())
+    assert content['finished'] is True
+    record.write_text(json.dumps(dict(content, finished=False)))  # as its last checkpoint has left it
+    assert 'the validation that was due at the break' in train()
+    assert json.loads(record.read_text())['finished'] is True
+    assert train() == ''
