@@ -34,7 +34,11 @@ DATASETS = Registry(
     'dataset',
     parent=MMENGINE_DATASETS,
     scope='attn_plugins',
-    locations=['attn_plugins.datasets.mixed', 'attn_plugins.datasets.foreign_images'],
+    locations=[
+        'attn_plugins.datasets.mixed',
+        'attn_plugins.datasets.foreign_images',
+        'attn_plugins.datasets.split',
+    ],
 )
 DATA_SAMPLERS = Registry(
     'data sampler',

@@ -11,6 +11,7 @@ from mmengine.config import Config
 
 from attn_plugins.benchmark.record import CONFIG, FAILURE, RANK_FAILURES, RESULT, RUN, read_json, write_json
 from attn_plugins.benchmark.suite import Run, Suite
+from attn_plugins.benchmark.tuning import choose, hold_out, trial_score
 from attn_plugins.engine.checkpoint import latest_checkpoint
 from attn_plugins.engine.config import load_config
 from attn_plugins.engine.settings import differences, settings_of
@@ -64,21 +65,57 @@ def plan_suite(suite: Suite, devices: int) -> dict[Run, Plan]:
     plans: dict[Run, Plan] = {}
     for run in suite.runs:
         try:
-            cfg = load_config(run.config, attention=run.preset, cfg_options=run.cfg_options or None)
+            plans[run] = plan_run(run, plans, devices)
         except UserError as error:
             raise UserError(f'suite {suite.path}, run {run.name}: {error}') from error
-        cfg.randomness = {**cfg.get('randomness', {}), 'seed': run.seed}
-        _check_tests(run, cfg)
-        processes, note = _fit_batch(run, cfg, devices)
-        settings = settings_of(cfg, tested=True)
-        if processes > 1:
-            settings['processes'] = str(processes)
-        for weights in run.weights:
-            _part_of(cfg, weights.part, run)
-            source = plans[weights.run]
-            settings[f'weights_from.{weights.part}'] = f'{weights.prefix}* of {source.config_hash[:12]}'
-        plans[run] = Plan(run, cfg, processes, note, settings)
     return plans
+
+
+def plan_run(run: Run, plans: Mapping[Run, Plan], devices: int) -> Plan:
+    """Resolves the config of a run; of one that is tuned with its best values, once its trials are over.
+
+    Args:
+        run: The run.
+        plans: At least those of the runs whose weights it starts from.
+        devices: As of :func:`plan_suite`.
+    """
+    options = run.cfg_options
+    if run.trials:
+        best = best_values(run)
+        options = {name: value for name, value in options.items() if name not in best} | best
+    cfg = load_config(run.config, attention=run.preset, cfg_options=options or None)
+    cfg.randomness = {**cfg.get('randomness', {}), 'seed': run.seed}
+    _check_tests(run, cfg)
+    if run.trial is not None:
+        hold_out(cfg, run.tuning.share)
+    processes, note = _fit_batch(run, cfg, devices)
+    settings = settings_of(cfg, tested=True)
+    if processes > 1:
+        settings['processes'] = str(processes)
+    for weights in run.weights:
+        _part_of(cfg, weights.part, run)
+        source = plans[weights.run]
+        settings[f'weights_from.{weights.part}'] = f'{weights.prefix}* of {source.config_hash[:12]}'
+    return Plan(run, cfg, processes, note, settings)
+
+
+def trial_scores(run: Run) -> dict[int, list[float]]:
+    """Combination's number -> the scores of its trials that are over; one that diverged counts as no number."""
+    scores: dict[int, list[float]] = {}
+    for trial in run.trials:
+        result = read_json(trial.folder / RESULT) or {}
+        if result.get('state') in ('finished', 'diverged'):
+            scores.setdefault(trial.trial, []).append(trial_score(result))
+    return scores
+
+
+def best_values(run: Run) -> dict:
+    """The values of the best trials of a run, as single values of its config; none while not all are over, or none was trained."""
+    scores = trial_scores(run)
+    if sum(map(len, scores.values())) < len(run.trials):
+        return {}
+    best = choose(scores)
+    return {} if best is None else run.tuning.candidates[best]
 
 
 def _check_tests(run: Run, cfg: Config) -> None:

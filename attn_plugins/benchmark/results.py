@@ -100,9 +100,20 @@ def _state(run: Run, result: dict, states: dict[Run, RunState]) -> tuple[str, st
         return 'running', ''
     if failure := read_json(run.folder / FAILURE):
         return _first_failure(run) or ('failed', failure['error'])
-    if any(states[other].state in ('failed', 'diverged', 'blocked') for other in run.needs):
+    if _is_blocked(run, states):
         return 'blocked', ''
     return ('cut off' if (run.folder / RUN).is_file() else 'waiting'), ''
+
+
+def _is_blocked(run: Run, states: Mapping[Run, RunState]) -> bool:
+    """Whether what a run needs did not come about. A trial that diverged has told something, unless all of a run's have."""
+    lost = [states[other].run for other in run.needs if states[other].state == 'diverged']
+    return (
+        any(states[other].state in ('failed', 'blocked') for other in run.needs)
+        or any(other.trial is None for other in lost)
+        or bool(run.trials)
+        and set(run.trials) <= set(lost)
+    )
 
 
 def _first_failure(run: Run) -> tuple[str, str] | None:

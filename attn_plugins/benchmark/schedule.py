@@ -2,12 +2,12 @@
 
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from attn_plugins.benchmark.executors import Executor
-from attn_plugins.benchmark.plan import Plan, check_all_data, settle_changes, write_inputs
+from attn_plugins.benchmark.plan import Plan, check_all_data, plan_run, settle_changes, write_inputs
 from attn_plugins.benchmark.record import FAILURE, RESULT, Locked, folder_lock, read_json, write_json
 from attn_plugins.benchmark.results import OVER, RunState, read_results
 from attn_plugins.benchmark.suite import Run, Suite
@@ -19,7 +19,7 @@ PAUSE = 0.3
 
 
 def run_suite(
-    suite: Suite, plans: Mapping[Run, Plan], executor: Executor, view, redo: bool = False
+    suite: Suite, plans: dict[Run, Plan], executor: Executor, view, redo: bool = False
 ) -> list[RunState]:
     """Carry out what is not finished yet; a run that fails is recorded and the others go on.
 
@@ -27,7 +27,7 @@ def run_suite(
 
     Args:
         suite: The suite.
-        plans: Its runs, resolved.
+        plans: Its runs, resolved; those that are tuned are resolved anew, with their best values.
         executor: Where to run.
         view: Told of every event: `started(run)`, `ended(state)` and `look(states)`, see progress.py.
         redo: Train anew what was trained with other settings.
@@ -97,7 +97,7 @@ def _tail(log: Path) -> list[str]:
 
 
 def _start_ready(
-    suite: Suite, plans: Mapping[Run, Plan], waiting: list[Run], executor: Executor, view
+    suite: Suite, plans: dict[Run, Plan], waiting: list[Run], executor: Executor, view
 ) -> list[Run]:
     """Start what can start; return what still has to wait."""
     states = {state.run: state for state in read_results(suite, running=executor.running)}
@@ -106,8 +106,10 @@ def _start_ready(
         plan = plans[run]
         if states[run].state == 'blocked':
             view.ended(states[run])
-        elif executor.has_room(plan.processes) and all(states[r].state == 'finished' for r in run.needs):
+        elif executor.has_room(plan.processes) and all(states[r].state in OVER for r in run.needs):
             try:
+                if run.trials:  # their best values are known now
+                    plan = plans[run] = plan_run(run, plans, executor.devices)
                 write_inputs(plan, suite)
             except UserError as error:  # of this run alone
                 _fail(run, str(error))

@@ -1,9 +1,12 @@
 """A suite: a YAML file that names a matrix of configs x presets x seeds, read, checked and expanded to runs."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from attn_plugins.benchmark.seeds import MoreSeeds
 from attn_plugins.benchmark.suite_file import TEST, find_suite, read_suite_file
+from attn_plugins.benchmark.suite_presets import Preset
+from attn_plugins.benchmark.tuning import HELD_OUT, Tuning
 from attn_plugins.errors import UserError
 
 
@@ -32,6 +35,9 @@ class Run:
         tests: Test's name -> single values of the config in that test.
         weights: What parts of the model start from; those runs come first.
         processes: How many processes train it; None leaves it to the config's batch size.
+        trial: The number of the combination of values that it tries for others (tuning.py); None of a run that counts.
+        trials: Those of which its own values are the best ones.
+        tuning: What is tuned, of a trial and of what is trained after it.
     """
 
     config_key: str
@@ -45,16 +51,20 @@ class Run:
     tests: dict[str, dict] = field(default_factory=lambda: {TEST: {}}, compare=False)
     weights: tuple[Weights, ...] = field(default=(), compare=False)
     processes: int | None = field(default=None, compare=False)
+    trial: int | None = None
+    trials: tuple['Run', ...] = field(default=(), compare=False)
+    tuning: Tuning | None = field(default=None, compare=False)
 
     @property
     def name(self) -> str:
-        """Name of the run within its suite, e.g. 'detection/ca/seed0'."""
-        return f'{self.config_key}/{self.preset_name}/seed{self.seed}'
+        """Name of the run within its suite, e.g. 'detection/ca/seed0' or 'detection/ca/trial2/seed1000'."""
+        trial = '' if self.trial is None else f'trial{self.trial}/'
+        return f'{self.config_key}/{self.preset_name}/{trial}seed{self.seed}'
 
     @property
     def needs(self) -> list['Run']:
         """The runs that must have finished before this one starts."""
-        return [weights.run for weights in self.weights]
+        return [*(weights.run for weights in self.weights), *self.trials]
 
     @property
     def steps(self) -> list[dict]:
@@ -73,6 +83,7 @@ class Suite:
         folder: Where its runs lie.
         runs: In dependency order: what a run needs comes before it.
         controls: Config's key -> preset -> those it is held against.
+        more_seeds: Config's key -> the rule by which its later seeds are trained or not (seeds.py).
     """
 
     name: str
@@ -80,6 +91,7 @@ class Suite:
     folder: Path
     runs: tuple[Run, ...]
     controls: dict[str, dict[str, list[str]]]
+    more_seeds: dict[str, MoreSeeds] = field(default_factory=dict)
 
     @property
     def config_keys(self) -> list[str]:
@@ -102,26 +114,58 @@ def read_suite(path: str | Path, work_dir: str | Path | None = None) -> Suite:
     folder = Path(work_dir) if work_dir else Path('work_dirs') / name
     runs: dict[tuple, Run] = {}
     for key, entry in entries.items():
+        trials = {}
+        for preset in entry['presets'] if entry['tuning'] else ():
+            trials[preset.name] = _trials(runs, key, entry, preset, folder, path)
+            runs |= {(trial.folder,): trial for trial in trials[preset.name]}
         for seed in entry['seeds']:
             for preset in entry['presets']:
-                runs[key, preset.name, seed] = Run(
-                    config_key=key,
-                    preset=preset.preset,
-                    preset_name=preset.name,
-                    seed=seed,
-                    config=entry['config'],
-                    folder=folder / key / preset.name / f'seed{seed}',
-                    cfg_options=preset.merged_over(entry['cfg_options']),
-                    twin_options=preset.cfg_options,
-                    tests=entry['tests'],
-                    weights=tuple(
-                        _weights(runs, part, source, key, preset.name, seed, path)
-                        for part, source in entry['weights_from'].items()
-                    ),
-                    processes=entry['processes'],
+                place = folder / key / preset.name / f'seed{seed}'
+                run = _run(runs, key, entry, preset, seed, seed, place, path)
+                runs[key, preset.name, seed] = replace(
+                    run, trials=trials.get(preset.name, ()), tuning=entry['tuning']
                 )
     controls = {key: entry['controls'] for key, entry in entries.items()}
-    return Suite(name, path, folder, tuple(runs.values()), controls)
+    more_seeds = {key: entry['more_seeds'] for key, entry in entries.items() if entry['more_seeds']}
+    return Suite(name, path, folder, tuple(runs.values()), controls, more_seeds)
+
+
+def _run(
+    runs: dict, key: str, entry: dict, preset: Preset, seed: int, source: int, folder: Path, path: Path
+) -> Run:
+    """A run; `source` is the seed of the runs whose weights it starts from."""
+    return Run(
+        config_key=key,
+        preset=preset.preset,
+        preset_name=preset.name,
+        seed=seed,
+        config=entry['config'],
+        folder=folder,
+        cfg_options=preset.merged_over(entry['cfg_options']),
+        twin_options=preset.cfg_options,
+        tests=entry['tests'],
+        weights=tuple(
+            _weights(runs, part, each, key, preset.name, source, path)
+            for part, each in entry['weights_from'].items()
+        ),
+        processes=entry['processes'],
+    )
+
+
+def _trials(runs: dict, key: str, entry: dict, preset: Preset, folder: Path, path: Path) -> tuple[Run, ...]:
+    """The trials of a preset, as many as of any other. Weights are those of the first seed."""
+    tuning, trials = entry['tuning'], []
+    for number, candidate in enumerate(tuning.candidates):
+        for seed in tuning.seeds:
+            place = folder / key / preset.name / f'trial{number}' / f'seed{seed}'
+            run = _run(runs, key, entry, preset, seed, entry['seeds'][0], place, path)
+            options = {name: value for name, value in run.cfg_options.items() if name not in candidate}
+            trials.append(
+                replace(
+                    run, cfg_options=options | candidate, tests={HELD_OUT: {}}, trial=number, tuning=tuning
+                )
+            )
+    return tuple(trials)
 
 
 def _weights(runs: dict, part: str, source: dict, key: str, preset: str, seed: int, path: Path) -> Weights:

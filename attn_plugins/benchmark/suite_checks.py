@@ -14,6 +14,7 @@ EXAMPLES = dict(
     twin='{wide: {preset: none, cfg_options: {model.backbone.widen_factor: 0.6}}}',
     controls='{se: [se_mean, wide]}',
     cfg_options='{train_cfg.max_epochs: 3}',
+    tune='{optim_wrapper.optimizer.lr: [0.01, 0.03]}',
     weights_from='{backbone: classification}',
     tests='{clean: {}, large: {test_dataloader.batch_size: 8}}',
 )

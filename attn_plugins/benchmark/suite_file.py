@@ -6,21 +6,23 @@ from pathlib import Path
 
 import yaml
 
+from attn_plugins.benchmark.seeds import read_seeds
 from attn_plugins.benchmark.suite_checks import (
     EXAMPLES,
     check_keys,
-    check_list,
     check_mapping,
     check_options,
     find_file,
 )
 from attn_plugins.benchmark.suite_controls import read_controls
 from attn_plugins.benchmark.suite_presets import read_presets
+from attn_plugins.benchmark.tuning import HELD_OUT, read_tuning
 from attn_plugins.errors import UserError
 from attn_plugins.mim import CONFIGS
 from attn_plugins.registry import nearest
 
-SUITE_KEYS = ('name', 'seeds', 'presets', 'controls', 'configs', 'processes')
+TUNE_KEYS = ('tune', 'tune_share', 'tune_seeds')
+SUITE_KEYS = ('name', 'seeds', 'presets', 'controls', 'configs', 'processes', *TUNE_KEYS)
 ENTRY_KEYS = (
     'config',
     'weights_from',
@@ -30,6 +32,7 @@ ENTRY_KEYS = (
     'cfg_options',
     'tests',
     'processes',
+    *TUNE_KEYS,
 )
 SOURCE_KEYS = ('config', 'preset', 'prefix')
 MERGE = 'tag:yaml.org,2002:merge'  # of the key `<<`
@@ -111,11 +114,15 @@ def _check_entries(content: dict, path: Path) -> dict[str, dict]:
             raise UserError(f"{where}: a config's key names a folder, so it must not contain '/'")
         check_keys(entry, ENTRY_KEYS, where)
         options = check_options(entry.get('cfg_options'), 'cfg_options', where)
+        seeds, more_seeds = read_seeds(entry, content, where)
+        presets = read_presets(entry, content, options, path, where)
         entries[str(key)] = dict(
             config=find_file(entry['config'], path, where, 'config'),
             weights_from=_check_weights(entry.get('weights_from'), where),
-            presets=read_presets(entry, content, options, path, where),
-            seeds=check_list(entry, content, 'seeds', (int,), where),
+            presets=presets,
+            seeds=seeds,
+            more_seeds=more_seeds,
+            tuning=read_tuning(entry, content, presets, where),
             cfg_options=options,
             tests=_check_tests(entry.get('tests'), where),
             processes=_check_processes(entry.get('processes', content.get('processes')), where),
@@ -130,7 +137,7 @@ def _check_entries(content: dict, path: Path) -> dict[str, dict]:
 def _check_tests(value, where: str) -> dict[str, dict]:
     tests = {str(name): options or {} for name, options in check_mapping(value, 'tests', where).items()}
     for name, options in tests.items():
-        if name in ('train', 'count') or not isinstance(options, dict):
+        if name in ('train', 'count', HELD_OUT) or not isinstance(options, dict):
             raise UserError(
                 f"{where}: 'tests' maps a name of its own to options of the config, as {EXAMPLES['tests']}, "
                 f'not {name}: {options!r}'

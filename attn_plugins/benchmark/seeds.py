@@ -1,0 +1,55 @@
+"""The seeds of a suite: a list, or as many as make the comparisons precise enough, decided by their spread alone."""
+
+from dataclasses import dataclass
+
+from attn_plugins.benchmark.suite_checks import check_keys, check_list
+from attn_plugins.errors import UserError
+
+# Seeds of the first stage, where the suite does not say how many.
+FIRST = 5
+KEYS = ('first', 'most', 'until_half_width')
+
+
+@dataclass(frozen=True)
+class MoreSeeds:
+    """When a config gets more seeds than its first ones.
+
+    Attributes:
+        first: So many are trained in any case; their spread decides.
+        half_width: Of the 95 % interval of each comparison, in points, that the seeds are to reach.
+    """
+
+    first: int
+    half_width: float
+
+
+def read_seeds(entry: dict, content: dict, where: str) -> tuple[list[int], MoreSeeds | None]:
+    """All seeds that there may be, and the rule by which the later ones are trained; None where all are.
+
+    Args:
+        entry: What the suite says of a config.
+        content: The whole suite.
+        where: Words that errors begin with.
+
+    Raises:
+        UserError: They are no list of numbers, each once, and no rule.
+    """
+    said = entry.get('seeds', content.get('seeds'))
+    if not isinstance(said, dict):
+        return check_list(entry, content, 'seeds', (int,), where), None
+    check_keys(said, KEYS, f"{where}, 'seeds'")
+    first, most, half_width = said.get('first', FIRST), said.get('most'), said.get('until_half_width')
+    if half_width is None or most is None:
+        absent = 'most' if half_width is not None else 'until_half_width'
+        raise UserError(
+            f"{where}: 'seeds' lacks '{absent}': write a list, or {{most: 20, until_half_width: 1.0}}, which adds seeds until all "
+            'intervals are that narrow, to so many at most'
+        )
+    if type(first) is not int or type(most) is not int or not 2 <= first < most:
+        raise UserError(
+            f"{where}: 'seeds' has first: {first!r} and most: {most!r}: give two whole numbers, the first one at least 2 and below "
+            'the other'
+        )
+    if isinstance(half_width, bool) or not isinstance(half_width, (int, float)) or not half_width > 0:
+        raise UserError(f"{where}: 'until_half_width' is in points and above 0, not {half_width!r}")
+    return list(range(most)), MoreSeeds(first, float(half_width))
