@@ -176,8 +176,8 @@ def test_a_failed_run_is_recorded_the_others_go_on_and_it_is_tried_again(project
         'good/none/seed0': 'finished',
     }
     result = read_json(read_suite(suite).runs[0].folder / 'result.json')
-    assert result['error'] == 'train: the loss is nan: lower the learning rate'
-    assert 'failed bad/none/seed0: train: the loss is nan' in said
+    assert result['error'] == 'train: the disk is full: make room'
+    assert 'failed bad/none/seed0: train: the disk is full' in said
     assert 'blocked needs_bad/none/seed0: it needs bad/none/seed0' in said
     content = yaml.safe_load(suite.read_text())
     del content['configs']['bad']['cfg_options']

@@ -33,8 +33,13 @@ def test_each_image_is_in_one_part(tmp_path):
 
 def test_the_parts_do_not_depend_on_the_place_or_on_what_is_filtered(tmp_path):
     held = images(split(tmp_path, names(400), True))
-    assert images(split(tmp_path, names(400), True, data_root='elsewhere', data_prefix=dict(img_path=''))) == held
-    assert images(split(tmp_path, names(400)[::2], True)) == [name for name in held if int(name[7:11]) % 2 == 0]
+    assert (
+        images(split(tmp_path, names(400), True, data_root='elsewhere', data_prefix=dict(img_path='')))
+        == held
+    )
+    assert images(split(tmp_path, names(400)[::2], True)) == [
+        name for name in held if int(name[7:11]) % 2 == 0
+    ]
     more = images(split(tmp_path, names(400), True, share=0.5))
     assert set(held) < set(more), 'a larger share holds the smaller one'
 
