@@ -125,7 +125,7 @@ def _first_failure(run: Run) -> tuple[str, str] | None:
 
 def _first_not_finite(losses: list) -> int | None:
     """The iteration of the first point of a loss curve that is no number: of results from before that ended a training."""
-    return next((step for step, loss in losses if loss is None or not isfinite(loss)), None)
+    return next((step for step, loss in losses if not isfinite(float(loss))), None)
 
 
 def _has_just_started(run: Run, suite: Suite) -> bool:

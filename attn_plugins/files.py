@@ -1,0 +1,46 @@
+"""Text files that are whole or as they were, JSON that every reader takes, and YAML without a key that is lost."""
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Writes a file so that a reader, a kill at any moment or a power cut leaves the old content or the new one."""
+    path = Path(path)
+    part = path.with_name(f'{path.name}.{os.getpid()}.part')
+    with part.open('w') as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def write_json(path: str | Path, content: Any, indent: int = 1) -> None:
+    """Writes a JSON file as :func:`write_text` does.
+
+    JSON has no numbers that are not finite: they become 'nan', 'inf' and '-inf', which `float` reads.
+    """
+    write_text(path, json.dumps(_strict(content), indent=indent, allow_nan=False) + '\n')
+
+
+def read_json(path: str | Path) -> dict | None:
+    """Reads a record; None when it is absent, or is no record, as a full disk leaves a file that was being written."""
+    try:
+        content = json.loads(Path(path).read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _strict(content: Any) -> Any:
+    """The content with words for the numbers that JSON has none of."""
+    if isinstance(content, dict):
+        return {key: _strict(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_strict(value) for value in content]
+    if isinstance(content, float) and not math.isfinite(content):
+        return str(content)
+    return content
