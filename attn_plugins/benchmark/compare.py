@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from attn_plugins.benchmark.estimate import Estimate, estimate, paired_difference
 from attn_plugins.benchmark.metrics import Metric, headline
 from attn_plugins.benchmark.results import RunState
+from attn_plugins.benchmark.statistics import Estimate, estimate, paired_difference
 from attn_plugins.benchmark.suite import Run, Suite
 from attn_plugins.benchmark.suite_presets import BASELINE
 from attn_plugins.engine.config import preset_name

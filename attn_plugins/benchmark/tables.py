@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from attn_plugins.benchmark.compare import Comparison, Control, PresetResult
-from attn_plugins.benchmark.estimate import Estimate
 from attn_plugins.benchmark.results import clock
+from attn_plugins.benchmark.statistics import Estimate
 from attn_plugins.benchmark.suite_presets import BASELINE
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from attn_plugins.benchmark.compare import Comparison, Controlled
-from attn_plugins.benchmark.estimate import Estimate
+from attn_plugins.benchmark.statistics import Estimate
 
 
 def verdict(comparisons: Sequence[Comparison]) -> str:
@@ -39,7 +39,7 @@ def _gains(differences: list[tuple[str, Estimate]]) -> list[str]:
         )
     several = [(name, d) for name, d in differences if d.n > 1]
     if several:
-        clear = [f'{name} ({d.mean:+.2f})' for name, d in several if d.is_clear]
+        clear = [f'{name} ({d.mean:+.2f})' for name, d in several if _is_clear(d)]
         sentences.append(
             'Over several seeds, the 95 % interval of the paired difference leaves out zero for '
             + (', '.join(clear) if clear else 'none')
@@ -58,7 +58,7 @@ def _against_controls(name: str, controlled: Controlled) -> str:
             missing.append(control.preset)
         elif d.n == 1:
             single.append(f'{control.preset} ({d.mean:+.2f})')
-        elif d.is_clear:
+        elif _is_clear(d):
             clear.append(f'{control.preset} ({d.mean:+.2f})')
         else:
             least = (
@@ -78,3 +78,8 @@ def _against_controls(name: str, controlled: Controlled) -> str:
         if controls
     ]
     return f'Against its controls, {name}/{controlled.preset} {"; it ".join(parts)}.'
+
+
+def _is_clear(difference: Estimate) -> bool:
+    """Whether the 95 % interval has a width and leaves out zero."""
+    return bool(difference.half_width) and abs(difference.mean) > difference.half_width
