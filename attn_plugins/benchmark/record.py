@@ -1,6 +1,7 @@
 """The files of a run's folder: records that are whole or absent, each with one writer, and a lock that dies with its holder."""
 
 import json
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,17 +24,32 @@ HOLDER = '.lock.pid'
 
 
 def write_json(path: Path, content: dict) -> None:
-    """Write a record so that a reader, or a kill at any moment, sees the old content or the new one."""
+    """Write a record so that a reader, or a kill at any moment, sees the old content or the new one.
+
+    JSON has no numbers that are not finite: they become 'nan', 'inf' and '-inf', which `float` reads.
+    """
     part = path.with_name(f'{path.name}.{os.getpid()}.part')
     with part.open('w') as file:
-        json.dump(content, file, indent=2)
+        json.dump(_strict(content), file, indent=2, allow_nan=False)
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
 
 
+def _strict(content):
+    """The content with words for the numbers that JSON has none of."""
+    if isinstance(content, dict):
+        return {key: _strict(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_strict(value) for value in content]
+    return str(content) if isinstance(content, float) and not math.isfinite(content) else content
+
+
 def read_json(path: Path) -> dict | None:
-    """Content of a record; None when it is absent, or is no record, as a power cut leaves a file that was being written."""
+    """Read a record; None when it is absent, or is no record, as a power cut leaves a file that was being written.
+
+    Older records have NaN and Infinity, which are read as such.
+    """
     try:
         content = json.loads(path.read_text())
     except (FileNotFoundError, ValueError):

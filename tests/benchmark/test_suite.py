@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from attn_plugins.benchmark.record import read_json
 from attn_plugins.benchmark.suite import read_suite
 from attn_plugins.errors import UserError
 
@@ -264,11 +263,3 @@ def test_a_mapping_that_is_merged_may_be_overridden(project):
         '  a: &a {config: toy.py, seeds: [0, 1]}\n  b: {<<: *a, seeds: [2]}\n'
     )
     assert [run.name for run in read_suite(path).runs] == ['a/none/seed0', 'a/none/seed1', 'b/none/seed2']
-
-
-@pytest.mark.parametrize('content', ['', '{"done": 0.5', 'null', '[1]'])
-def test_a_record_that_was_cut_is_an_absent_one(content, tmp_path):
-    """A power cut leaves a file that was being written empty."""
-    path = tmp_path / 'progress.json'
-    path.write_text(content)
-    assert read_json(path) is None
