@@ -73,6 +73,9 @@ class Suite:
         folder: Where its runs lie.
         runs: In dependency order: what a run needs comes before it.
         controls: Config's key -> preset -> those it is held against.
+        comparisons: Config's key -> the pairs of presets that the report gives a verdict of.
+        margins: Config's key -> what difference does not matter, in points; None where none is declared.
+        spreads: Config's key -> declared standard deviation of a paired difference, in points; None where none is.
     """
 
     name: str
@@ -80,6 +83,9 @@ class Suite:
     folder: Path
     runs: tuple[Run, ...]
     controls: dict[str, dict[str, list[str]]]
+    comparisons: dict[str, list[tuple[str, str]]]
+    margins: dict[str, float | None]
+    spreads: dict[str, float | None]
 
     @property
     def config_keys(self) -> list[str]:
@@ -120,8 +126,11 @@ def read_suite(path: str | Path, work_dir: str | Path | None = None) -> Suite:
                     ),
                     processes=entry['processes'],
                 )
-    controls = {key: entry['controls'] for key, entry in entries.items()}
-    return Suite(name, path, folder, tuple(runs.values()), controls)
+    by_key = (
+        {key: entry[name] for key, entry in entries.items()}
+        for name in ('controls', 'comparisons', 'margin', 'spread')
+    )
+    return Suite(name, path, folder, tuple(runs.values()), *by_key)
 
 
 def _weights(runs: dict, part: str, source: dict, key: str, preset: str, seed: int, path: Path) -> Weights:
