@@ -86,7 +86,7 @@ def _verdict(
     word: str, difference: PairedDifference | None, family: int, p: float, p_equivalence: float
 ) -> Verdict:
     if difference is None:
-        return Verdict(word, 'no seed of both has finished')
+        return Verdict(word, 'no seed in common')
     if word == NO_VERDICT:
         return Verdict(word, f'n = {difference.n}, {NEEDED}')
     over = f' after Holm over {family} comparisons' if family > 1 else ''

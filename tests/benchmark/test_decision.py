@@ -36,7 +36,7 @@ def test_what_a_verdict_rests_on():
     assert said[1].reason.startswith('p = 1.000 after Holm over 4 comparisons; ')
     assert said[1].reason.endswith(f'; {said[1].least_difference:.2f} could have shown')
     assert said[2] == Verdict('no verdict', 'n = 2, five seeds are needed')
-    assert said[3] == Verdict('no verdict', 'no seed of both has finished')
+    assert said[3] == Verdict('no verdict', 'no seed in common')
     assert said[1].p_equivalence_holm is None, 'no margin'
     [alone] = verdicts([wide])
     assert 'Holm' not in alone.reason and alone.least_difference < said[1].least_difference
