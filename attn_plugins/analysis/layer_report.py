@@ -13,6 +13,7 @@ from attn_plugins.analysis.layer_plot import draw
 from attn_plugins.analysis.machine import git_commit, machine, versions
 from attn_plugins.analysis.model_benchmark import LIMITS
 from attn_plugins.analysis.rivals import AUTHORS, OPENMMLAB, TIMM
+from attn_plugins.files import write_text
 
 WAYS = (EAGER, COMPILED, AUTHORS, TIMM, OPENMMLAB)
 RIVALS = (AUTHORS, TIMM, OPENMMLAB)
@@ -77,7 +78,7 @@ def write_report(folder: Path, rows: Sequence[Measured], setting: Setting) -> li
         writer = csv.DictWriter(file, records[0].keys(), lineterminator='\n')
         writer.writeheader()
         writer.writerows(records)
-    (folder / 'layers.md').write_text(page(rows, setting))
+    write_text(folder / 'layers.md', page(rows, setting))
     draw(rows, folder / 'layers.svg')
     written = [folder / f'layers.{suffix}' for suffix in ('csv', 'md', 'svg')]
     if setting.networks:

@@ -1,17 +1,25 @@
-"""Results side by side: mean and spread of each preset over seeds, and paired differences to the plain model and to controls."""
+"""Results side by side: mean and spread of each preset over seeds, and paired differences of presets with their verdicts."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from statistics import median
 
-from attn_plugins.benchmark.estimate import Estimate, estimate, paired_difference
+from attn_plugins.benchmark.decision import BETTER, WORSE, Verdict, verdicts
 from attn_plugins.benchmark.metrics import Metric, headline
 from attn_plugins.benchmark.results import RunState
+from attn_plugins.benchmark.statistics import Estimate, PairedDifference, estimate, paired_difference
 from attn_plugins.benchmark.suite import Run, Suite
+from attn_plugins.benchmark.suite_comparisons import all_pairs
 from attn_plugins.benchmark.suite_presets import BASELINE
 from attn_plugins.engine.config import preset_name
 from attn_plugins.mim import CONFIGS
+
+# Of a metric of which nobody has said that more is better.
+NEUTRAL = {BETTER: 'higher', WORSE: 'lower'}
+EXPLORATORY = Verdict('exploratory', "not among the suite's comparisons")
 
 
 @dataclass(frozen=True)
@@ -21,7 +29,10 @@ class PresetResult:
     Attributes:
         preset: Name of the preset or twin.
         twin: What a twin is, e.g. 'none with model.backbone.base_channels=17'; empty for a preset as it is.
-        score: The headline metric over the finished seeds, None when none has finished.
+        score: The headline metric of the last checkpoint in the test, over the finished seeds; None when none has a finite one.
+        best: The highest headline metric of each seed's validations; None where none has that metric, or nobody has said that more of
+            it is better.
+        not_finite: Finished seeds whose headline metric is not finite. They are no part of any mean or difference.
         difference: Score minus that of the plain model with the same seed, over the seeds both have finished.
         parameters, madds: Counted; None when unknown.
         why_not_counted: The reason, when they are unknown.
@@ -34,7 +45,9 @@ class PresetResult:
     preset: str
     twin: str
     score: Estimate | None
-    difference: Estimate | None
+    best: Estimate | None
+    not_finite: list[int]
+    difference: PairedDifference | None
     parameters: int | None
     madds: int | None
     why_not_counted: str
@@ -43,6 +56,31 @@ class PresetResult:
     memory_of: str
     unfinished: dict[int, tuple[str, str]]
     curves: dict[int, dict[str, list]]
+
+    @property
+    def lost(self) -> str:
+        """How many seeds have finished without a finite score, in words; empty if none has."""
+        lost, all_seeds = len(self.not_finite), len(self.curves) + len(self.unfinished)
+        return f'{lost} of {all_seeds} seeds {"has" if lost == 1 else "have"} no finite score' if lost else ''
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One preset minus another.
+
+    Attributes:
+        first: Name of the preset.
+        second: Name of what is subtracted.
+        difference: Of the scores with the same seed; None where no seed of both has finished.
+        verdict: What it allows to say beside all others of the suite.
+        rests_on: On which seeds it rests, if not on all, and whom that favours.
+    """
+
+    first: str
+    second: str
+    difference: PairedDifference | None
+    verdict: Verdict
+    rests_on: str
 
 
 @dataclass(frozen=True)
@@ -56,8 +94,8 @@ class Control:
     """
 
     preset: str
-    gain: Estimate | None
-    difference: Estimate | None
+    gain: PairedDifference | None
+    difference: PairedDifference | None
 
 
 @dataclass(frozen=True)
@@ -65,13 +103,13 @@ class Controlled:
     """A preset that has controls: its own gain, and them."""
 
     preset: str
-    gain: Estimate | None
+    gain: PairedDifference | None
     controls: list[Control]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One config of the suite in one of its tests: its metric, its presets in the suite's order, and those with controls."""
+    """One config of the suite in one of its tests: its metric, its presets in the suite's order, their differences, and those with controls."""
 
     name: str
     key: str
@@ -80,56 +118,98 @@ class Comparison:
     metric: Metric | None
     input_shape: list[int] | None
     presets: list[PresetResult]
+    pairs: list[Pair]
     controls: list[Controlled]
 
 
 def compare(suite: Suite, states: Sequence[RunState]) -> list[Comparison]:
-    """Group a suite's runs by config and test, and compare the presets of each."""
+    """Group a suite's runs by config and test, and compare the presets of each.
+
+    The verdicts are of one family: the suite's comparisons in all configs and tests, whether their runs have finished or not.
+    """
     groups: dict[str, list[RunState]] = {}
     for state in states:
         groups.setdefault(state.run.config_key, []).append(state)
+    comparisons = [
+        _compare(group, test, suite, key) for key, group in groups.items() for test in group[0].run.tests
+    ]
+    family = [pair.difference for comparison in comparisons for pair in comparison.pairs if not pair.verdict]
+    said = iter(verdicts(family))
     return [
-        _compare(group, test, suite.controls[key])
-        for key, group in groups.items()
-        for test in group[0].run.tests
+        replace(
+            comparison,
+            pairs=[
+                pair if pair.verdict else _with_verdict(pair, next(said), comparison.metric)
+                for pair in comparison.pairs
+            ],
+        )
+        for comparison in comparisons
     ]
 
 
-def _compare(states: list[RunState], test: str, controls: dict[str, list[str]]) -> Comparison:
+def _with_verdict(pair: Pair, verdict: Verdict, metric: Metric | None) -> Pair:
+    known = metric is None or metric.unit
+    word = verdict.word if known else NEUTRAL.get(verdict.word, verdict.word)
+    return replace(pair, verdict=replace(verdict, word=word))
+
+
+def _compare(states: list[RunState], test: str, suite: Suite, key: str) -> Comparison:
     run = states[0].run
     finished = [state for state in states if _has(state, test)]
+    metric = headline(finished[0].metrics(test)) if finished else None
     by_preset: dict[str, list[RunState]] = {}
     for state in states:
         by_preset.setdefault(state.run.preset_name, []).append(state)
-    scores = {
-        name: {state.run.seed: _score(state, test) for state in group if _has(state, test)}
+    scores = {name: _finite_scores(group, test) for name, group in by_preset.items()}
+
+    @cache
+    def difference(first: str, second: str) -> PairedDifference | None:
+        return paired_difference(scores[first], scores.get(second, {}), suite.margins[key])
+
+    gains = {name: None if name == BASELINE else difference(name, BASELINE) for name in scores}
+    presets = [
+        _preset_result(name, group, scores[name], gains[name], test, metric)
         for name, group in by_preset.items()
-    }
-    gains = {
-        name: None if name == BASELINE else paired_difference(scores[name], scores.get(BASELINE, {}))
-        for name in scores
-    }
+    ]
+    declared = suite.comparisons[key]
+    others = [pair for pair in all_pairs(list(scores), suite.controls[key]) if pair not in declared]
+    by_name = {result.preset: result for result in presets}
     shapes = [state.steps.get('count', {}).get('input_shape') for state in finished]
     return Comparison(
         name=f'{run.config_key}, {test}' if len(run.tests) > 1 else run.config_key,
         key=run.config_key,
         test=test,
         config=_as_written(run.config),
-        metric=headline(finished[0].metrics(test)) if finished else None,
+        metric=metric,
         input_shape=next((shape for shape in shapes if shape), None),
-        presets=[_preset_result(name, group, gains[name], test) for name, group in by_preset.items()],
+        presets=presets,
+        pairs=[
+            _pair(by_name[first], by_name[second], difference(first, second), verdict)
+            for pairs, verdict in ((declared, None), (others, EXPLORATORY))
+            for first, second in pairs
+        ],
         controls=[
             Controlled(
                 name,
                 gains[name],
-                [
-                    Control(other, gains[other], paired_difference(scores[name], scores[other]))
-                    for other in others
-                ],
+                [Control(other, gains[other], difference(name, other)) for other in others],
             )
-            for name, others in controls.items()
+            for name, others in suite.controls[key].items()
         ],
     )
+
+
+def _pair(
+    first: PresetResult, second: PresetResult, difference: PairedDifference | None, verdict: Verdict | None
+) -> Pair:
+    lost = [result for result in (first, second) if result.not_finite]
+    seeds, n = len(first.curves) + len(first.unfinished), difference.n if difference else 0
+    rests_on = f'on {n} of {seeds} seeds' if 0 < n < seeds else ''
+    if lost:
+        why = ', '.join(f'{result.preset}: {result.lost}' for result in lost)
+        rests_on = f'on the {n} where both are finite ({why})' if n else why
+        rests_on += f', which favours {lost[0].preset}' if n and len(lost) == 1 else ''
+    return Pair(first.preset, second.preset, difference, verdict, rests_on)
 
 
 def _as_written(config: Path) -> str:
@@ -138,15 +218,23 @@ def _as_written(config: Path) -> str:
 
 
 def _preset_result(
-    preset: str, states: list[RunState], difference: Estimate | None, test: str
+    preset: str,
+    states: list[RunState],
+    scores: dict[int, float],
+    difference: PairedDifference | None,
+    test: str,
+    metric: Metric | None,
 ) -> PresetResult:
     done = [state for state in states if _has(state, test)]
     counted = next((state.steps['count'] for state in done if 'count' in state.steps), {})
     trained = [state.steps['train'] for state in done]
+    best = [value for state in done if (value := _best(state, metric)) is not None]
     return PresetResult(
         preset=preset,
         twin=_twin(states[0].run),
-        score=estimate([_score(state, test) for state in done]),
+        score=estimate(list(scores.values())),
+        best=estimate(best),
+        not_finite=[state.run.seed for state in done if state.run.seed not in scores],
         difference=difference,
         parameters=counted.get('parameters'),
         madds=counted.get('madds'),
@@ -159,6 +247,19 @@ def _preset_result(
     )
 
 
+def _finite_scores(states: Sequence[RunState], test: str) -> dict[int, float]:
+    scores = {s.run.seed: headline(s.metrics(test)).value for s in states if _has(s, test)}
+    return {seed: score for seed, score in scores.items() if math.isfinite(score)}
+
+
+def _best(state: RunState, metric: Metric) -> float | None:
+    """The highest finite value of the test's metric among a run's validations."""
+    if not metric.unit:
+        return None
+    found = [headline(metrics) for _, metrics in state.progress['validation'] if metric.key in metrics]
+    return max((v.value for v in found if v.key == metric.key and math.isfinite(v.value)), default=None)
+
+
 def _twin(run: Run) -> str:
     options = ', '.join(f'{name}={value}' for name, value in run.twin_options.items())
     return f'{preset_name(run.preset)} with {options}' if options else ''
@@ -167,7 +268,3 @@ def _twin(run: Run) -> str:
 def _has(state: RunState, test: str) -> bool:
     """Whether a run has a result of a test, though another test of it may have failed."""
     return state.state in ('finished', 'failed') and 'metrics' in state.steps.get(test, {})
-
-
-def _score(state: RunState, test: str) -> float:
-    return headline(state.metrics(test)).value

@@ -23,9 +23,12 @@ class Metric:
 
 
 def headline(metrics: dict[str, float]) -> Metric:
-    """The metric that stands for a run: the first of `HEADLINES` there is, else the first that was reported."""
+    """Choose the metric that stands for a run: the first of `HEADLINES` there is, else the first that was reported.
+
+    Records keep what is not finite as 'nan', 'inf' or '-inf' (`record.write_json`).
+    """
     for key, (name, factor) in HEADLINES.items():
         if key in metrics:
-            return Metric(key, name, factor * metrics[key], ' %')
+            return Metric(key, name, factor * float(metrics[key]), ' %')
     key = next(iter(metrics))
-    return Metric(key, key, metrics[key], '')
+    return Metric(key, key, float(metrics[key]), '')

@@ -9,13 +9,14 @@ from os.path import relpath
 
 from mmengine.config import Config
 
-from attn_plugins.benchmark.record import CONFIG, FAILURE, RANK_FAILURES, RESULT, RUN, read_json, write_json
+from attn_plugins.benchmark.record import CONFIG, FAILURE, RANK_FAILURES, RESULT, RUN
 from attn_plugins.benchmark.suite import Run, Suite
 from attn_plugins.benchmark.tuning import choose, hold_out, trial_score
 from attn_plugins.engine.checkpoint import latest_checkpoint
 from attn_plugins.engine.config import load_config
 from attn_plugins.engine.settings import differences, settings_of
 from attn_plugins.errors import UserError
+from attn_plugins.files import read_json, write_json
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def trial_scores(run: Run) -> dict[int, list[float]]:
     for trial in run.trials:
         result = read_json(trial.folder / RESULT) or {}
         if result.get('state') in ('finished', 'diverged'):
-            scores.setdefault(trial.trial, []).append(trial_score(result))
+            scores.setdefault(trial.trial, []).append(trial_score(result['state'], result['steps']))
     return scores
 
 

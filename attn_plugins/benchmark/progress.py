@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from attn_plugins.benchmark.metrics import headline
-from attn_plugins.benchmark.results import OVER, RunState, clock, seconds_left
+from attn_plugins.benchmark.results import ENDED, RunState, clock, seconds_left
 from attn_plugins.benchmark.suite import Run, Suite
 
 # Seconds between two lines about the state when there is no terminal, and between two drawings when there is one.
@@ -84,7 +84,7 @@ class LiveView(PlainView):
 
     def show(self, states: list[RunState]) -> None:
         """Redraw."""
-        over = sum(state.state in (*OVER, 'failed', 'blocked') for state in states)
+        over = sum(state.state in ENDED for state in states)
         self._bars.update(self._whole, completed=over / len(states), text=summary(states, self.parallel))
         for state in states:
             run, now = state.run, state.progress
@@ -107,8 +107,11 @@ def view_of(suite: Suite, parallel: int, console: Console) -> PlainView:
 def summary(states: list[RunState], parallel: int) -> str:
     """E.g. '3 of 9 finished, 1 failed, about 12 min left'."""
     counts = Counter(state.state for state in states)
-    parts = [f'{counts["finished"]} of {len(states)} finished']
+    number = len(states) - counts['undecided'] - counts['not needed']
+    parts = [f'{counts["finished"]} of {number} finished']
     parts += [f'{counts[word]} {word}' for word in ('diverged', 'failed', 'blocked') if counts[word]]
+    if counts['undecided']:
+        parts.append(f'{counts["undecided"]} more by the spread of the first seeds')
     if counts['waiting'] + counts['cut off'] + counts['running']:
         left = seconds_left(states, parallel)
         parts.append(f'about {clock(left)} left' if left is not None else 'time left not known yet')
@@ -142,7 +145,7 @@ def watch(read: Callable[[], list[RunState]], console: Console, seconds: float |
         if seconds and console.is_terminal:
             console.clear()
         console.print(status_table(states))
-        if not seconds or all(state.state in (*OVER, 'failed', 'blocked') for state in states):
+        if not seconds or all(state.state in ENDED for state in states):
             return
         console.print(
             f'{datetime.now():%H:%M:%S}, again every {seconds:g} s; Ctrl-C ends this look and no run'

@@ -1,6 +1,5 @@
 """The files of a run's folder: records that are whole or absent, each with one writer, and a lock that dies with its holder."""
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,25 +20,6 @@ RANK_FAILURES = 'failure.rank*.json'
 FAILURE = 'failure.json'
 LOCK = '.lock'
 HOLDER = '.lock.pid'
-
-
-def write_json(path: Path, content: dict) -> None:
-    """Write a record so that a reader, or a kill at any moment, sees the old content or the new one."""
-    part = path.with_name(f'{path.name}.{os.getpid()}.part')
-    with part.open('w') as file:
-        json.dump(content, file, indent=2)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-
-
-def read_json(path: Path) -> dict | None:
-    """Content of a record; None when it is absent, or is no record, as a power cut leaves a file that was being written."""
-    try:
-        content = json.loads(path.read_text())
-    except (FileNotFoundError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None
 
 
 class Locked(Exception):

@@ -13,27 +13,34 @@ from rich.text import Text
 
 from attn_plugins.benchmark.compare import Comparison, compare
 from attn_plugins.benchmark.plot import accuracy_cost_svg, learning_curves_svg
-from attn_plugins.benchmark.record import write_json
 from attn_plugins.benchmark.results import RunState
 from attn_plugins.benchmark.suite import Suite
-from attn_plugins.benchmark.suite_presets import BASELINE
-from attn_plugins.benchmark.tables import ReportTable, control_tables, preset_table
+from attn_plugins.benchmark.tables import ReportTable, tables_of
 from attn_plugins.benchmark.verdict import verdict
+from attn_plugins.files import write_json, write_text
 
 # What every number of a report is; stands below all tables.
 LEGEND = (
-    'Scores marked % are percent points, whatever the library reports; they are of the last checkpoint, mean ± standard '
-    f'deviation over n seeds. The difference is paired: a preset minus {BASELINE}, same config and same seed. '
+    'Scores marked % are percent points, whatever the library reports; they are of the last checkpoint in the test, mean ± '
+    'standard deviation over n seeds. '
     'Parameters and multiply-adds (M-Adds) are counted (convolutions and matrix products, one image, no element-wise work); '
     'train time (median per run, with validation) and memory (the most that was held: on a GPU by torch, else by the '
     'process) are measured on the machine named below, as busy as it was.'
 )
-# Stands below the tables of controls.
-CONTROLS_LEGEND = (
-    'Differences are paired by seed. A gain that a control has too does not come from what the control lacks. Least that '
-    'could show: half the width of the 95 % interval; a difference below it could not have been told from zero. Where '
-    'nothing differs, one comparison in twenty still leaves out zero.'
+BEST_LEGEND = (
+    'Best validation: the highest score among the validations of each training, which may be of an earlier checkpoint. It is '
+    'on the validation data and chosen by them, so it is no score of a test.'
 )
+DIFFERENCES_LEGEND = (
+    'Differences are paired: scores of the same config, test and seed. p (t): paired t test. p (sign flips): the share of sign '
+    'flips whose mean is as far from zero. p (Holm): of the t test over all comparisons of the suite together, in which the '
+    'smallest distance between two scores counts as a further error. A verdict needs five seeds: better or worse where '
+    'p (Holm) is below 0.05; equal within a margin, which the suite must declare, where two one-sided t tests are, after Holm. '
+    'So of suites whose presets are all equal, at most one in twenty calls any better or worse. Correlation: of the scores with the '
+    'same seed; pairing gains nothing where it is near zero. Least to show: the smallest true difference that as many seeds '
+    'with that spread show in four of five suites.'
+)
+CONTROLS_LEGEND = 'A gain that a control has too does not come from what the control lacks.'
 
 
 def write_report(suite: Suite, states: list[RunState]) -> dict[str, Path]:
@@ -44,8 +51,7 @@ def write_report(suite: Suite, states: list[RunState]) -> dict[str, Path]:
         suite_file=str(suite.path),
         created=datetime.now().astimezone().isoformat(timespec='seconds'),
         verdict=verdict(comparisons),
-        legend=LEGEND,
-        controls_legend=CONTROLS_LEGEND,
+        legend=_legend(comparisons),
         comparisons=[asdict(c) for c in comparisons],
         runs=[_run_entry(state) for state in states],
         made_with=made_with(states),
@@ -60,15 +66,26 @@ def write_report(suite: Suite, states: list[RunState]) -> dict[str, Path]:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    tables = [
-        dict(comparison=c, presets=preset_table(c), uncounted=uncounted(c), controls=control_tables(c))
-        for c in comparisons
-    ]
-    plots = {c.name: [p for p in (accuracy_cost_svg(c), learning_curves_svg(c)) if p] for c in comparisons}
+    sections = [dict(comparison=c, tables=tables_of(c), plots=_plots(c)) for c in comparisons]
     for suffix in ('md', 'html'):
-        text = templates.get_template(f'report.{suffix}.j2').render(content, tables=tables, plots=plots)
-        paths[suffix].write_text(text)
+        text = templates.get_template(f'report.{suffix}.j2').render(content, sections=sections)
+        write_text(paths[suffix], text)
     return paths
+
+
+def _legend(comparisons: list[Comparison]) -> list[str]:
+    """The paragraphs that say what the numbers of these tables are."""
+    shown = {
+        LEGEND: True,
+        BEST_LEGEND: any(result.best for c in comparisons for result in c.presets),
+        DIFFERENCES_LEGEND: any(c.pairs for c in comparisons),
+        CONTROLS_LEGEND: any(c.controls for c in comparisons),
+    }
+    return [paragraph for paragraph, is_shown in shown.items() if is_shown]
+
+
+def _plots(comparison: Comparison) -> list[str]:
+    return [plot for plot in (accuracy_cost_svg(comparison), learning_curves_svg(comparison)) if plot]
 
 
 def _run_entry(state: RunState) -> dict:
@@ -104,24 +121,14 @@ def made_with(states: list[RunState]) -> dict:
     )
 
 
-def uncounted(comparison: Comparison) -> list[str]:
-    """Why parameters and M-Adds of a config's presets are missing, each reason once."""
-    reasons: dict[str, list[str]] = {}
-    for result in comparison.presets:
-        if result.why_not_counted:
-            reasons.setdefault(result.why_not_counted, []).append(result.preset)
-    return [f'not counted ({", ".join(presets)}): {reason}' for reason, presets in reasons.items()]
-
-
 def print_report(suite: Suite, states: list[RunState], console: Console) -> None:
     """The report's tables on the screen."""
     comparisons = compare(suite, states)
     for comparison in comparisons:
-        _print_table(preset_table(comparison), f' ({comparison.config})', console)
-        for reason in uncounted(comparison):
-            console.print(reason, style='dim', markup=False)
-        for table in control_tables(comparison):
-            _print_table(table, '', console)
+        for i, table in enumerate(tables_of(comparison)):
+            _print_table(table, '' if i else f' ({comparison.config})', console)
+            for note in table.notes:
+                console.print(note, style='dim', markup=False)
     for state in states:
         if state.state == 'failed':
             console.print(f'failed: {state.run.name}: {state.error}', style='red', markup=False)
@@ -137,8 +144,8 @@ def _print_table(table: ReportTable, more_title: str, console: Console) -> None:
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
-    for i, name in enumerate(table.header):
-        shown.add_column(Text(name), justify='left' if i == 0 else 'right')
+    for name, is_text in zip(table.header, table.is_text, strict=True):
+        shown.add_column(Text(name), justify='left' if is_text else 'right')
     for row in table.rows:
         shown.add_row(
             *(Text('\n'.join(filter(None, (cell.text, cell.detail)))) for cell in row),

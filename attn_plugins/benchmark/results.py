@@ -1,26 +1,23 @@
 """What a suite's folder holds: the state of every run, how far it is, and its result."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from math import isfinite
+from dataclasses import dataclass, replace
+from math import isfinite, nan
 
+from attn_plugins.benchmark.metrics import headline
 from attn_plugins.benchmark.plan import Plan
-from attn_plugins.benchmark.record import (
-    FAILURE,
-    HOLDER,
-    PROGRESS,
-    RANK_FAILURES,
-    RESULT,
-    RUN,
-    is_locked,
-    read_json,
-)
+from attn_plugins.benchmark.record import FAILURE, HOLDER, PROGRESS, RANK_FAILURES, RESULT, RUN, is_locked
+from attn_plugins.benchmark.seeds import MoreSeeds, seeds_wanted
 from attn_plugins.benchmark.suite import Run, Suite
+from attn_plugins.files import read_json
 
 # In the order a run usually passes through them.
-STATES = ('waiting', 'running', 'cut off', 'blocked', 'failed', 'diverged', 'outdated', 'finished')
-# Those after which nothing more comes of a run.
+STATES = (
+    'undecided', 'not needed', 'waiting', 'running', 'cut off', 'blocked', 'failed', 'diverged', 'outdated', 'finished',
+)  # fmt: skip
+# Those of runs with an outcome, and those after which this call brings nothing more.
 OVER = ('finished', 'diverged')
+ENDED = (*OVER, 'failed', 'blocked', 'not needed')
 # What a run shows before its training has written anything.
 STARTING = dict(step='train', done=0.0, text='starting', train_seconds=0.0, loss=[], validation=[])
 
@@ -32,7 +29,8 @@ class RunState:
     Attributes:
         run: The run.
         state: One of `STATES`; 'blocked' waits for a run that failed or diverged, 'cut off' goes on at the next call, 'outdated'
-            was trained with other settings than the suite's now; 'diverged' had a loss that was no number.
+            was trained with other settings than the suite's now; 'diverged' had a loss that was no number. A later seed is
+            'undecided' until the first ones have told their spread, and then 'waiting' or 'not needed'.
         steps: What came of each step that is done, by the step's name.
         progress: How far it is: `done` (0 to 1), `text`, `train_seconds`, `loss`, `validation`, as ProgressHook writes it.
         error: What went wrong, of a run that failed or diverged.
@@ -84,7 +82,41 @@ def read_results(
             state = 'outdated'
         made_with = {key: value for key, value in result.items() if key not in ('state', 'steps', 'error')}
         states[run] = RunState(run, state, steps, progress, error, made_with)
+    for run, state in _later_seeds(suite, states).items():
+        if states[run].state in ('waiting', 'blocked'):
+            states[run] = replace(states[run], state=state)
     return list(states.values())
+
+
+def _later_seeds(suite: Suite, states: Mapping[Run, RunState]) -> dict[Run, str]:
+    """The runs of later seeds that are not wanted, or not yet: none of those that another run starts from."""
+    kept: dict[Run, str] = {}
+    for key, rule in suite.more_seeds.items():
+        if rule is None:
+            continue
+        runs = [run for run in suite.runs if run.config_key == key and run.trial is None]
+        first = [states[run] for run in runs if run.seed < rule.first]
+        is_told = all(state.state in ENDED for state in first)
+        wanted = _seeds_wanted(suite, key, rule, first) if is_told else rule.first
+        kept |= {run: 'not needed' if is_told else 'undecided' for run in runs if run.seed >= wanted}
+    for run in reversed(suite.runs):
+        if run not in kept:
+            for other in run.needs:
+                kept.pop(other, None)
+    return kept
+
+
+def _seeds_wanted(suite: Suite, key: str, rule: MoreSeeds, first: list[RunState]) -> int:
+    """As many as the test needs that needs the most."""
+    wanted = rule.first
+    for test in first[0].run.tests:
+        scores: dict[str, dict[int, float]] = {}
+        for state in first:
+            score = headline(state.metrics(test)).value if state.state == 'finished' else nan
+            if isfinite(score):
+                scores.setdefault(state.run.preset_name, {})[state.run.seed] = score
+        wanted = max(wanted, seeds_wanted(rule, scores, suite.comparisons[key]))
+    return wanted
 
 
 def _state(run: Run, result: dict, states: dict[Run, RunState]) -> tuple[str, str]:

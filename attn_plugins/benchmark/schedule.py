@@ -8,11 +8,12 @@ from pathlib import Path
 
 from attn_plugins.benchmark.executors import Executor
 from attn_plugins.benchmark.plan import Plan, check_all_data, plan_run, settle_changes, write_inputs
-from attn_plugins.benchmark.record import FAILURE, RESULT, Locked, folder_lock, read_json, write_json
+from attn_plugins.benchmark.record import FAILURE, RESULT, Locked, folder_lock
 from attn_plugins.benchmark.results import OVER, RunState, read_results
 from attn_plugins.benchmark.suite import Run, Suite
 from attn_plugins.benchmark.worker import LOG
 from attn_plugins.errors import UserError
+from attn_plugins.files import read_json, write_json
 
 # Seconds between two looks at the running processes.
 PAUSE = 0.3
@@ -104,9 +105,15 @@ def _start_ready(
     left = []
     for run in waiting:
         plan = plans[run]
+        if states[run].state == 'not needed':
+            continue
         if states[run].state == 'blocked':
             view.ended(states[run])
-        elif executor.has_room(plan.processes) and all(states[r].state in OVER for r in run.needs):
+        elif (
+            states[run].state != 'undecided'
+            and executor.has_room(plan.processes)
+            and all(states[r].state in OVER for r in run.needs)
+        ):
             try:
                 if run.trials:  # their best values are known now
                     plan = plans[run] = plan_run(run, plans, executor.devices)

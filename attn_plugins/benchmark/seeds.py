@@ -1,5 +1,6 @@
 """The seeds of a suite: a list, or as many as make the comparisons precise enough, decided by their spread alone."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from attn_plugins.benchmark.suite_checks import check_keys, check_list
@@ -53,3 +54,24 @@ def read_seeds(entry: dict, content: dict, where: str) -> tuple[list[int], MoreS
     if isinstance(half_width, bool) or not isinstance(half_width, (int, float)) or not half_width > 0:
         raise UserError(f"{where}: 'until_half_width' is in points and above 0, not {half_width!r}")
     return list(range(most)), MoreSeeds(first, float(half_width))
+
+
+def seeds_wanted(
+    rule: MoreSeeds, scores: Mapping[str, Mapping[int, float]], pairs: Iterable[tuple[str, str]]
+) -> int:
+    """How many seeds give every comparison an interval as narrow as wanted, by the spread of the first ones.
+
+    Args:
+        rule: The rule.
+        scores: Preset -> seed -> score, those of the first seeds that have one.
+        pairs: The comparisons.
+    """
+    # Here, as scipy takes longer to import than `status` may.
+    from attn_plugins.benchmark.statistics import paired_difference, seeds_needed
+
+    wanted = rule.first
+    for first, second in pairs:
+        difference = paired_difference(scores.get(first, {}), scores.get(second, {}))
+        if difference and difference.n > 1:
+            wanted = max(wanted, int(seeds_needed(difference.std, difference.n, rule.half_width)))
+    return wanted

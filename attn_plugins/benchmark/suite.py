@@ -83,7 +83,10 @@ class Suite:
         folder: Where its runs lie.
         runs: In dependency order: what a run needs comes before it.
         controls: Config's key -> preset -> those it is held against.
-        more_seeds: Config's key -> the rule by which its later seeds are trained or not (seeds.py).
+        comparisons: Config's key -> the pairs of presets that the report gives a verdict of.
+        margins: Config's key -> what difference does not matter, in points; None where none is declared.
+        spreads: Config's key -> declared standard deviation of a paired difference, in points; None where none is.
+        more_seeds: Config's key -> the rule by which its later seeds are trained or not (seeds.py); None where all are.
     """
 
     name: str
@@ -91,7 +94,10 @@ class Suite:
     folder: Path
     runs: tuple[Run, ...]
     controls: dict[str, dict[str, list[str]]]
-    more_seeds: dict[str, MoreSeeds] = field(default_factory=dict)
+    comparisons: dict[str, list[tuple[str, str]]]
+    margins: dict[str, float | None]
+    spreads: dict[str, float | None]
+    more_seeds: dict[str, MoreSeeds | None]
 
     @property
     def config_keys(self) -> list[str]:
@@ -125,9 +131,11 @@ def read_suite(path: str | Path, work_dir: str | Path | None = None) -> Suite:
                 runs[key, preset.name, seed] = replace(
                     run, trials=trials.get(preset.name, ()), tuning=entry['tuning']
                 )
-    controls = {key: entry['controls'] for key, entry in entries.items()}
-    more_seeds = {key: entry['more_seeds'] for key, entry in entries.items() if entry['more_seeds']}
-    return Suite(name, path, folder, tuple(runs.values()), controls, more_seeds)
+    by_key = (
+        {key: entry[name] for key, entry in entries.items()}
+        for name in ('controls', 'comparisons', 'margin', 'spread', 'more_seeds')
+    )
+    return Suite(name, path, folder, tuple(runs.values()), *by_key)
 
 
 def _run(

@@ -1,5 +1,6 @@
 """Checks of what a suite's YAML file says: its lists, mappings, keys, options and files, each refused in one sentence."""
 
+import math
 import re
 from pathlib import Path
 
@@ -13,6 +14,7 @@ EXAMPLES = dict(
     presets='[none, ca]',
     twin='{wide: {preset: none, cfg_options: {model.backbone.widen_factor: 0.6}}}',
     controls='{se: [se_mean, wide]}',
+    comparisons='[se, [ca, se]]',
     cfg_options='{train_cfg.max_epochs: 3}',
     tune='{optim_wrapper.optimizer.lr: [0.01, 0.03]}',
     weights_from='{backbone: classification}',
@@ -58,6 +60,14 @@ def check_options(value, key: str, where: str) -> dict:
                 f"{where}: '{key}' sets {name} to the text {option!r}: YAML reads a number from {float(option)!r}"
             )
     return options
+
+
+def check_positive(entry: dict, content: dict, key: str, where: str) -> float | None:
+    """The entry's own number of points, or the suite's; None where there is none."""
+    value = entry.get(key, content.get(key))
+    if value is not None and (type(value) not in (int, float) or not 0 < value < math.inf):
+        raise UserError(f"{where}: '{key}' must be a positive number of points, as {key}: 0.5, not {value!r}")
+    return value
 
 
 def check_keys(mapping: dict, known: tuple[str, ...], where: str):

@@ -12,8 +12,10 @@ from attn_plugins.benchmark.suite_checks import (
     check_keys,
     check_mapping,
     check_options,
+    check_positive,
     find_file,
 )
+from attn_plugins.benchmark.suite_comparisons import read_comparisons
 from attn_plugins.benchmark.suite_controls import read_controls
 from attn_plugins.benchmark.suite_presets import read_presets
 from attn_plugins.benchmark.tuning import HELD_OUT, read_tuning
@@ -21,19 +23,21 @@ from attn_plugins.errors import UserError
 from attn_plugins.mim import CONFIGS
 from attn_plugins.registry import nearest
 
-TUNE_KEYS = ('tune', 'tune_share', 'tune_seeds')
-SUITE_KEYS = ('name', 'seeds', 'presets', 'controls', 'configs', 'processes', *TUNE_KEYS)
-ENTRY_KEYS = (
-    'config',
-    'weights_from',
+# Of the suite, or of a config in place of the suite's.
+SHARED_KEYS = (
+    'seeds',
     'presets',
     'controls',
-    'seeds',
-    'cfg_options',
-    'tests',
+    'comparisons',
+    'margin',
+    'spread',
     'processes',
-    *TUNE_KEYS,
+    'tune',
+    'tune_share',
+    'tune_seeds',
 )
+SUITE_KEYS = ('name', 'configs', *SHARED_KEYS)
+ENTRY_KEYS = ('config', 'weights_from', 'cfg_options', 'tests', *SHARED_KEYS)
 SOURCE_KEYS = ('config', 'preset', 'prefix')
 MERGE = 'tag:yaml.org,2002:merge'  # of the key `<<`
 # The test of a config that names none.
@@ -126,11 +130,18 @@ def _check_entries(content: dict, path: Path) -> dict[str, dict]:
             cfg_options=options,
             tests=_check_tests(entry.get('tests'), where),
             processes=_check_processes(entry.get('processes', content.get('processes')), where),
+            margin=check_positive(entry, content, 'margin', where),
+            spread=check_positive(entry, content, 'spread', where),
         )
     trained = {key: [preset.name for preset in entry['presets']] for key, entry in entries.items()}
-    own = {str(key): entry['controls'] for key, entry in configs.items() if 'controls' in entry}
-    for key, controls in read_controls(content.get('controls'), own, trained, path).items():
-        entries[key]['controls'] = controls
+
+    def own(name: str) -> dict:
+        return {str(key): entry[name] for key, entry in configs.items() if name in entry}
+
+    controls = read_controls(content.get('controls'), own('controls'), trained, path)
+    comparisons = read_comparisons(content.get('comparisons'), own('comparisons'), trained, controls, path)
+    for key, entry in entries.items():
+        entry.update(controls=controls[key], comparisons=comparisons[key])
     return entries
 
 

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from attn_plugins.analysis.machine import git_commit, machine, versions
-from attn_plugins.benchmark.record import read_json, write_json
 from attn_plugins.errors import UserError
+from attn_plugins.files import read_json, write_json
 
 
 class Training(NamedTuple):

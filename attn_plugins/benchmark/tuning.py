@@ -107,11 +107,9 @@ def choose(scores: Mapping[int, Sequence[float]]) -> int | None:
     return None if best is None or means[best] == -inf else best
 
 
-def trial_score(result: Mapping) -> float:
-    """The score of a trial by its result; no number if it diverged."""
-    if result['state'] != 'finished':
-        return nan
-    return headline(result['steps'][HELD_OUT]['metrics']).value
+def trial_score(state: str, steps: Mapping) -> float:
+    """The score of a trial by its state and what came of its steps; no number if it diverged."""
+    return headline(steps[HELD_OUT]['metrics']).value if state == 'finished' else nan
 
 
 def hold_out(cfg: Config, share: float) -> None:

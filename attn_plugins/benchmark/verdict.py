@@ -1,80 +1,60 @@
-"""What the differences of a suite allow to say, in a few sentences."""
+"""What the comparisons of a suite allow to say, in a few sentences."""
 
 from collections.abc import Sequence
 
-from attn_plugins.benchmark.compare import Comparison, Controlled
-from attn_plugins.benchmark.estimate import Estimate
+from attn_plugins.benchmark.compare import EXPLORATORY, Comparison, Pair
+from attn_plugins.benchmark.decision import NEEDED, NO_VERDICT, NOT_DECIDED
+
+# A comparison by its full name, and the comparison.
+Named = tuple[str, Pair]
 
 
 def verdict(comparisons: Sequence[Comparison]) -> str:
-    """One sentence on the differences to the plain model of each number of seeds, and one per preset that has controls."""
-    differences = [
-        (f'{comparison.name}/{result.preset}', result.difference)
-        for comparison in comparisons
-        for result in comparison.presets
-        if result.difference
-    ]
-    sentences = _gains(differences)
+    """Sum up the verdicts: how many comparisons are better, worse, equal, not decided or without verdict, and which."""
+    pairs = [(f'{c.name}/{pair.first}', pair) for c in comparisons for pair in c.pairs]
+    family = [(name, pair) for name, pair in pairs if pair.verdict != EXPLORATORY]
+    by_word: dict[str, list[Named]] = {}
+    for name, pair in family:
+        by_word.setdefault(pair.verdict.word, []).append((name, pair))
+    decided = [word for word in by_word if word not in (NOT_DECIDED, NO_VERDICT)]
+    parts = [_part(word, by_word[word]) for word in (*decided, NOT_DECIDED, NO_VERDICT) if word in by_word]
+    number = f'{len(family)} comparison{"s" if len(family) > 1 else ""}'
+    sentences = [f'{number}: {", ".join(parts)}.']
+    if not any(pair.difference for _, pair in family):
+        sentences = ['There is no finished pair to compare yet.']
+    if len(pairs) > len(family):
+        sentences.append(f'{len(pairs) - len(family)} more are exploratory and have no verdict.')
+    if any(pair.difference and pair.difference.n == 1 for _, pair in family):
+        sentences.append(
+            'One seed shows no gain: it does not tell how much the result moves from seed to seed.'
+        )
     sentences += [
-        _against_controls(comparison.name, controlled)
-        for comparison in comparisons
-        for controlled in comparison.controls
+        f'{c.name}/{result.preset}: {result.lost}'
+        + ('; its comparisons rest on the others, which favours it.' if result.score else '.')
+        for c in comparisons
+        for result in c.presets
+        if result.not_finite
     ]
     return ' '.join(sentences)
 
 
-def _gains(differences: list[tuple[str, Estimate]]) -> list[str]:
-    if not differences:
-        return ['There is no finished pair to compare with the plain model yet.']
-    sentences = []
-    if single := [name for name, d in differences if d.n == 1]:
-        whose = (
-            'All differences'
-            if len(single) == len(differences)
-            else f'The differences of {", ".join(single)}'
+def _part(word: str, pairs: Sequence[Named]) -> str:
+    """How many comparisons have a word: which they are, or why they are not decided."""
+    number, one = len(pairs), len(pairs) == 1
+    if word == NO_VERDICT:
+        seeds = ' or '.join(
+            map(str, sorted({pair.difference.n if pair.difference else 0 for _, pair in pairs}))
         )
-        sentences.append(
-            f'{whose} are of one seed (n = 1). One seed shows no gain: it does not tell how much the '
-            'result moves from seed to seed; run at least three.'
-        )
-    several = [(name, d) for name, d in differences if d.n > 1]
-    if several:
-        clear = [f'{name} ({d.mean:+.2f})' for name, d in several if d.is_clear]
-        sentences.append(
-            'Over several seeds, the 95 % interval of the paired difference leaves out zero for '
-            + (', '.join(clear) if clear else 'none')
-            + f' of {len(several)} comparison{"s" if len(several) > 1 else ""}'
-            + '. If no preset changed anything, one comparison in twenty would still do so.'
-        )
-    return sentences
+        return f'{number} {"has" if one else "have"} no verdict (n = {seeds}; {NEEDED})'
+    if word == NOT_DECIDED:
+        inside = _could_show([pair.verdict.least_difference for _, pair in pairs])
+    else:
+        named = (f'{name} minus {pair.second} {pair.difference.mean:+.2f}' for name, pair in pairs)
+        inside = f' ({"; ".join(named)})'
+    return f'{number} {"is" if one else "are"} {word}{inside}'
 
 
-def _against_controls(name: str, controlled: Controlled) -> str:
-    """Which controls a preset is told apart from."""
-    clear, unclear, single, missing = [], [], [], []
-    for control in controlled.controls:
-        d = control.difference
-        if d is None:
-            missing.append(control.preset)
-        elif d.n == 1:
-            single.append(f'{control.preset} ({d.mean:+.2f})')
-        elif d.is_clear:
-            clear.append(f'{control.preset} ({d.mean:+.2f})')
-        else:
-            least = (
-                f'where {d.half_width:.2f} could have been shown'
-                if d.half_width
-                else f'the same with all {d.n} seeds'
-            )
-            unclear.append(f'{control.preset} ({d.mean:+.2f}, {least})')
-    parts = [
-        f'{words} {" and ".join(controls)}'
-        for words, controls in (
-            ('is told apart from', clear),
-            ('is not told apart from', unclear),
-            ('has one seed (n = 1), which tells it apart from nothing, in common with', single),
-            ('has no finished seed yet in common with', missing),
-        )
-        if controls
-    ]
-    return f'Against its controls, {name}/{controlled.preset} {"; it ".join(parts)}.'
+def _could_show(least: Sequence[float | None]) -> str:
+    """The range of the least differences that could have shown; those without spread have none."""
+    shown = [f'{value:.2f}' for value in sorted(filter(None, least))]
+    return f' ({" to ".join(dict.fromkeys((shown[0], shown[-1])))} could have shown)' if shown else ''

@@ -16,18 +16,9 @@ from pathlib import Path
 
 import psutil
 
-from attn_plugins.benchmark.record import (
-    CONFIG,
-    PROGRESS,
-    RANK_FAILURES,
-    RESULT,
-    RUN,
-    START,
-    folder_lock,
-    read_json,
-    write_json,
-)
+from attn_plugins.benchmark.record import CONFIG, PROGRESS, RANK_FAILURES, RESULT, RUN, START, folder_lock
 from attn_plugins.engine.preloaded import die_with_parent
+from attn_plugins.files import read_json, write_json
 
 LOG = 'run.log'
 # (folder, content of run.json, the step as it stands there) -> what the result keeps of it.

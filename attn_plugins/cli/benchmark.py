@@ -102,20 +102,22 @@ def _hush_configs() -> None:
 
 def run(suite: 'Suite', jobs: int | None, redo: bool, console: 'Console') -> int:
     """Carries out a suite and reports it; 1 when a run has failed."""
+    from attn_plugins.benchmark.compare import compare
     from attn_plugins.benchmark.executors import LocalExecutor
+    from attn_plugins.benchmark.outlook import outlook
     from attn_plugins.benchmark.plan import notes, plan_suite
     from attn_plugins.benchmark.progress import view_of
-    from attn_plugins.benchmark.results import OVER
+    from attn_plugins.benchmark.results import OVER, read_results
     from attn_plugins.benchmark.schedule import run_suite
 
     executor = LocalExecutor(jobs)
     plans = plan_suite(suite, executor.devices)
-    for note in notes(plans.values()):
+    for note in notes(plans.values()) + outlook(suite, compare(suite, read_results(suite, plans))):
         console.print(note, soft_wrap=True, markup=False)
     with view_of(suite, executor.parallel, console) as view:
         states = run_suite(suite, plans, executor, view, redo)
     report(suite, states, console)
-    return int(any(state.state not in OVER for state in states))
+    return int(any(state.state not in (*OVER, 'not needed') for state in states))
 
 
 def report(suite: 'Suite', states: 'list[RunState]', console: 'Console') -> None:

@@ -1,13 +1,13 @@
 """Counts what the gates of a trained model do: how much each varies between images, channels and places, and under attacks."""
 
 import argparse
-import json
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 
 from attn_plugins.cli.arguments import ConfigOptions, add_trained_options, folder, positive
 from attn_plugins.cli.errors import friendly_errors
+from attn_plugins.files import write_json
 
 EXAMPLES = """examples:
   the gates of one model over the config's test data
@@ -109,7 +109,7 @@ def _census(args: argparse.Namespace) -> dict:
         versions=versions(),
         git_commit=git_commit(),
     )
-    (args.out / 'census.json').write_text(json.dumps(report, indent=1))
+    write_json(args.out / 'census.json', report)
     title = f'{Path(args.config).stem}, {Path(args.checkpoint).name}: {images} images'
     draw_census(layers, title, args.out / f'census.{args.format}')
     draw_decisions(layers, args.out / f'decisions.{args.format}')

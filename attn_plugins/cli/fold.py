@@ -1,13 +1,13 @@
 """Merges gates that are nearly constant into the norm or convolution beside them, and reports what that does to the model."""
 
 import argparse
-import json
 import sys
 from contextlib import redirect_stdout
 
 from attn_plugins.cli.arguments import add_trained_options, folder, positive
 from attn_plugins.cli.errors import friendly_errors
 from attn_plugins.errors import UserError
+from attn_plugins.files import write_json
 
 EXAMPLES = """examples:
   every layer whose gate varies by no more than 5 %
@@ -129,7 +129,7 @@ def _fold(args: argparse.Namespace) -> dict:
         machine=machine(),
         git_commit=git_commit(),
     )
-    (args.out / 'fold.json').write_text(json.dumps(report, indent=1))
+    write_json(args.out / 'fold.json', report)
     return report
 
 

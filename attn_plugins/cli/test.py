@@ -1,13 +1,13 @@
 """Tests a checkpoint of a config of mmdet, mmseg or mmpretrain."""
 
 import argparse
-import json
 import os
 from pathlib import Path
 
 from attn_plugins.cli.arguments import add_trained_options
 from attn_plugins.cli.errors import friendly_errors
 from attn_plugins.errors import UserError
+from attn_plugins.files import write_json
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> None:
         metrics = test(cfg, args.checkpoint)
         end_distributed()
         if args.out_metrics and int(os.environ.get('RANK', 0)) == 0:
-            Path(args.out_metrics).write_text(json.dumps(metrics, indent=1))
+            write_json(args.out_metrics, metrics)
 
 
 if __name__ == '__main__':

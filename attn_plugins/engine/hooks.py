@@ -1,7 +1,5 @@
 """Hooks: of configs (`ChannelsLastHook`), and of our own train and test tools (a checkpoint's fit, progress)."""
 
-import json
-import os
 import resource
 import time
 from pathlib import Path
@@ -17,6 +15,7 @@ from attn_plugins.distillation import distillation_of
 from attn_plugins.engine.checkpoint import check_fits, read_weights
 from attn_plugins.engine.resume import INEXACT
 from attn_plugins.errors import UserError
+from attn_plugins.files import read_json, write_json
 from attn_plugins.insertion import compile_layers, inserted_layers
 from attn_plugins.registry import HOOKS
 
@@ -86,7 +85,7 @@ class TrainingRecordHook(Hook):
             self._write(finished=True)
 
     def _write(self, finished: bool) -> None:
-        _replace(self.path, dict(settings=self.settings, finished=finished))
+        write_json(self.path, dict(settings=self.settings, finished=finished))
 
 
 class StartWeightsHook(Hook):
@@ -188,8 +187,7 @@ class ProgressHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Takes up what an earlier part has written, up to the checkpoint that was resumed."""
-        if runner.iter > 0 and self.path.is_file():
-            earlier = json.loads(self.path.read_text())
+        if runner.iter > 0 and (earlier := read_json(self.path)):
             self.content.update(earlier, step='train')
             for name in ('loss', 'validation'):
                 self.content[name] = [point for point in earlier[name] if point[0] <= runner.iter]
@@ -226,8 +224,7 @@ class ProgressHook(Hook):
 
     def before_test(self, runner: Runner) -> None:
         """Says that it is tested now, after a training in the same process or in an earlier one."""
-        if self.path.is_file():
-            self.content.update(json.loads(self.path.read_text()))
+        self.content.update(read_json(self.path) or {})
         self.written = 0.0
         self._put(step='test', done=1.0, text='testing')
 
@@ -240,14 +237,7 @@ class ProgressHook(Hook):
         memory = max(self.content['memory_mb'], _peak_memory())
         self.content.update(changes, memory_mb=memory)
         if is_main_process():
-            _replace(self.path, self.content)
-
-
-def _replace(path: Path, content: dict) -> None:
-    """Writes a JSON file so that a reader, or a kill at any moment, sees the old content or the new one."""
-    part = path.with_name(f'{path.name}.part')
-    part.write_text(json.dumps(content, indent=0))
-    os.replace(part, path)
+            write_json(self.path, self.content, indent=0)
 
 
 def _peak_memory() -> float:

@@ -1,7 +1,6 @@
 """A trained checkpoint made fit to be given away: weights alone, named by their hash, with its config and its cost."""
 
 import hashlib
-import json
 import os
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from attn_plugins.datasets.heads import built_model
 from attn_plugins.engine.checkpoint import check_file, check_fits, weights_of
 from attn_plugins.engine.library import build_model
 from attn_plugins.errors import UserError
+from attn_plugins.files import write_json, write_text
 
 # What a config says of the machine it ran on, or of the run: nothing that others should get or could use.
 OF_A_RUN = ('work_dir', 'load_from', 'resume', 'launcher', 'env_variables')
@@ -57,9 +57,9 @@ def publish(cfg: Config, checkpoint: Path, folder: Path, name: str, facts: dict)
         paths = [folder / f'{name}-{digest[:8]}{suffix}' for suffix in ('.pth', '.py', '.json')]
         if paths[0].exists():
             raise UserError(f'{paths[0]} is there already, with the same bytes: there is nothing to do')
-        paths[1].write_text(text)
+        write_text(paths[1], text)
         described = dict(checkpoint=paths[0].name, sha256=digest, bytes=part.stat().st_size, **facts)
-        paths[2].write_text(json.dumps(described, indent=1) + '\n')
+        write_json(paths[2], described)
         os.replace(part, paths[0])
     finally:
         part.unlink(missing_ok=True)

@@ -1,6 +1,5 @@
 """Trains and tests a config: training resumes by itself, and only what it has begun; a tested checkpoint fits its model."""
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -35,6 +34,7 @@ from attn_plugins.engine.settings import differences, settings_of
 from attn_plugins.engine.start import warn_of_random_start
 from attn_plugins.errors import UserError
 from attn_plugins.explain import explain, explain_batch, is_disk_full
+from attn_plugins.files import read_json
 
 # Beside the checkpoints of a training: its settings.
 TRAINING = 'training.json'
@@ -254,11 +254,10 @@ def _checkpoint_to_resume(
 
 def _record(work_dir: Path) -> dict | None:
     """The settings with which a folder was trained, and whether that has come to its end; None of OpenMMLab's own tools."""
-    try:
-        content = json.loads((work_dir / TRAINING).read_text())
-    except (FileNotFoundError, ValueError):  # a disk that was full leaves half a file
-        return None
-    return content if 'settings' in content else dict(settings=content, finished=True)  # of before it said so
+    content = read_json(work_dir / TRAINING)
+    if content is None or 'settings' in content:
+        return content
+    return dict(settings=content, finished=True)  # of before it said so
 
 
 def _changed_settings(work_dir: Path, settings: dict[str, str]) -> str:

@@ -12,6 +12,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
+from attn_plugins.files import write_json
 from attn_plugins.insertion.tree import held_layers, own_keys
 
 
@@ -35,7 +36,7 @@ class StartHook(Hook):
             model = runner.model.module if is_model_wrapper(runner.model) else runner.model
             digests = start_digests(model)
             kept = {name: digest for name, digest in digests.items() if not name.startswith(self.given)}
-            self.path.write_text(json.dumps(kept, indent=0))
+            write_json(self.path, kept, indent=0)
 
 
 def start_digests(model: nn.Module) -> dict[str, str]:

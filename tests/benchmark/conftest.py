@@ -6,9 +6,10 @@ import pytest
 import yaml
 
 from attn_plugins.benchmark.compare import Comparison, compare
-from attn_plugins.benchmark.record import PROGRESS, RESULT, write_json
+from attn_plugins.benchmark.record import PROGRESS, RESULT
 from attn_plugins.benchmark.results import read_results
 from attn_plugins.benchmark.suite import Run, read_suite
+from attn_plugins.files import write_json
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TOY = """

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from attn_plugins.benchmark import worker
 from attn_plugins.benchmark.executors import Executor
-from attn_plugins.benchmark.record import PROGRESS, read_json, write_json
+from attn_plugins.benchmark.record import PROGRESS
 from attn_plugins.benchmark.suite import Run
 from attn_plugins.errors import Diverged, UserError
+from attn_plugins.files import read_json, write_json
 
 
 def train(folder: Path, run: dict, step: dict) -> dict:

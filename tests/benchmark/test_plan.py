@@ -6,9 +6,9 @@ import zipfile
 import pytest
 
 from attn_plugins.benchmark.plan import check_all_data, notes, plan_suite, settle_changes, write_inputs
-from attn_plugins.benchmark.record import read_json, write_json
 from attn_plugins.benchmark.suite import read_suite
 from attn_plugins.errors import UserError
+from attn_plugins.files import read_json, write_json
 from tests.datasets.trees import write_image
 
 

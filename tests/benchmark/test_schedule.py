@@ -16,12 +16,12 @@ from rich.console import Console
 from attn_plugins.benchmark.executors import LocalExecutor, local
 from attn_plugins.benchmark.plan import plan_suite
 from attn_plugins.benchmark.progress import PlainView
-from attn_plugins.benchmark.record import read_json
 from attn_plugins.benchmark.results import read_results
 from attn_plugins.benchmark.schedule import run_suite
 from attn_plugins.benchmark.suite import read_suite
 from attn_plugins.engine.preloaded import SERVER_DIED
 from attn_plugins.errors import UserError
+from attn_plugins.files import read_json
 from tests.benchmark.conftest import REPOSITORY
 from tests.benchmark.stub import InlineExecutor
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from attn_plugins.benchmark.record import read_json
 from attn_plugins.benchmark.suite import read_suite
 from attn_plugins.errors import UserError
 
@@ -124,6 +123,40 @@ def test_controls_of_a_presets_file_are_named_by_name_or_path(project):
         assert read_suite(suite).controls == dict(toy=dict(se4=['ca']))
 
 
+def test_every_difference_to_none_and_to_controls_is_compared_by_default(project):
+    presets = ['none', 'ca', 'se']
+    configs = dict(a=dict(config='toy.py'), b=dict(config='toy.py', presets=['ca', 'se']))
+    suite = read_suite(project.suite(presets=presets, configs=configs, controls=dict(ca=['se'])))
+    assert suite.comparisons == dict(a=[('ca', 'none'), ('se', 'none'), ('ca', 'se')], b=[('ca', 'se')])
+
+
+def test_declared_comparisons_hold_where_a_config_trains_both_and_its_own_replace_them(project):
+    (project.folder / 'se4.py').touch()
+    presets = ['none', 'ca', 'se4.py', *wide()[1:]]
+    configs = dict(
+        a=dict(config='toy.py'),
+        b=dict(config='toy.py', presets=['none', 'ca']),
+        c=dict(config='toy.py', comparisons=[['none', 'ca']]),
+        d=dict(config='toy.py', presets=['se4.py']),
+    )
+    suite = read_suite(
+        project.suite(presets=presets, configs=configs, comparisons=['se4.py', ['ca', 'wide'], 'ca'])
+    )
+    assert suite.comparisons == dict(
+        a=[('se4', 'none'), ('ca', 'wide'), ('ca', 'none')],
+        b=[('ca', 'none')],
+        c=[('none', 'ca')],
+        d=[],
+    )
+
+
+def test_margin_and_spread_are_the_suites_or_a_configs(project):
+    configs = dict(a=dict(config='toy.py'), b=dict(config='toy.py', margin=2, spread=None))
+    suite = read_suite(project.suite(configs=configs, margin=0.5, spread=0.3))
+    assert (suite.margins, suite.spreads) == (dict(a=0.5, b=2), dict(a=0.3, b=None))
+    assert read_suite(project.suite()).margins == dict(source=None, target=None)
+
+
 def entry(**changes):
     return dict(toy=dict(dict(config='toy.py'), **changes))
 
@@ -168,6 +201,36 @@ def entry(**changes):
             ),
             ["config 'toy': 'controls' names 'se', which is no preset there: choose from ca"],
         ),
+        (dict(comparisons='ca'), ["'comparisons' must be a list", '[se, [ca, se]]', "not 'ca'"]),
+        (dict(comparisons=[]), ["'comparisons' must be a list", 'not []']),
+        (dict(comparisons=[1]), ["'comparisons' lists presets and pairs of presets", 'not 1']),
+        (dict(comparisons=[['ca']]), ["'comparisons' lists presets and pairs of presets", "not ['ca']"]),
+        (dict(comparisons=[['ca', 'se', 'none']]), ["'comparisons' lists presets and pairs of presets"]),
+        (
+            dict(presets=['none', 'se', *wide()[1:]], comparisons=['se', ['wide', 'see']]),
+            ["'comparisons' names 'see', which is no preset there: did you mean se?"],
+        ),
+        (dict(comparisons=['ca', ['ca', 'none']]), ["'comparisons' names ca against none twice"]),
+        (dict(comparisons=['ca', ['none', 'ca']]), ["'comparisons' names none against ca twice"]),
+        (dict(comparisons=[['ca', 'ca']]), ["'comparisons' names ca against itself"]),
+        (dict(comparisons=['none']), ["'comparisons' names none against itself"]),
+        (
+            dict(
+                configs=dict(entry(presets=['none', 'ca']), b=dict(config='toy.py', presets=['none', 'se'])),
+                comparisons=[['ca', 'se']],
+            ),
+            ["'comparisons' names ca against se, which no config trains both: train both in one"],
+        ),
+        (
+            dict(configs=entry(comparisons=['se'])),
+            ["config 'toy': 'comparisons' names 'se', which is no preset there: choose from"],
+        ),
+        (dict(margin=0), ["'margin' must be a positive number of points, as margin: 0.5, not 0"]),
+        (dict(margin=-1.0), ["'margin' must be a positive number", 'not -1.0']),
+        (dict(margin=True), ["'margin' must be a positive number", 'not True']),
+        (dict(margin=float('inf')), ["'margin' must be a positive number", 'not inf']),
+        (dict(margin=float('nan')), ["'margin' must be a positive number", 'not nan']),
+        (dict(configs=entry(spread='0.5')), ["config 'toy': 'spread' must be a positive number", "'0.5'"]),
         (dict(presets=['ca', 'ca']), ["'presets' names 'ca' twice"]),
         (dict(presets=['wide', *wide()]), ['two presets are called wide']),
         (
@@ -264,11 +327,3 @@ def test_a_mapping_that_is_merged_may_be_overridden(project):
         '  a: &a {config: toy.py, seeds: [0, 1]}\n  b: {<<: *a, seeds: [2]}\n'
     )
     assert [run.name for run in read_suite(path).runs] == ['a/none/seed0', 'a/none/seed1', 'b/none/seed2']
-
-
-@pytest.mark.parametrize('content', ['', '{"done": 0.5', 'null', '[1]'])
-def test_a_record_that_was_cut_is_an_absent_one(content, tmp_path):
-    """A power cut leaves a file that was being written empty."""
-    path = tmp_path / 'progress.json'
-    path.write_text(content)
-    assert read_json(path) is None

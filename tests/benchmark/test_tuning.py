@@ -4,11 +4,11 @@ import pytest
 from mmengine.config import Config
 
 from attn_plugins.benchmark.plan import plan_suite
-from attn_plugins.benchmark.record import read_json
 from attn_plugins.benchmark.results import read_results
 from attn_plugins.benchmark.suite import read_suite
 from attn_plugins.benchmark.tuning import choose, hold_out
 from attn_plugins.errors import UserError
+from attn_plugins.files import read_json
 from tests.benchmark.test_schedule import finish
 
 NAN = float('nan')

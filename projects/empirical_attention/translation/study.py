@@ -15,9 +15,9 @@ from sacrebleu.metrics import BLEU
 from torch import Tensor
 
 from attn_plugins.analysis.machine import versions
-from attn_plugins.benchmark.record import read_json, write_json
 from attn_plugins.benchmark.trainings import Training, carry_out, keep_settings
 from attn_plugins.errors import UserError
+from attn_plugins.files import read_json, write_json
 from projects.empirical_attention.translation.decoding import translate
 from projects.empirical_attention.translation.network import Places, Transformer
 from projects.empirical_attention.translation.sentences import generate
