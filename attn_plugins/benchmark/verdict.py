@@ -24,6 +24,8 @@ def verdict(comparisons: Sequence[Comparison]) -> str:
         sentences = ['There is no finished pair to compare yet.']
     if len(pairs) > len(family):
         sentences.append(f'{len(pairs) - len(family)} more are exploratory and have no verdict.')
+    if decided and any(result.unfinished for c in comparisons for result in c.presets):
+        sentences.append('Not all runs have finished; this is said of those that have.')
     if any(pair.difference and pair.difference.n == 1 for _, pair in family):
         sentences.append(
             'One seed shows no gain: it does not tell how much the result moves from seed to seed.'

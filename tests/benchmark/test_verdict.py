@@ -94,6 +94,14 @@ def test_seeds_without_a_finite_score_are_said(project):
     )
 
 
+def test_a_verdict_before_all_runs_have_finished_says_so(project):
+    text = said(project, scores(ca=far(2.0)), range(6))
+    assert text == (
+        '1 comparison: 1 is better (toy/ca minus none +2.00). Not all runs have finished; this is said of those that have.'
+    )
+    assert 'Not all' not in said(project, scores(ca=far(2.0)))
+
+
 def test_nothing_is_said_before_a_pair_has_finished(project):
     assert (
         said(project, {('none', 0): 90.0, ('ca', 1): 99.0}, [0, 1])
