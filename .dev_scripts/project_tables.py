@@ -10,8 +10,8 @@ from statistics import mean
 import yaml
 from scipy import stats
 
+from attn_plugins.benchmark.estimate import paired_difference
 from attn_plugins.benchmark.metrics import headline
-from attn_plugins.benchmark.statistics import paired_difference
 from attn_plugins.benchmark.suite import read_suite
 from attn_plugins.benchmark.suite_presets import BASELINE
 from attn_plugins.datasets.known import KNOWN

@@ -55,7 +55,7 @@ FAULTS = [
     Fault('a missing image passes the check of the data', 'attn_plugins/datasets/survey.py', '        if name not in names[folder]:', '        if name not in names[folder] and absent:', 'tests/datasets tests/cli/test_bad_input.py tests/test_configs.py'),
     Fault('the teacher learns too', 'attn_plugins/distillation/teacher.py', '.eval().requires_grad_(False)', '.train().requires_grad_(False)', 'tests/distillation tests/cli/test_distillation.py'),
     Fault('a loss acts one epoch longer', 'attn_plugins/losses/schedule.py', 'if not self.begin <= now < end:', 'if not self.begin <= now <= end:', 'tests/losses tests/distillation'),
-    Fault('seeds are not paired', 'attn_plugins/benchmark/statistics.py', '(scores[seed], others[seed]) for seed in seeds', 'pair for pair in zip(scores.values(), others.values())', 'tests/benchmark'),
+    Fault('seeds are not paired', 'attn_plugins/benchmark/estimate.py', '(scores[seed], others[seed]) for seed in seeds', 'pair for pair in zip(scores.values(), others.values())', 'tests/benchmark'),
     Fault('a preset has another reduction', 'configs/_base_/attention/cbam.py', 'reduction=16))', 'reduction=8))', 'tests/test_presets.py tests/test_configs.py tests/test_docs.py tests/projects'),
     Fault('a published leaf names another preset', 'configs/ssdlite/ssdlite_mobilenetv2-ca_8xb32-200k_coco.py', "'../_base_/attention/ca.py'", "'../_base_/attention/ca_r16.py'", 'tests/test_configs.py'),
     Fault('a data base has no boxes left', 'configs/_base_/datasets/coco_ssdlite320.py', "dict(type='LoadAnnotations', with_bbox=True)", "dict(type='LoadAnnotations', with_bbox=False)", 'tests/test_configs.py'),

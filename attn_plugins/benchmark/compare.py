@@ -7,13 +7,16 @@ from functools import cache
 from pathlib import Path
 from statistics import median
 
+from attn_plugins.benchmark.convergence import was_improving
 from attn_plugins.benchmark.decision import BETTER, WORSE, Verdict, verdicts
+from attn_plugins.benchmark.estimate import Estimate, PairedDifference, estimate, paired_difference
 from attn_plugins.benchmark.metrics import Metric, headline
-from attn_plugins.benchmark.results import RunState
-from attn_plugins.benchmark.statistics import Estimate, PairedDifference, estimate, paired_difference
+from attn_plugins.benchmark.results import OVER, RunState
+from attn_plugins.benchmark.starts import unshared
 from attn_plugins.benchmark.suite import Run, Suite
 from attn_plugins.benchmark.suite_comparisons import all_pairs
 from attn_plugins.benchmark.suite_presets import BASELINE
+from attn_plugins.benchmark.tuning import Tried, tried
 from attn_plugins.engine.config import preset_name
 from attn_plugins.mim import CONFIGS
 
@@ -32,7 +35,9 @@ class PresetResult:
         score: The headline metric of the last checkpoint in the test, over the finished seeds; None when none has a finite one.
         best: The highest headline metric of each seed's validations; None where none has that metric, or nobody has said that more of
             it is better.
-        not_finite: Finished seeds whose headline metric is not finite. They are no part of any mean or difference.
+        lost: Seeds without a score that can be averaged: their training diverged, or its score is no number.
+        caveats: What is to be known of its runs, in words: seeds that are lost, that learnt nothing, that were still improving at their end,
+            or that were resumed as another training.
         difference: Score minus that of the plain model with the same seed, over the seeds both have finished.
         parameters, madds: Counted; None when unknown.
         why_not_counted: The reason, when they are unknown.
@@ -46,7 +51,8 @@ class PresetResult:
     twin: str
     score: Estimate | None
     best: Estimate | None
-    not_finite: list[int]
+    lost: list[int]
+    caveats: list[str]
     difference: PairedDifference | None
     parameters: int | None
     madds: int | None
@@ -56,12 +62,6 @@ class PresetResult:
     memory_of: str
     unfinished: dict[int, tuple[str, str]]
     curves: dict[int, dict[str, list]]
-
-    @property
-    def lost(self) -> str:
-        """How many seeds have finished without a finite score, in words; empty if none has."""
-        lost, all_seeds = len(self.not_finite), len(self.curves) + len(self.unfinished)
-        return f'{lost} of {all_seeds} seeds {"has" if lost == 1 else "have"} no finite score' if lost else ''
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,8 @@ class Pair:
         second: Name of what is subtracted.
         difference: Of the scores with the same seed; None where no seed of both has finished.
         verdict: What it allows to say beside all others of the suite.
-        rests_on: On which seeds it rests, if not on all, and whom that favours.
+        rests_on: On which seeds it rests, if not on all, and whom that favours; what is to be known of their runs.
+        start: What the two do not share of their start with one seed, in words that follow 'they'; empty if they share all.
     """
 
     first: str
@@ -81,6 +82,7 @@ class Pair:
     difference: PairedDifference | None
     verdict: Verdict
     rests_on: str
+    start: str
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,9 @@ class Controlled:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One config of the suite in one of its tests: its metric, its presets in the suite's order, their differences, and those with controls."""
+    """One config of the suite in one of its tests: its metric, its presets in the suite's order, their differences, those with controls, and what was
+    tried to tune each.
+    """
 
     name: str
     key: str
@@ -120,6 +124,7 @@ class Comparison:
     presets: list[PresetResult]
     pairs: list[Pair]
     controls: list[Controlled]
+    tuned: dict[str, list[Tried]]
 
 
 def compare(suite: Suite, states: Sequence[RunState]) -> list[Comparison]:
@@ -128,10 +133,15 @@ def compare(suite: Suite, states: Sequence[RunState]) -> list[Comparison]:
     The verdicts are of one family: the suite's comparisons in all configs and tests, whether their runs have finished or not.
     """
     groups: dict[str, list[RunState]] = {}
+    trials: dict[str, list[RunState]] = {}
     for state in states:
-        groups.setdefault(state.run.config_key, []).append(state)
+        if state.state not in ('undecided', 'not needed'):
+            held = groups if state.run.trial is None else trials
+            held.setdefault(state.run.config_key, []).append(state)
     comparisons = [
-        _compare(group, test, suite, key) for key, group in groups.items() for test in group[0].run.tests
+        _compare(group, test, suite, key, tried(trials.get(key, [])))
+        for key, group in groups.items()
+        for test in group[0].run.tests
     ]
     family = [pair.difference for comparison in comparisons for pair in comparison.pairs if not pair.verdict]
     said = iter(verdicts(family))
@@ -153,7 +163,9 @@ def _with_verdict(pair: Pair, verdict: Verdict, metric: Metric | None) -> Pair:
     return replace(pair, verdict=replace(verdict, word=word))
 
 
-def _compare(states: list[RunState], test: str, suite: Suite, key: str) -> Comparison:
+def _compare(
+    states: list[RunState], test: str, suite: Suite, key: str, tuned: dict[str, list[Tried]]
+) -> Comparison:
     run = states[0].run
     finished = [state for state in states if _has(state, test)]
     metric = headline(finished[0].metrics(test)) if finished else None
@@ -162,9 +174,12 @@ def _compare(states: list[RunState], test: str, suite: Suite, key: str) -> Compa
         by_preset.setdefault(state.run.preset_name, []).append(state)
     scores = {name: _finite_scores(group, test) for name, group in by_preset.items()}
 
+    rule = suite.more_seeds[key]
+    first_stage = range(rule.first) if rule else ()
+
     @cache
     def difference(first: str, second: str) -> PairedDifference | None:
-        return paired_difference(scores[first], scores.get(second, {}), suite.margins[key])
+        return paired_difference(scores[first], scores.get(second, {}), suite.margins[key], first_stage)
 
     gains = {name: None if name == BASELINE else difference(name, BASELINE) for name in scores}
     presets = [
@@ -184,7 +199,13 @@ def _compare(states: list[RunState], test: str, suite: Suite, key: str) -> Compa
         input_shape=next((shape for shape in shapes if shape), None),
         presets=presets,
         pairs=[
-            _pair(by_name[first], by_name[second], difference(first, second), verdict)
+            _pair(
+                by_name[first],
+                by_name[second],
+                difference(first, second),
+                verdict,
+                _start_of(by_preset[first], by_preset[second]),
+            )
             for pairs, verdict in ((declared, None), (others, EXPLORATORY))
             for first, second in pairs
         ],
@@ -196,20 +217,29 @@ def _compare(states: list[RunState], test: str, suite: Suite, key: str) -> Compa
             )
             for name, others in suite.controls[key].items()
         ],
+        tuned=tuned,
     )
 
 
 def _pair(
-    first: PresetResult, second: PresetResult, difference: PairedDifference | None, verdict: Verdict | None
+    first: PresetResult,
+    second: PresetResult,
+    difference: PairedDifference | None,
+    verdict: Verdict | None,
+    start: str,
 ) -> Pair:
-    lost = [result for result in (first, second) if result.not_finite]
+    lost = [result.preset for result in (first, second) if result.lost]
     seeds, n = len(first.curves) + len(first.unfinished), difference.n if difference else 0
-    rests_on = f'on {n} of {seeds} seeds' if 0 < n < seeds else ''
-    if lost:
-        why = ', '.join(f'{result.preset}: {result.lost}' for result in lost)
-        rests_on = f'on the {n} where both are finite ({why})' if n else why
-        rests_on += f', which favours {lost[0].preset}' if n and len(lost) == 1 else ''
-    return Pair(first.preset, second.preset, difference, verdict, rests_on)
+    words = [f'on {n} of {seeds} seeds' + (f', which favours {lost[0]}' if len(lost) == 1 else '')]
+    words = words if 0 < n < seeds else []
+    words += [f'{result.preset}: {", ".join(result.caveats)}' for result in (first, second) if result.caveats]
+    return Pair(first.preset, second.preset, difference, verdict, '; '.join(words), start)
+
+
+def _start_of(first: Sequence[RunState], second: Sequence[RunState]) -> str:
+    others = {state.run.seed: state.run.folder for state in second if state.state in OVER}
+    folders = [(s.run.folder, others[s.run.seed]) for s in first if s.state in OVER and s.run.seed in others]
+    return unshared(folders)
 
 
 def _as_written(config: Path) -> str:
@@ -234,7 +264,8 @@ def _preset_result(
         twin=_twin(states[0].run),
         score=estimate(list(scores.values())),
         best=estimate(best),
-        not_finite=[state.run.seed for state in done if state.run.seed not in scores],
+        lost=[state.run.seed for state in [*done, *_diverged(states)] if state.run.seed not in scores],
+        caveats=_caveats(states, done, scores, test, metric),
         difference=difference,
         parameters=counted.get('parameters'),
         madds=counted.get('madds'),
@@ -247,6 +278,47 @@ def _preset_result(
     )
 
 
+def _diverged(states: Sequence[RunState]) -> list[RunState]:
+    return [state for state in states if state.state == 'diverged']
+
+
+def _caveats(
+    states: list[RunState],
+    done: list[RunState],
+    scores: dict[int, float],
+    test: str,
+    metric: Metric | None,
+) -> list[str]:
+    """What is to be known of the runs behind a mean, each with how many they are."""
+
+    def at_chance(state: RunState) -> bool:
+        bound = state.steps[test].get('chance', {}).get(metric.key)
+        return bound is not None and float(state.metrics(test)[metric.key]) <= bound
+
+    finite = [state for state in done if state.run.seed in scores]
+    counts = {
+        'diverged': len(_diverged(states)),
+        'without a finite score': len(done) - len(finite),
+        'at the level of chance, so nothing was learnt': sum(map(at_chance, finite)),
+        'still improving at the end, so not converged': sum(
+            bool(was_improving(_validations(state, metric))) for state in finite
+        ),
+    }
+    for state in done:
+        if reason := state.steps['train'].get('inexact'):
+            words = f'resumed, and not as if without a break ({reason})'
+            counts[words] = counts.get(words, 0) + 1
+    return [f'{count} of {len(states)} seeds {words}' for words, count in counts.items() if count]
+
+
+def _validations(state: RunState, metric: Metric) -> list[float]:
+    """A run's headline metric at each validation, as far as it is a number of which more is better."""
+    if not metric.unit:
+        return []
+    found = [headline(metrics) for _, metrics in state.progress['validation'] if metric.key in metrics]
+    return [value.value for value in found if value.key == metric.key and math.isfinite(value.value)]
+
+
 def _finite_scores(states: Sequence[RunState], test: str) -> dict[int, float]:
     scores = {s.run.seed: headline(s.metrics(test)).value for s in states if _has(s, test)}
     return {seed: score for seed, score in scores.items() if math.isfinite(score)}
@@ -254,10 +326,7 @@ def _finite_scores(states: Sequence[RunState], test: str) -> dict[int, float]:
 
 def _best(state: RunState, metric: Metric) -> float | None:
     """The highest finite value of the test's metric among a run's validations."""
-    if not metric.unit:
-        return None
-    found = [headline(metrics) for _, metrics in state.progress['validation'] if metric.key in metrics]
-    return max((v.value for v in found if v.key == metric.key and math.isfinite(v.value)), default=None)
+    return max(_validations(state, metric), default=None)
 
 
 def _twin(run: Run) -> str:

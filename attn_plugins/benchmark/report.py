@@ -53,7 +53,7 @@ def write_report(suite: Suite, states: list[RunState]) -> dict[str, Path]:
         verdict=verdict(comparisons),
         legend=_legend(comparisons),
         comparisons=[asdict(c) for c in comparisons],
-        runs=[_run_entry(state) for state in states],
+        runs=[_run_entry(state) for state in states if state.state not in ('undecided', 'not needed')],
         made_with=made_with(states),
     )
     paths = {suffix: suite.folder / f'report.{suffix}' for suffix in ('json', 'md', 'html')}
@@ -97,6 +97,7 @@ def _run_entry(state: RunState) -> dict:
         preset=state.run.preset_name,
         seed=state.run.seed,
         config_key=state.run.config_key,
+        trial=state.run.trial,
         folder=str(state.run.folder),
         steps=state.steps,
         **state.made_with,

@@ -6,6 +6,9 @@ from pathlib import Path
 from attn_plugins.benchmark.record import START
 from attn_plugins.files import read_json
 
+# Of runs of before it was kept.
+NOT_ON_RECORD = 'have a start that is not on record'
+
 
 def unshared(folders: Sequence[tuple[Path, Path]]) -> str:
     """What is not shared of the starts of pairs of runs, in words that follow 'they'; empty if all is.
@@ -23,7 +26,7 @@ def unshared(folders: Sequence[tuple[Path, Path]]) -> str:
 def _unshared(first: Mapping[str, str] | None, second: Mapping[str, str] | None) -> str:
     """Of one pair, each by its weights' shapes and digests (engine/shared_start.py)."""
     if first is None or second is None:
-        return 'have a start that is not on record'
+        return NOT_ON_RECORD
     common = [name for name in first if name in second]
     alike = [name for name in common if first[name] == second[name]]
     if len(alike) == len(common):

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 
 from attn_plugins.benchmark.compare import Comparison, Control, Controlled, Pair, PresetResult
 from attn_plugins.benchmark.decision import p_text
+from attn_plugins.benchmark.estimate import Estimate, PairedDifference
 from attn_plugins.benchmark.results import clock
-from attn_plugins.benchmark.statistics import Estimate, PairedDifference
 from attn_plugins.benchmark.suite_presets import BASELINE
+from attn_plugins.benchmark.tuning import Tried
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ def tables_of(comparison: Comparison) -> list[ReportTable]:
     tables = [_preset_table(comparison)]
     if comparison.pairs:
         tables.append(_difference_table(comparison))
-    return tables + [_control_table(controlled) for controlled in comparison.controls]
+    tables += [_control_table(controlled) for controlled in comparison.controls]
+    return tables + ([_tuning_table(comparison)] if comparison.tuned else [])
 
 
 def _preset_table(comparison: Comparison) -> ReportTable:
@@ -61,7 +63,8 @@ def _preset_table(comparison: Comparison) -> ReportTable:
     if not any(result.best for result in results):
         del columns[f'best validation{unit}']
     rows = [[cell(result) for cell in columns.values()] for result in results]
-    return ReportTable(comparison.name, list(columns), rows, _uncounted(comparison))
+    caveats = [f'{result.preset}: {caveat}' for result in results for caveat in result.caveats]
+    return ReportTable(comparison.name, list(columns), rows, caveats + _uncounted(comparison))
 
 
 def _difference_table(comparison: Comparison) -> ReportTable:
@@ -90,6 +93,24 @@ def _control_table(controlled: Controlled) -> ReportTable:
             *(_control_cells(control) for control in controlled.controls),
         ],
     )
+
+
+def _tuning_table(comparison: Comparison) -> ReportTable:
+    """A row for each preset: the mean score of each combination of values on the training images that were held out."""
+    tuned = comparison.tuned
+    columns = ['preset', *(each.values for each in next(iter(tuned.values())))]
+    rows = [[_name(preset), *map(_tried_cell, each)] for preset, each in tuned.items()]
+    note = (
+        'Mean score on training images that were held out, over the seeds of the trials; chosen: the values that the preset was then '
+        'trained with. The test data are no part of it.'
+    )
+    return ReportTable('Tuning', columns, rows, [note])
+
+
+def _tried_cell(each: Tried) -> Cell:
+    if each.score is None:
+        return Cell(each.what, None)
+    return Cell(f'{each.score:.2f}', each.score, 'chosen' if each.is_chosen else '')
 
 
 def _control_cells(control: Control) -> list[Cell]:
@@ -122,7 +143,6 @@ def score_cell(result: PresetResult) -> Cell:
     missing = [
         f'seed{"s" if len(seeds) > 1 else ""} {", ".join(seeds)} {state}' for state, seeds in by_state.items()
     ]
-    missing += [result.lost] if result.lost else []
     return _estimate_cell(result.score, missing)
 
 
@@ -149,7 +169,7 @@ def difference_cell(difference: PairedDifference | None) -> Cell:
     return Cell(
         f'{_signed(difference.mean)} ± {difference.std:.2f}',
         difference.mean,
-        f'n = {difference.n}, 95 %: {low} to {high}',
+        f'n = {difference.n}, 95 %: {low} to {high}' + ('' if difference.is_clear else ', not clear of 0'),
     )
 
 

@@ -112,6 +112,48 @@ def trial_score(state: str, steps: Mapping) -> float:
     return headline(steps[HELD_OUT]['metrics']).value if state == 'finished' else nan
 
 
+@dataclass(frozen=True)
+class Tried:
+    """What came of one combination of values for a preset.
+
+    Attributes:
+        values: The values, in words.
+        score: Mean score on the held-out images, over the seeds of the trials; None while there is none, or if one diverged.
+        what: Why there is none.
+        is_chosen: Whether the preset is trained with it.
+    """
+
+    values: str
+    score: float | None
+    what: str
+    is_chosen: bool
+
+
+def tried(states: Sequence) -> dict[str, list[Tried]]:
+    """Preset -> what came of each combination of values, by the states of a config's trials."""
+    by_preset: dict[str, list] = {}
+    for state in states:
+        by_preset.setdefault(state.run.preset_name, []).append(state)
+    return {preset: _tried(trials) for preset, trials in by_preset.items()}
+
+
+def _tried(trials: Sequence) -> list[Tried]:
+    tuning = trials[0].run.tuning
+    scores: dict[int, list[float]] = {}
+    for state in trials:
+        if state.state in ('finished', 'diverged'):
+            scores.setdefault(state.run.trial, []).append(trial_score(state.state, state.steps))
+    best = choose(scores) if sum(map(len, scores.values())) == len(trials) else None
+    made = []
+    for number, candidate in enumerate(tuning.candidates):
+        each, states = scores.get(number, []), {s.state for s in trials if s.run.trial == number}
+        has_score = len(each) == len(tuning.seeds) and all(map(isfinite, each))
+        what = '' if has_score else ', '.join(sorted(states - {'finished'})) or 'no finite score'
+        words = ', '.join(f'{name.rpartition(".")[2]} {value}' for name, value in candidate.items())
+        made.append(Tried(words, fmean(each) if has_score else None, what, number == best))
+    return made
+
+
 def hold_out(cfg: Config, share: float) -> None:
     """Makes a config that of a trial: trained without a share of the training images, and validated and tested on that share.
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from attn_plugins.benchmark.compare import EXPLORATORY, Comparison, Pair
 from attn_plugins.benchmark.decision import NEEDED, NO_VERDICT, NOT_DECIDED
+from attn_plugins.benchmark.starts import NOT_ON_RECORD
 
 # A comparison by its full name, and the comparison.
 Named = tuple[str, Pair]
@@ -24,19 +25,30 @@ def verdict(comparisons: Sequence[Comparison]) -> str:
         sentences = ['There is no finished pair to compare yet.']
     if len(pairs) > len(family):
         sentences.append(f'{len(pairs) - len(family)} more are exploratory and have no verdict.')
-    if decided and any(result.unfinished for c in comparisons for result in c.presets):
+    states = {state for c in comparisons for result in c.presets for state, _ in result.unfinished.values()}
+    if decided and states - {'diverged'}:
         sentences.append('Not all runs have finished; this is said of those that have.')
     if any(pair.difference and pair.difference.n == 1 for _, pair in family):
         sentences.append(
             'One seed shows no gain: it does not tell how much the result moves from seed to seed.'
         )
     sentences += [
-        f'{c.name}/{result.preset}: {result.lost}'
-        + ('; its comparisons rest on the others, which favours it.' if result.score else '.')
+        f'{c.name}/{result.preset}: {", ".join(result.caveats)}'
+        + ('; its comparisons rest on the others, which favours it.' if result.lost and result.score else '.')
         for c in comparisons
         for result in c.presets
-        if result.not_finite
+        if result.caveats
     ]
+    sentences += [
+        f'{name} minus {pair.second}: with one seed they {pair.start}.'
+        for name, pair in pairs
+        if pair.start not in ('', NOT_ON_RECORD)
+    ]
+    unknown = sum(pair.start == NOT_ON_RECORD for _, pair in pairs)
+    if unknown:
+        sentences.append(
+            f'Whether the runs of a seed share their start is not on record for {unknown} of {len(pairs)} differences.'
+        )
     return ' '.join(sentences)
 
 

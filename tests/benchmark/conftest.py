@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from attn_plugins.benchmark.compare import Comparison, compare
-from attn_plugins.benchmark.record import PROGRESS, RESULT
+from attn_plugins.benchmark.record import PROGRESS, RESULT, START
 from attn_plugins.benchmark.results import read_results
 from attn_plugins.benchmark.suite import Run, read_suite
 from attn_plugins.files import write_json
@@ -44,7 +44,7 @@ class Project:
         return path
 
     @staticmethod
-    def put_result(run: Run, value: float, made_with=None, curve=None, **steps):
+    def put_result(run: Run, value: float, made_with=None, curve=None, start=None, **steps):
         """Leave what a finished run leaves, with this headline value in each of its tests."""
         run.folder.mkdir(parents=True, exist_ok=True)
         done = dict(
@@ -60,6 +60,7 @@ class Project:
         write_json(
             run.folder / PROGRESS, dict(done=1.0, text='testing', train_seconds=100.0, **(curve or {}))
         )
+        write_json(run.folder / START, start or {'conv1.weight': '8x3x3x3 0123456789ab'})
         machine = dict(cpu='Toy CPU', cores=2, memory_gib=8.0, gpus=[])
         content = dict(
             state='finished',

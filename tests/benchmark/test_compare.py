@@ -8,6 +8,7 @@ from attn_plugins.benchmark.compare import compare
 from attn_plugins.benchmark.metrics import headline
 from attn_plugins.benchmark.results import read_results
 from attn_plugins.benchmark.suite import read_suite
+from attn_plugins.benchmark.verdict import verdict
 from attn_plugins.files import read_json, write_json
 
 
@@ -64,17 +65,17 @@ def test_controls_without_the_plain_model_or_a_result(project):
     assert (ca.gain, ca.controls[0].gain, ca.controls[0].difference) == (None, None, None)
 
 
-@pytest.mark.parametrize('lost', [math.nan, math.inf])
-def test_a_score_that_is_not_finite_is_counted_and_no_part_of_any_mean(project, lost):
+@pytest.mark.parametrize('value', [math.nan, math.inf])
+def test_a_score_that_is_not_finite_is_counted_and_no_part_of_any_mean(project, value):
     scores = {('none', 0): 90.0, ('none', 1): 91.0, ('none', 2): 93.0}
-    scores |= {('ca', 0): 92.0, ('ca', 1): lost, ('ca', 2): 94.0, ('se', 0): lost}
+    scores |= {('ca', 0): 92.0, ('ca', 1): value, ('ca', 2): 94.0, ('se', 0): value}
     [toy] = project.compare(scores, [0, 1, 2])
     none, ca, se = toy.presets
-    assert (ca.score.mean, ca.score.n, ca.difference.mean, ca.not_finite) == (93.0, 2, 1.5, [1])
-    assert (none.lost, ca.lost) == ('', '1 of 3 seeds has no finite score')
-    assert (se.score, se.difference, se.not_finite, se.lost) == (None, None, [0], ca.lost)
+    assert (ca.score.mean, ca.score.n, ca.difference.mean, ca.lost) == (93.0, 2, 1.5, [1])
+    assert (none.caveats, ca.caveats) == ([], ['1 of 3 seeds without a finite score'])
+    assert (se.score, se.difference, se.lost, se.caveats) == (None, None, [0], ca.caveats)
     assert toy.pairs[0].rests_on == (
-        'on the 2 where both are finite (ca: 1 of 3 seeds has no finite score), which favours ca'
+        'on 2 of 3 seeds, which favours ca; ca: 1 of 3 seeds without a finite score'
     )
     assert toy.pairs[0].difference.n == 2 and toy.pairs[1].difference is None
 
@@ -173,3 +174,62 @@ def test_a_test_that_has_a_result_counts_though_another_failed(project):
     clean, noisy = compare(suite, read_results(suite))
     assert clean.presets[0].score.mean == 90.0 and noisy.presets[0].score is None
     assert noisy.presets[0].unfinished == {0: ('failed', 'noisy: no data')}
+
+
+RISING = [[step, {'accuracy/top1': 10.0 * step}] for step in range(1, 9)]
+AT_REST = [[step, {'accuracy/top1': min(10.0 * step, 60.0)}] for step in range(1, 13)]
+
+
+def test_what_is_to_be_known_of_the_runs_behind_a_difference(project):
+    """Each with how many seeds it is of; where both have lost some, neither is favoured."""
+    path = project.suite(seeds=[0, 1, 2], configs=dict(toy=dict(config='toy.py')))
+    suite = read_suite(path)
+    changes = {
+        ('none', 0): dict(curve=dict(validation=RISING)),
+        ('none', 1): dict(curve=dict(validation=AT_REST)),
+        ('ca', 0): dict(test=dict(chance={'accuracy/top1': 90.5})),
+        ('ca', 1): dict(train=dict(inexact='its checkpoint is of another tool')),
+        ('ca', 2): dict(curve=dict(loss=[[1, 2.0], [2, 'nan']])),
+    }
+    for run in suite.runs:
+        project.put_result(run, 90.0, **changes.get((run.preset_name, run.seed), {}))
+    [toy] = compare(suite, read_results(suite))
+    none, ca = toy.presets
+    assert none.caveats == ['1 of 3 seeds still improving at the end, so not converged']
+    assert ca.caveats == [
+        '1 of 3 seeds diverged',
+        '1 of 3 seeds at the level of chance, so nothing was learnt',
+        '1 of 3 seeds resumed, and not as if without a break (its checkpoint is of another tool)',
+    ]
+    [pair] = toy.pairs
+    assert ca.lost == [2] and ca.unfinished == {
+        2: ('diverged', 'train: the loss was no number at iteration 2')
+    }
+    assert pair.rests_on.startswith('on 2 of 3 seeds, which favours ca; ca: 1 of 3 seeds diverged, ')
+    assert pair.rests_on.endswith('; none: ' + none.caveats[0])
+
+
+def test_pairs_that_do_not_share_their_start_say_so(project):
+    """A convolution that was replaced is no part of it, another width is, and other values are an alarm."""
+    plain = {'conv1.weight': '8x3 aaaa', 'conv2.weight': '8x8 bbbb', 'fc.weight': '10x8 cccc'}
+    starts = {
+        'none': plain,
+        'ca': {name: plain[name] for name in ('conv1.weight', 'fc.weight')},
+        'wide': plain | {'conv2.weight': '9x9 bbbb', 'fc.weight': '10x9 dddd'},
+        'se': plain | {'fc.weight': '10x8 eeee'},
+    }
+    presets = ['none', 'ca', {'wide': dict(cfg_options={'x': 1})}, 'se']
+    suite = read_suite(project.suite(seeds=[0], presets=presets, configs=dict(toy=dict(config='toy.py'))))
+    for run in suite.runs:
+        project.put_result(run, 90.0, start=starts[run.preset_name])
+    [toy] = compare(suite, read_results(suite))
+    assert [pair.start for pair in toy.pairs] == [
+        '',
+        'differ in shape, so 1 of 3 weights start alike',
+        'start from other values in 1 of 3 weights, so results of another version, machine or start are mixed here',
+    ]
+    assert 'toy/se minus none: with one seed they start from other values in 1 of 3 weights' in verdict([toy])
+    (suite.runs[1].folder / 'start.json').unlink()
+    [toy] = compare(suite, read_results(suite))
+    said = verdict([toy])
+    assert 'Whether the runs of a seed share their start is not on record for 1 of 3 differences.' in said

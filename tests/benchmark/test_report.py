@@ -11,10 +11,10 @@ import pytest
 from rich.console import Console
 from scipy.stats import ttest_rel
 
+from attn_plugins.benchmark.estimate import least_difference, paired_difference
 from attn_plugins.benchmark.progress import watch
 from attn_plugins.benchmark.report import print_report, write_report
 from attn_plugins.benchmark.results import read_results
-from attn_plugins.benchmark.statistics import least_difference, paired_difference
 from attn_plugins.benchmark.suite import read_suite
 
 VALUES = {('none', 0): 90.0, ('none', 1): 92.0, ('ca', 0): 91.0, ('ca', 1): 94.0}
@@ -77,7 +77,7 @@ def test_numbers_of_the_report(suite):
     row = next(line for line in paths['md'].read_text().splitlines() if line.startswith('| ca '))
     # Differences 1 and 2: mean 1.5, std 0.7071, t(0.975, 1) = 12.7062, half of the interval 6.3531.
     assert '92.50 ± 2.12 (n = 2)' in row
-    assert '+1.50 ± 0.71 (n = 2, 95 %: −4.85 to +7.85)' in row
+    assert '+1.50 ± 0.71 (n = 2, 95 %: −4.85 to +7.85, not clear of 0)' in row
     assert '| 2.000 M | 51.0 M | 1 min 40 s | 900 MB (process) |' in row
     content = json.loads(paths['json'].read_text())
     assert content['comparisons'][0]['presets'][1]['difference']['mean'] == 1.5
@@ -109,13 +109,13 @@ def test_a_gain_stands_beside_its_controls(controlled):
     table = text[text.index('### ca beside its controls') : text.index('Scores marked %')]
     rows = [line for line in table.splitlines() if line.startswith('|')]
     # ca - eca: 0.5, 1.5; ca - deep: -0.5, 2.5; t(0.975, 1) = 12.7062.
-    gain = '+1.50 ± 0.71 (n = 2, 95 %: −4.85 to +7.85)'
+    gain = '+1.50 ± 0.71 (n = 2, 95 %: −4.85 to +7.85, not clear of 0)'
     assert rows == [
         '| preset | minus none | ca minus it |',
         '|---|--:|--:|',
         f'| ca | {gain} | – |',
-        '| eca | +0.50 ± 0.00 (n = 2, 95 %: +0.50 to +0.50) | +1.00 ± 0.71 (n = 2, 95 %: −5.35 to +7.35) |',
-        '| deep | +0.50 ± 1.41 (n = 2, 95 %: −12.21 to +13.21) | +1.00 ± 2.12 (n = 2, 95 %: −18.06 to +20.06) |',
+        '| eca | +0.50 ± 0.00 (n = 2, 95 %: +0.50 to +0.50, not clear of 0) | +1.00 ± 0.71 (n = 2, 95 %: −5.35 to +7.35, not clear of 0) |',
+        '| deep | +0.50 ± 1.41 (n = 2, 95 %: −12.21 to +13.21, not clear of 0) | +1.00 ± 2.12 (n = 2, 95 %: −18.06 to +20.06, not clear of 0) |',
         '| srm | – | – |',
     ]
     assert '| deep (none with a\\|b=<i>) |' in text
@@ -187,20 +187,20 @@ def test_a_seed_without_a_finite_score_does_not_cost_the_report(project):
     suite = read_suite(project.suite(seeds=[0, 1, 2], configs=dict(toy=dict(config='toy.py'))))
     for run in suite.runs:
         lost = run.preset == 'ca' and run.seed == 1
-        curve = dict(loss=[[1, 2.0], [2, math.nan if lost else 1.0]], validation=[])
+        curve = dict(loss=[[1, 2.0], [2, 1.0]], validation=[])
         project.put_result(run, math.nan if lost else 90.0 + run.seed, curve=curve)
     paths = write_report(suite, read_results(suite))
     content = json.loads(paths['json'].read_text(), parse_constant=pytest.fail)
     ca = content['comparisons'][0]['presets'][1]
-    assert (ca['not_finite'], ca['score']['n']) == ([1], 2)
+    assert (ca['lost'], ca['score']['n']) == ([1], 2)
     assert content['runs'][3]['steps']['test']['metrics'] == {'accuracy/top1': 'nan'}
     assert Page(paths['html'].read_text()).open == []
     console = Console(record=True, width=260)
     print_report(suite, read_results(suite), console)
     watch(lambda: read_results(suite), console)
     for shown in (console.export_text(), paths['md'].read_text(), paths['html'].read_text()):
-        assert '1 of 3 seeds has no finite score' in shown
-        assert 'on the 2 where both are finite' in shown and 'which favours ca' in shown
+        assert '1 of 3 seeds without a finite score' in shown
+        assert 'on 2 of 3 seeds, which favours ca' in shown
 
 
 def test_a_report_without_controls_has_no_word_of_them(suite):
@@ -265,10 +265,10 @@ def test_one_seed_shows_no_gain(project):
 def test_no_seed_with_a_finite_score_at_all(project):
     suite = read_suite(project.suite(seeds=[0, 1], configs=dict(toy=dict(config='toy.py'))))
     for run in suite.runs:
-        project.put_result(run, math.nan, curve=dict(loss=[[1, 2.0], [2, math.nan]], validation=[]))
+        project.put_result(run, math.nan)
     text = write_report(suite, read_results(suite))['html'].read_text()
-    assert 'There is no finished pair to compare yet. toy/none: 2 of 2 seeds have no finite score.' in text
-    assert 'no seed in common; ca: 2 of 2 seeds have no finite score, none: 2 of 2' in text
+    assert 'There is no finished pair to compare yet. toy/none: 2 of 2 seeds without a finite score.' in text
+    assert 'no seed in common; ca: 2 of 2 seeds without a finite score; none: 2 of 2' in text
     assert Page(text).open == []
 
 

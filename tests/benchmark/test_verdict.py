@@ -89,7 +89,7 @@ def test_seeds_without_a_finite_score_are_said(project):
     drawn = scores(ca=far(2.0)) | {('ca', 5): float('nan'), ('none', 5): 90.0}
     text = said(project, drawn, range(6))
     assert text == (
-        '1 comparison: 1 is better (toy/ca minus none +2.00). toy/ca: 1 of 6 seeds has no finite score; its comparisons rest on the '
+        '1 comparison: 1 is better (toy/ca minus none +2.00). toy/ca: 1 of 6 seeds without a finite score; its comparisons rest on the '
         'others, which favours it.'
     )
 

@@ -41,6 +41,13 @@ class Estimate:
     half_width: float | None
     median: float
 
+    @property
+    def is_clear(self) -> bool:
+        """Whether there is an interval with a width that leaves out zero. Without spread nothing tells how far chance reaches."""
+        if not self.half_width or not math.isfinite(self.half_width):
+            return False
+        return not self.interval[0] <= 0 <= self.interval[1]
+
 
 @dataclass(frozen=True)
 class PairedDifference(Estimate):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from attn_plugins.benchmark.statistics import (
+from attn_plugins.benchmark.estimate import (
     equivalence_p,
     estimate,
     holm,
