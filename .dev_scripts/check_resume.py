@@ -39,7 +39,7 @@ _base_ = ['{root}/{base}']
 train_cfg = dict(_delete_=True, by_epoch=False, max_iters=24, val_interval=6)
 train_dataloader = dict(num_workers=2, sampler=dict(type='{sampler}', shuffle=True))
 param_scheduler = [dict(type='PolyLR', by_epoch=False, eta_min=1e-4, power=0.9, begin=0, end=24)]
-default_hooks = dict(checkpoint=dict(by_epoch=False, interval=5), logger=dict(interval=1))
+default_hooks = dict(checkpoint=dict(by_epoch=False, interval=5), logger=dict(interval=1, log_metric_by_epoch=False))
 custom_hooks = [dict(type='EMAHook', momentum=0.05)]
 """
 STOPPING = """
@@ -100,7 +100,11 @@ TRAININGS = {
     'classifier, stops early, best checkpoint, plateau': Training(text(STOPPING, CLS)),
     'classifier, two processes': Training(CLS, 'cbam', (*FOUR, 'train_dataloader.num_workers=1'), 2),
     'classifier, distilled': Training(text(DISTILL, CLS), 'none', WITHIN),
-    'classifier, mixed data': Training('configs/resnet/resnet20_digitscenes-mixed.py', 'iebn', FOUR),
+    'classifier, mixed data': Training(
+        'configs/resnet/resnet20_digitscenes-mixed.py',
+        'iebn',
+        (*FOUR, 'train_dataloader.batch_sampler.foreign=2'),
+    ),
     'detector': Training(DET, 'ca', (*FOUR, 'train_dataloader.num_workers=2')),
     'detector, by iterations, EMA': Training(text(ITERATIONS, DET, sampler='InfiniteSampler'), 'se'),
     'detector, mosaic, sizes by batch': Training(text(MOSAIC, DET), 'none', (*FOUR, *WITHIN)),
@@ -174,7 +178,7 @@ def train_with_kills(
     while True:
         log = folder / f'broken{done}.log'
         process = start(folder, 'broken', training, log)
-        lines = dice.randint(2, max(2, iterations // 2))
+        lines = dice.randint(max(2, iterations // 5), max(2, iterations // 2))
         while process.poll() is None:
             time.sleep(0.01)
             if done < kills and log.read_text().count('(train)') >= lines:
