@@ -6,7 +6,7 @@ Both compute the same numbers up to rounding; `tests/ops` compares values and al
 import functools
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from torch import Tensor
@@ -49,6 +49,15 @@ def on_small_maps_too() -> Iterator[None]:
 def is_small(x: Tensor, few: int) -> bool:
     """Whether a map has so few values that the steps' own price decides: Python and the nodes of torch's graph, not the memory."""
     return x.is_cpu and x.numel() < few and not _small_too
+
+
+def without_autocast(x: Tensor) -> AbstractContextManager:
+    """Within it products have their operands' dtype. The meta device, on which costs are counted, knows no autocast.
+
+    Autocast takes products of matrices in half precision and leaves sums of products as they are: so the one is only then the
+    other's fast form when nothing is cast, in the forward pass and in a backward pass under autocast.
+    """
+    return nullcontext() if x.is_meta else torch.autocast(x.device.type, enabled=False)
 
 
 def with_formula(op: Callable) -> Callable:
