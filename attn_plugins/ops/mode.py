@@ -73,16 +73,20 @@ def with_formula(op: Callable) -> Callable:
 
 
 def runs_eagerly(x: Tensor) -> bool:
-    """Whether an op may be computed in another way than the formula.
+    """Whether an op may be computed in another way than the formula."""
+    return not is_watched(x) and not _reference
 
-    Not where something else sees the single steps: compilers fuse the plain formula themselves, traces and exports write it
-    down, and the transforms of `torch.func` and forward mode differentiate it.
+
+def is_watched(x: Tensor) -> bool:
+    """Whether something else sees the single steps.
+
+    Compilers fuse the plain formula themselves, traces and exports write it down, and the transforms of `torch.func` and forward mode
+    differentiate it.
     """
     return (
-        not in_compiler()  # first: torch 2.1 cannot compile the next line
-        and type(x) is Tensor
-        and not _reference
-        and not torch.jit.is_tracing()
-        and not in_function_transform()
-        and not in_forward_mode()
+        in_compiler()  # first: torch 2.1 cannot compile the next line
+        or type(x) is not Tensor
+        or torch.jit.is_tracing()
+        or in_function_transform()
+        or in_forward_mode()
     )
