@@ -35,6 +35,7 @@ __all__ = [
     'differentiable_once',
     'forget_graphs',
     'has_hooks',
+    'in_backward',
     'in_compiler',
     'in_forward_mode',
     'in_function_transform',
@@ -70,6 +71,11 @@ def in_function_transform() -> bool:
 def in_forward_mode() -> bool:
     """Whether forward-mode differentiation is at work (`torch.autograd.forward_ad.dual_level`)."""
     return forward_ad._current_level >= 0
+
+
+def in_backward() -> bool:
+    """Whether a backward pass is at work, in which activation checkpointing runs parts of the forward pass again."""
+    return torch._C._current_graph_task_id() != -1
 
 
 def differentiable_once(node) -> str | None:

@@ -35,7 +35,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, epilog=EXAMPLES
     )
     add_trained_options(parser)
-    parser.add_argument('--images', type=positive, metavar='N', help='the first N images (default: all)')
+    parser.add_argument(
+        '--images',
+        type=positive,
+        metavar='N',
+        help='N test images, drawn with a seed from all of them (default: all)',
+    )
     parser.add_argument('--layers', nargs='+', metavar='NAME', help='inserted layers (default: all)')
     parser.add_argument(
         '--attacked',
@@ -89,28 +94,22 @@ def _census(args: argparse.Namespace) -> dict:
     data = TestData(cfg, args.out / 'log')
     for each in (model, *attacked.values()):
         each.to(data.device)
-    batches = track(
-        data.batches(args.images),
-        'census',
-        total=data.number_of_batches(args.images),
-        console=Console(stderr=True),
-        transient=True,
-    )
+    batches = track(data.batches(args.images), 'census', console=Console(stderr=True), transient=True)
     found = take_census(model, batches, names=args.layers, attacked=attacked, of=args.config)
     layers = [census.result() for census in found.values()]
-    images = min(args.images or len(data), len(data))
     report = dict(
         config=args.config,
         checkpoint=args.checkpoint,
         attention=args.attention,
-        images=images,
+        images=min(args.images or len(data), len(data)),
+        which=data.which(args.images),
         attacks=list(attacked),
         layers=layers,
         versions=versions(),
         git_commit=git_commit(),
     )
     write_json(args.out / 'census.json', report)
-    title = f'{Path(args.config).stem}, {Path(args.checkpoint).name}: {images} images'
+    title = f'{Path(args.config).stem}, {Path(args.checkpoint).name}: {report["which"]}'
     draw_census(layers, title, args.out / f'census.{args.format}')
     draw_decisions(layers, args.out / f'decisions.{args.format}')
     return report
@@ -121,7 +120,7 @@ def _print(report: dict) -> None:
     from rich.table import Table
 
     table = Table(
-        title=f'{report["config"]}, {report["images"]} images',
+        title=f'{report["config"]}, {report["which"]}',
         caption='std: standard deviations of the gate between images (of a channel), channels and places; spread: what a '
         'constant per channel misses of the gate, relative; saturated: within 5 % of an end of the range',
         title_justify='left',

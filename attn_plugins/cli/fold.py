@@ -40,7 +40,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--one-by-one', action='store_true', help='test the model with each of the layers folded alone too'
     )
     parser.add_argument(
-        '--images', type=positive, metavar='N', help='images of the census: the first N (default: all)'
+        '--images',
+        type=positive,
+        metavar='N',
+        help='images of the census: N test images, drawn with a seed from all of them (default: all)',
     )
     parser.add_argument(
         '--repeats', type=positive, default=20, help='timed passes of one image (default: 20)'
@@ -83,8 +86,7 @@ def _fold(args: argparse.Namespace) -> dict:
     data = TestData(cfg, args.out / 'log')
     model.to(data.device)
     console = Console(stderr=True)
-    number = data.number_of_batches(args.images)
-    batches = track(data.batches(args.images), 'census', total=number, console=console, transient=True)
+    batches = track(data.batches(args.images), 'census', console=console, transient=True)
     census = take_census(model, batches, names=args.layers, of=args.config)
     (first,) = data.batches(1)
 
@@ -118,6 +120,7 @@ def _fold(args: argparse.Namespace) -> dict:
         tolerance=args.tolerance,
         forced=args.force,
         images=min(args.images or len(data), len(data)),
+        which=data.which(args.images),
         layers=[
             dict(asdict(layer), **({'metrics': alone[layer.layer]} if layer.layer in alone else {}))
             for layer in layers
@@ -166,7 +169,7 @@ def _print(report: dict) -> None:
     console = Console()
     console.width = max(console.width, 130)  # a file has no width of its own
     first = next(iter(report['before']['metrics']), None)
-    table = Table(title=f'{report["config"]}, means of {report["images"]} test images', title_justify='left')
+    table = Table(title=f'{report["config"]}, means of {report["which"]}', title_justify='left')
     table.add_column('layer', min_width=28, overflow='fold')
     table.add_column('spread', justify='right')
     table.add_column('merged into, or why it stays')

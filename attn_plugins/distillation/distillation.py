@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor, nn
 
+from attn_plugins.distillation.compare import compare
 from attn_plugins.distillation.features import Features, find, maps_of
+from attn_plugins.distillation.logits import Logits, agreed_head
 from attn_plugins.distillation.pairs import Pair
 from attn_plugins.distillation.teacher import Teacher
 from attn_plugins.errors import UserError
@@ -32,6 +33,7 @@ class Distillation(nn.Module):
         self.losses = nn.ModuleList(loss for loss, _ in terms)
         self.pairs = [pairs for _, pairs in terms]
         self.teacher = teacher
+        self.heads: dict[Pair, Logits | None] = {}
         self.now = None
         self.checked = self.mirroring = False
         names = [loss.name for loss in self.losses]
@@ -52,6 +54,7 @@ class Distillation(nn.Module):
     def attach(self, student: nn.Module) -> None:
         """Puts itself and its hooks into the student, and gives losses with weights of their own the channels."""
         self.features = Features(student, (pair.student for pairs in self.pairs for pair in pairs), 'student')
+        _check_layouts(student, [pair.student for pair in self._feature_pairs()], 'student')
         adapting = [
             (loss, pairs)
             for loss, pairs in zip(self.losses, self.pairs, strict=True)
@@ -86,13 +89,22 @@ class Distillation(nn.Module):
             nn.Module: The teacher, frozen, in eval mode.
 
         Raises:
-            UserError: It sees other images than the student, or a path is not in it.
+            UserError: It sees other images than the student, a path is not in it, or its head makes other probabilities of logits.
         """
-        return self.teacher.make(student, [pair.teacher for pairs in self.pairs for pair in pairs])
+        teacher = self.teacher.make(student, [pair.teacher for pairs in self.pairs for pair in pairs])
+        _check_layouts(teacher, [pair.teacher for pair in self._feature_pairs()], 'teacher')
+        for loss, pairs in zip(self.losses, self.pairs, strict=True):
+            if loss.asks_head:
+                self.heads |= {pair: agreed_head(loss, pair, student, teacher) for pair in pairs}
+        return teacher
 
     def at(self, iteration: int, iterations: int, epochs: int) -> None:
         """Says how far the training is: which iteration begins, of how many in how many epochs."""
         self.now = (iteration, iterations, epochs)
+
+    def _feature_pairs(self) -> list[Pair]:
+        by_loss = zip(self.losses, self.pairs, strict=True)
+        return [pair for loss, pairs in by_loss if loss.reads == 'features' for pair in pairs]
 
     def _factor(self, loss: DistillationLoss) -> float:
         iteration, iterations, epochs = self.now
@@ -146,7 +158,11 @@ class Distillation(nn.Module):
                     own_gradient = self._differentiate(student, losses, batch['inputs'])
                 value = self._compare_gradients(loss, student, own_gradient, gradient, batch)
             else:
-                value = _compare(loss, pairs, kept, taught)
+                maps = [
+                    (pair, maps_of(kept, pair.student, 'student'), maps_of(taught, pair.teacher, 'teacher'))
+                    for pair in pairs
+                ]
+                value = compare(loss, maps, len(batch['inputs']), self.heads)
             added[loss.name] = loss.weight * factor * value
             if factor:
                 share *= loss.own_share
@@ -188,27 +204,15 @@ def distillation_of(model: nn.Module) -> Distillation | None:
     return next((module for module in model.modules() if isinstance(module, Distillation)), None)
 
 
-def _compare(loss: DistillationLoss, pairs: list[Pair], kept: dict, taught: dict) -> Tensor:
-    """The sum of a loss over its pairs."""
-    ours, theirs = [], []
-    for pair in pairs:
-        of_student, of_teacher = (
-            maps_of(kept, pair.student, 'student'),
-            maps_of(taught, pair.teacher, 'teacher'),
-        )
-        if len(of_student) != len(of_teacher):
+def _check_layouts(model: nn.Module, paths: list[str], whose: str) -> None:
+    """Refuses modules that are seen to hand on no maps, as those in which the channels come last; what is not seen may be one."""
+    shapes = Shapes(model)
+    for path in paths:
+        seen = shapes.at(find(list(walk(model)), path, whose).name)
+        if seen is not None and isinstance(seen.after, str) and seen.after.startswith('a tensor'):
             raise UserError(
-                f'{pair.student!r} of the student hands on {len(of_student)} maps and {pair.teacher!r} of the teacher '
-                f'{len(of_teacher)}: pair modules that hand on as many'
+                f'{path!r} of the {whose} is {seen.after}: compare modules that hand on maps (N, C, H, W)'
             )
-        ours += of_student
-        theirs += of_teacher
-    more = (lambda i: dict(pair=i)) if hasattr(loss, 'adapt') else (lambda i: {})
-    try:
-        values = [loss(a, b.detach(), **more(i)) for i, (a, b) in enumerate(zip(ours, theirs, strict=True))]
-    except ValueError as error:  # maps or logits that this loss cannot compare
-        raise UserError(f'{loss.name}: {error}') from error
-    return torch.stack(values).sum()
 
 
 def _channels(shapes: Shapes, path: str, whose: str) -> tuple[int, ...]:

@@ -53,7 +53,14 @@ class Features:
 
     def _keep(self, path: str, module: nn.Module, args: tuple, output) -> None:
         if self.kept is not None:
-            self.kept.setdefault(path, []).append(output)
+            self.kept.setdefault(path, []).append(_copied(output))
+
+
+def _copied(output):
+    """Copies the maps that a module hands on: the host may change its own in place, as a ResNet adds the shortcut to `bn2`'s."""
+    if isinstance(output, Tensor):
+        return output.clone()
+    return [_copied(part) for part in output] if isinstance(output, (list, tuple)) else output
 
 
 def find(nodes: list[Node], path: str, whose: str) -> Node:

@@ -25,6 +25,7 @@ from attn_plugins.engine.checkpoint import (
 )
 from attn_plugins.engine.config import load_config, preset_of
 from attn_plugins.engine.divergence import FiniteLossHook
+from attn_plugins.engine.drawn_order import DrawnOrderHook
 from attn_plugins.engine.hooks import CheckpointFitsHook, TrainingRecordHook
 from attn_plugins.engine.launch import init_distributed
 from attn_plugins.engine.library import library_of, prepare
@@ -319,6 +320,6 @@ def _say(text: str) -> None:
 def _build(cfg: Config, hooks: Sequence[Hook]) -> Runner:
     """The Runner of a prepared config, with more hooks than the config's."""
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else ExactRunner.from_cfg(cfg)
-    for hook in (NoDetectionsHook(), *hooks):
+    for hook in (NoDetectionsHook(), DrawnOrderHook(), *hooks):
         runner.register_hook(hook)
     return runner

@@ -1,16 +1,18 @@
 """A trained model outside a training: built with its weights, given the config's own data, tested as it stands in memory."""
 
-from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
 
+import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.runner import CheckpointLoader
 from torch import nn
+from torch.utils.data import DataLoader, Subset
 
 from attn_plugins.datasets.check import check_data
 from attn_plugins.engine.checkpoint import check_file, check_fits, weights_of
+from attn_plugins.engine.drawn_order import SEED, DrawnOrderHook
 from attn_plugins.engine.library import build_model, prepare
 from attn_plugins.engine.quiet_runner import QuietRunner
 from attn_plugins.errors import UserError
@@ -84,34 +86,35 @@ class TestData:
         cfg.work_dir, cfg.custom_hooks, cfg.load_from, cfg.resume = str(work_dir), None, None, False
         prepare(cfg)
         self.runner = QuietRunner.from_cfg(cfg)
+        self.runner.register_hook(DrawnOrderHook())
         self.device = get_device()
 
     def __len__(self) -> int:
         """How many images there are."""
         return len(self.runner.test_loop.dataloader.dataset)
 
-    def number_of_batches(self, images: int | None = None) -> int:
-        """How many `batches` gives."""
-        loader = self.runner.test_loop.dataloader
-        return len(loader) if images is None else min(len(loader), -(-images // loader.batch_size))
+    def batches(self, images: int | None = None) -> DataLoader:
+        """The batches of the test as its loader makes them, for `model.test_step`; of all images, or of so many.
 
-    def batches(self, images: int | None = None) -> Iterator[dict]:
-        """The batches of the test as the loader gives them, for `model.test_step`; of all images, or of the first so many."""
+        In an order that is drawn with `SEED` over all images, as they mostly stand class by class.
+        """
         loader = self.runner.test_loop.dataloader
-        left = len(self) if images is None else min(images, len(self))
-        for batch in loader:
-            number = min(left, images_of(batch))
-            yield {key: values[:number] for key, values in batch.items()}
-            left -= number
-            if not left:
-                return
+        drawn = torch.randperm(len(self), generator=torch.Generator().manual_seed(SEED))
+        return DataLoader(
+            Subset(loader.dataset, drawn[:images].tolist()),
+            loader.batch_sampler.batch_size,
+            num_workers=loader.num_workers,
+            collate_fn=loader.collate_fn,
+            worker_init_fn=loader.worker_init_fn,
+        )
+
+    def which(self, images: int | None) -> str:
+        """Which images `batches` has, in words."""
+        if images is None or images >= len(self):
+            return f'{len(self)} test images'
+        return f'{images} of {len(self)} test images, drawn with the seed {SEED}'
 
     def metrics(self, model: nn.Module) -> dict[str, float]:
         """The config's test of a model, by the names of its metrics."""
         self.runner.model = model.to(self.device)
         return {name: float(value) for name, value in self.runner.test().items()}
-
-
-def images_of(batch: dict) -> int:
-    """The images of a batch."""
-    return len(batch['inputs'])

@@ -17,7 +17,7 @@ from attn_plugins.insertion.norms import norms
 from attn_plugins.insertion.plugs import Plug, SharingPlug
 from attn_plugins.insertion.set_aside import shape_of
 from attn_plugins.insertion.shapes import Shapes, in_words, keeps_shape
-from attn_plugins.insertion.share import check_channels, check_shareable, groups, has_state
+from attn_plugins.insertion.share import check_channels, check_shareable, groups, knows_blocks
 from attn_plugins.insertion.start import IdentityStart
 from attn_plugins.insertion.targets import Places, Target
 from attn_plugins.insertion.tree import Node, is_layer, own_keys
@@ -85,7 +85,7 @@ class Insertion:
         if entry.share is not None:
             check_shareable(layer, place.name)
         self._adopt(layer, place.module)
-        stateful = has_state(self.host, layer, entry.share is not None, place.name)
+        told = knows_blocks(self.host, layer, entry.share is not None, place.name)
         owner = None
         for target in group:
             node, side = target.node, 'before' if target.side == 'before' else 'after'
@@ -101,8 +101,8 @@ class Insertion:
             )
             owner = owner or plug
             plug.attn_starts, plug.attn_ends = (
-                stateful and target is group[0],
-                stateful and target is group[-1],
+                told and target is group[0],
+                told and target is group[-1],
             )
             self._put(slot, plug, node.module.training)
 

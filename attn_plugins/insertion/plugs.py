@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from attn_plugins.compat import children_of
-from attn_plugins.layers.recurrent import recurrent_parts
+from attn_plugins.layers.recurrent import parts_of_blocks
 from attn_plugins.layers.wrapper import Wrapper
 
 
@@ -27,8 +27,8 @@ class Plug(Wrapper):
         replaced (nn.Module, optional): What stood in the place before, without its numbers.
 
     Attributes:
-        attn_starts (bool): Whether the state of a layer that blocks share (DIA) starts here, at the first of them.
-        attn_ends (bool): Whether it ends here, at the last, after which nothing is kept.
+        attn_starts (bool): Whether this is the first of blocks that share a layer, and the layer has parts to be told so (DIA's state).
+        attn_ends (bool): Whether it is the last of them.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Plug(Wrapper):
         # Not `self.wrapped`, which a module's `__getattr__` would look for: this is every call's price.
         wrapped, layer = children_of(self)[self.attn_wrapped], self.attn_layer
         if self.attn_starts:
-            for part in recurrent_parts(layer):
+            for part in parts_of_blocks(layer):
                 part.start()
         if self.attn_side == 'after':
             y = layer(wrapped(*args, **kwargs))
@@ -85,7 +85,7 @@ class Plug(Wrapper):
             first = next(iter(kwargs))
             y = wrapped(**{**kwargs, first: layer(kwargs[first])})
         if self.attn_ends:
-            for part in recurrent_parts(layer):
+            for part in parts_of_blocks(layer):
                 part.end()
         return y
 

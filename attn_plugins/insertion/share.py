@@ -8,7 +8,7 @@ from torch import nn
 
 from attn_plugins.errors import InsertionError
 from attn_plugins.insertion.targets import Target
-from attn_plugins.layers.recurrent import recurrent_parts
+from attn_plugins.layers.recurrent import parts_of_blocks, recurrent_parts
 
 
 def groups(targets: Sequence[Target], share: str | None) -> list[list[Target]]:
@@ -41,28 +41,25 @@ def check_shareable(layer: nn.Module, place: str) -> None:
         )
 
 
-def has_state(host: nn.Module, layer: nn.Module, shared: bool, place: str) -> bool:
-    """Whether a layer has a state that goes from block to block (DIA); its parts are told that they are shared.
+def knows_blocks(host: nn.Module, layer: nn.Module, shared: bool, place: str) -> bool:
+    """Whether a layer that blocks share has parts that know of it, as a state that goes from block to block (DIA).
 
     Raises:
-        InsertionError: The host runs its blocks under activation checkpointing, which loses the state.
+        InsertionError: The host runs its blocks under activation checkpointing, which loses a state.
     """
-    parts = list(recurrent_parts(layer))
-    if not parts:
-        return False
-    name = type(layer).__name__
-    if not shared:
+    name, has_state = type(layer).__name__, any(True for _ in recurrent_parts(layer))
+    if has_state and not shared:
         print_log(
             f"{name} at {place} has a state but no other block to hand it to: give the entry share='stage'",
             logger='current',
             level=logging.WARNING,
         )
-        return False
-    if any(getattr(module, 'with_cp', False) for module in host.modules()):
+    if has_state and shared and any(getattr(module, 'with_cp', False) for module in host.modules()):
         raise InsertionError(
             f'{name} hands its state from block to block, and activation checkpointing runs the blocks again one '
             'by one: set with_cp=False'
         )
+    parts = list(parts_of_blocks(layer)) if shared else []
     for part in parts:
         part.shared = True
-    return True
+    return bool(parts)

@@ -1,4 +1,4 @@
-"""Parts whose state goes from block to block of a stage, within one forward of the host."""
+"""Parts that know the blocks which share their layer, and those whose state goes from block to block, in one forward of the host."""
 
 from collections.abc import Iterator
 
@@ -6,12 +6,28 @@ import torch
 from torch import Tensor, nn
 
 
-class Recurrent(nn.Module):
+class PartOfBlocks(nn.Module):
+    """A part that is told where the blocks begin and end that share its layer.
+
+    Attributes:
+        shared (bool): Whether there are such blocks; then `Plugged` calls `start` before the first and `end` after the last.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.shared = False
+
+    def start(self) -> None:
+        """The first block comes next."""
+
+    def end(self) -> None:
+        """The last block was that."""
+
+
+class Recurrent(PartOfBlocks):
     """A part that may be called several times in one forward and then goes on from the state that the call before stored.
 
-    On its own every call starts anew. Where one layer is shared by the blocks of a stage, `Plugged` sets `shared`,
-    calls `start` before the first block and `end` after the last: nothing is kept from one forward to the next.
-    Deep copies and pickles do not take the state with them.
+    On its own every call starts anew. Nothing is kept from one forward to the next. Deep copies and pickles do not take the state with them.
 
     A block that calls the part several times has as many `sequences`, each with a state of its own: the first call of a
     block goes on from the first call of the block before, the second from the second.
@@ -19,7 +35,6 @@ class Recurrent(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.shared = False
         self.sequences = 1
         # One state per sequence; the next call's is the first.
         self.state: tuple[tuple[Tensor, ...], ...] | None = None
@@ -57,6 +72,11 @@ class Recurrent(nn.Module):
         """Keeps the state of this call's sequence for the next block, and turns to the next sequence."""
         if self.shared:
             self.state = (*self.state[1:], state)
+
+
+def parts_of_blocks(layer: nn.Module) -> Iterator[PartOfBlocks]:
+    """The parts of a layer that know the blocks which share it."""
+    return (module for module in layer.modules() if isinstance(module, PartOfBlocks))
 
 
 def recurrent_parts(layer: nn.Module) -> Iterator[Recurrent]:

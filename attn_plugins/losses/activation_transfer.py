@@ -74,6 +74,19 @@ class ActivationTransfer(DistillationLoss):
         super().__init__(weight, schedule, pairs, name)
         self.map, self.p, self.variant = map, p, variant
 
+    def check_pair(self, student: Sequence[Tensor], teacher: Sequence[Tensor]) -> None:
+        """Refuses maps of a single place, each of which is 1 once normalised; one beside others, as an SSD's last, adds nothing.
+
+        Raises:
+            ValueError: All maps of student or teacher are such.
+        """
+        for maps in (student, teacher):
+            if all(x.dim() == 4 and x.shape[2:].numel() == 1 for x in maps):
+                raise ValueError(
+                    f'{tuple(maps[0].shape)} has one place, where an activation map is 1 whatever the activations are: choose a layer '
+                    'before the pooling, or larger images'
+                )
+
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Features (N, C, H, W) and (N, C', H', W') -> the scalar without its weight."""
         check_feature_maps(student, teacher)

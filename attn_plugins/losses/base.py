@@ -30,6 +30,8 @@ class DistillationLoss(nn.Module):
     needs_teacher = True
     #: Whether `forward` is given the student's reading of the mirrored image, too.
     needs_flip = False
+    #: Whether `forward` is given what the head around the logits says: `activation` and `classes`.
+    asks_head = False
     #: The factor of the student's own losses.
     own_share = 1.0
     default_weight: float
@@ -60,6 +62,13 @@ class DistillationLoss(nn.Module):
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
         """What the student has and what the teacher has at one pair of places -> the scalar without its weight."""
         raise NotImplementedError
+
+    def check_pair(self, student: Sequence[Tensor], teacher: Sequence[Tensor]) -> None:
+        """Refuses what a pair of places hands on, all of it, where `forward` of its parts would not.
+
+        Raises:
+            ValueError: It cannot be compared.
+        """
 
     def extra_repr(self) -> str:
         """What `print` shows."""

@@ -5,13 +5,11 @@ computes its formula in another order stands the formula as published, which hol
 compare the two.
 """
 
-from contextlib import AbstractContextManager, nullcontext
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from attn_plugins.ops.mode import with_formula
+from attn_plugins.ops.mode import with_formula, without_autocast
 from attn_plugins.ops.pool import at_least_float32
 
 
@@ -41,11 +39,6 @@ def map_of_rows(rows: Tensor, height: int, width: int) -> Tensor:
     return rows.transpose(2, 3).flatten(1, 2).unflatten(2, (height, width))
 
 
-def without_autocast(x: Tensor) -> AbstractContextManager:
-    """Within it products have their operands' dtype. The meta device, on which costs are counted, knows no autocast."""
-    return nullcontext() if x.is_meta else torch.autocast(x.device.type, enabled=False)
-
-
 @with_formula
 def attend(
     query: Tensor, key: Tensor, value: Tensor, scale: float = 1.0, mask: Tensor | None = None
@@ -69,8 +62,20 @@ def attend(
     query, key = query.to(value.dtype), key.to(value.dtype)
     if torch.onnx.is_in_onnx_export():
         query, scale = query * (scale * query.shape[-1] ** 0.5), None
-    rows = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
+    if value.dtype in (torch.float16, torch.bfloat16):
+        # The weights add up to one, so what all values share may go around them: the kernels' backward subtracts it rounded.
+        shared = _shared_part(value.detach())
+        rows = F.scaled_dot_product_attention(query, key, value - shared, mask, scale=scale) + shared
+    else:
+        rows = F.scaled_dot_product_attention(query, key, value, mask, scale=scale)
     return rows if rows.shape[-1] == width else rows[..., :width]
+
+
+def _shared_part(value: Tensor) -> Tensor:
+    """The mean of the values, (N, heads, 1, e), in steps of the largest of them: so it is subtracted without rounding."""
+    mean = value.mean(-2, keepdim=True)
+    largest = value.abs().amax(-2, keepdim=True) * mean.sign()
+    return mean - largest + largest
 
 
 def attend_as_published(

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from attn_plugins.compat import in_compiler, traced_zip
-from attn_plugins.ops.attention import without_autocast
-from attn_plugins.ops.mode import follows_reference
+from attn_plugins.ops.mode import follows_reference, without_autocast
 from attn_plugins.ops.pool import at_least_float32
 
 # Weights of a part: what stays in a core's cache, and what keeps a GPU busy.

@@ -8,7 +8,7 @@ from attn_plugins.compat import traced_zip
 from attn_plugins.ops.context import attention_pool
 from attn_plugins.ops.gating import Gating, Given, Tensors
 from attn_plugins.ops.maps import scale_and_shift, sums
-from attn_plugins.ops.pool import global_mean
+from attn_plugins.ops.pool import at_least_float32, global_mean
 from attn_plugins.ops.recalibrate import recalibrate
 from attn_plugins.ops.residual import add_branch
 
@@ -33,11 +33,11 @@ class ContextGating(Gating):
         return (attention_pool(x, F.conv2d(x, *mask)) if self.attention else global_mean(x),)
 
     def squeeze_and_keep(self, x: Tensor, *mask: Tensor) -> tuple[Tensors, Tensors]:
-        """With the weights of the places, (N, H W, 1)."""
+        """With the weights of the places, (N, H W, 1), in the precision of the softmax."""
         if not self.attention:
             return self.squeeze(x), ()
-        places = F.conv2d(x, *mask).flatten(1).softmax(1).to(x.dtype)[:, :, None]
-        return ((x.flatten(2) @ places)[:, :, 0],), (places,)
+        places = F.conv2d(x, *mask).flatten(1).softmax(1)[:, :, None]
+        return ((x.flatten(2) @ places.to(x.dtype))[:, :, 0],), (places,)
 
     def recalibrate(self, x: Tensor, *gates: Tensor) -> Tensor:
         """(N, C, H, W), (N, C) each -> (N, C, H, W)."""
@@ -60,12 +60,12 @@ class ContextGating(Gating):
             scale = gates[0].to(dy.dtype) if self.mul else torch.ones_like(shift)
             return (scale_and_shift(dy, scale, shift),)
         rows = x.flatten(2)
-        (places,) = kept
+        places = at_least_float32(kept[0])
         of_places = (rows.transpose(1, 2) @ of_context).to(places.dtype)
         of_logits = places * (of_places - (places * of_places).sum(1, keepdim=True))
         weight = weights[0].to(dy.dtype).flatten()[:, None].expand(len(x), -1, 1)
         left = torch.cat([of_context, weight], 2)
-        right = torch.cat([places, of_logits], 2).transpose(1, 2)
+        right = torch.cat([places, of_logits], 2).transpose(1, 2).to(dy.dtype)
         if self.mul:
             dx = recalibrate(dy, gates[0][:, :, None, None])
             dx.flatten(2).baddbmm_(left, right)

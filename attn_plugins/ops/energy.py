@@ -36,11 +36,9 @@ class EnergyGate(Fused):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensors]:
         """With the scaled distance, the gate and the scale."""
-        exact, size = at_least_float32(x), x.shape[2] * x.shape[3]
-        variance, mean = variance_and_mean(exact)
-        scale = torch.rsqrt(
-            4 * (variance * (size / (size - variance_correction(x, unbiased=True))) + self.e_lambda)
-        )
+        exact = at_least_float32(x)
+        variance, mean = variance_and_mean(exact, variance_correction(x, unbiased=True))
+        scale = torch.rsqrt(4 * (variance + self.e_lambda))
         distance = scale_and_shift(exact, scale, -mean * scale)
         gate = torch.addcmul(distance.new_tensor(0.5), distance, distance).sigmoid_()
         return x * gate.to(x.dtype), (distance, gate, scale)

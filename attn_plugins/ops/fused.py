@@ -8,7 +8,7 @@ from torch.autograd import Function
 
 from attn_plugins.ops.gating import vjp
 from attn_plugins.ops.maps import dense
-from attn_plugins.ops.mode import runs_eagerly
+from attn_plugins.ops.mode import runs_eagerly, without_autocast
 
 Tensors = tuple[Tensor, ...]
 
@@ -58,4 +58,5 @@ class _Fused(Function):
             return None, *vjp(lambda *given: (ctx.op.formula(*given),), inputs, (dy,))
         if dy.stride() != inputs[0].stride():
             dy = torch.empty_like(inputs[0], dtype=dy.dtype).copy_(dy)
-        return None, *ctx.op.backward(dy, inputs, kept)
+        with without_autocast(dy):
+            return None, *ctx.op.backward(dy, inputs, kept)

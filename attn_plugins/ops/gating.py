@@ -16,7 +16,7 @@ from torch.autograd import Function
 
 from attn_plugins.compat import traced_zip
 from attn_plugins.ops.maps import dense
-from attn_plugins.ops.mode import is_small, runs_eagerly
+from attn_plugins.ops.mode import is_small, runs_eagerly, without_autocast
 
 Tensors = tuple[Tensor, ...]
 
@@ -138,7 +138,8 @@ class _Squeeze(Function):
         ]
         kept = tuple(saved[n_weights + n_descriptors :])
         given = Given(dy, x, gates, tuple(weights), tuple(descriptors), kept, tuple(gradients))
-        return None, *gating.map_gradient(given)
+        with without_autocast(x):
+            return None, *gating.map_gradient(given)
 
 
 class _Recalibrate(Function):
@@ -160,7 +161,8 @@ class _Recalibrate(Function):
         if dy.stride() != x.stride():
             dy = torch.empty_like(x, dtype=dy.dtype).copy_(dy)
         ctx.link.gates = tuple(gates)
-        return None, dy, None, *gating.gate_gradients(dy, x, tuple(gates))
+        with without_autocast(x):
+            return None, dy, None, *gating.gate_gradients(dy, x, tuple(gates))
 
 
 def vjp(formula: Callable[..., Tensors], inputs: Tensors, gradients: Tensors) -> list[Tensor | None]:

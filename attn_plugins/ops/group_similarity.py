@@ -7,6 +7,7 @@ from torch import Tensor
 from attn_plugins.compat import traced_zip
 from attn_plugins.ops.fused import Fused, Tensors
 from attn_plugins.ops.maps import in_shape, scale_and_shift, sums, variance_and_mean
+from attn_plugins.ops.mode import without_autocast
 from attn_plugins.ops.pool import at_least_float32, standardize, variance_correction
 
 # A symbolic trace takes these as they are: they ask for the dtype or the size.
@@ -37,19 +38,21 @@ class SimilarityGate(Fused):
     def formula(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         """(N, C, H, W), (G,), (G,) -> (N, C, H, W)."""
         groups = x.unflatten(1, (self.groups, -1))
-        similarity = (groups * groups.mean((3, 4), keepdim=True)).sum(2)
-        similarity = standardize(at_least_float32(similarity), self.eps, self.unbiased)
+        exact = at_least_float32(groups)
+        similarity = (exact * exact.mean((3, 4), keepdim=True)).sum(2)
+        similarity = standardize(similarity, self.eps, self.unbiased)
         gate = torch.sigmoid(similarity * weight[:, None, None] + bias[:, None, None])
         return (groups * gate[:, :, None].to(x.dtype)).reshape(x.shape)
 
     def forward(self, x: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensors]:
         """With the group means, the similarities, their statistics and the gates."""
-        size = x.shape[2] * x.shape[3]
         groups = x.flatten(2).unflatten(1, (self.groups, -1))
-        means = groups.mean(3)
-        similarity = at_least_float32(means[:, :, None] @ groups).view(len(x), self.groups, *x.shape[2:])
-        variance, mean = variance_and_mean(similarity)
-        std = (variance * (size / (size - variance_correction(x, self.unbiased)))).sqrt()
+        exact = at_least_float32(groups)
+        means = exact.mean(3)
+        with without_autocast(x):
+            similarity = (means[:, :, None] @ exact).view(len(x), self.groups, *x.shape[2:])
+        variance, mean = variance_and_mean(similarity, variance_correction(x, self.unbiased))
+        std = variance.sqrt()
         scale = weight / (std + self.eps)
         gate = scale_and_shift(similarity, scale, bias - scale * mean).sigmoid_()
         y = groups * gate.flatten(2)[:, :, None].to(x.dtype)
@@ -74,7 +77,7 @@ class SimilarityGate(Fused):
         of_similarity = of_similarity.flatten(2).to(x.dtype)[:, :, None]
         of_means = (groups @ of_similarity.transpose(2, 3)) / size
         dx = (dy * gate.flatten(2)[:, :, None].to(dy.dtype)).flatten(0, 1)
-        left = torch.cat([means[..., None], of_means], 3).flatten(0, 1)
+        left = torch.cat([means.to(x.dtype)[..., None], of_means], 3).flatten(0, 1)
         right = torch.cat([of_similarity, of_similarity.new_ones(1).expand_as(of_similarity)], 2).flatten(
             0, 1
         )

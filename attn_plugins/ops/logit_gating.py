@@ -1,5 +1,7 @@
 """A gate per value, from logits per channel and per place: BAM and global-and-local attention (GALA)."""
 
+import functools
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -36,8 +38,9 @@ class LogitGating(Gating):
     def recalibrate_and_keep(
         self, x: Tensor, shift: Tensor, slope: Tensor, local: Tensor
     ) -> tuple[Tensor, Tensors]:
-        """With the squashed logits."""
-        shift, slope, local = (part.to(x.dtype) for part in (shift, slope, local))
+        """With the squashed logits, which are as precise as the most precise of their parts."""
+        dtype = functools.reduce(torch.promote_types, (part.dtype for part in (x, shift, slope, local)))
+        shift, slope, local = (part.to(dtype) for part in (shift, slope, local))
         squashed = torch.addcmul(shift[:, :, None, None], slope[:, :, None, None], local)
         squashed = squashed.tanh_() if self.tanh else squashed.sigmoid_()
         return self._times(x, squashed), (squashed,)
@@ -46,7 +49,7 @@ class LogitGating(Gating):
         """Of A the sums over space of the logits' gradient, of B those with L, of L the sum over the channels with B."""
         shift, slope, local, squashed = gates
         backward = torch.ops.aten.tanh_backward if self.tanh else torch.ops.aten.sigmoid_backward
-        of_logits = backward(dy * x, squashed).flatten(2)
+        of_logits = backward((dy * x).to(squashed.dtype), squashed).flatten(2)
         slope = slope.to(of_logits.dtype)
         places = local.to(of_logits.dtype).flatten(2)
         per_channel = of_logits @ torch.cat([torch.ones_like(places), places], 1).transpose(1, 2)
@@ -78,4 +81,5 @@ class LogitGating(Gating):
 
     def _times(self, x: Tensor, squashed: Tensor) -> Tensor:
         """The map under the gate, in one pass."""
+        squashed = squashed.to(x.dtype)
         return torch.addcmul(x, x, squashed) if self.plus_one else x * squashed

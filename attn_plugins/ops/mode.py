@@ -6,7 +6,7 @@ Both compute the same numbers up to rounding; `tests/ops` compares values and al
 import functools
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from torch import Tensor
@@ -51,6 +51,15 @@ def is_small(x: Tensor, few: int) -> bool:
     return x.is_cpu and x.numel() < few and not _small_too
 
 
+def without_autocast(x: Tensor) -> AbstractContextManager:
+    """Within it products have their operands' dtype. The meta device, on which costs are counted, knows no autocast.
+
+    Autocast takes products of matrices in half precision and leaves sums of products as they are: so the one is only then the
+    other's fast form when nothing is cast, in the forward pass and in a backward pass under autocast.
+    """
+    return nullcontext() if x.is_meta else torch.autocast(x.device.type, enabled=False)
+
+
 def with_formula(op: Callable) -> Callable:
     """A decorator: wherever the reference is asked for the op is computed by `<its name>_as_published` of its file."""
 
@@ -64,16 +73,20 @@ def with_formula(op: Callable) -> Callable:
 
 
 def runs_eagerly(x: Tensor) -> bool:
-    """Whether an op may be computed in another way than the formula.
+    """Whether an op may be computed in another way than the formula."""
+    return not is_watched(x) and not _reference
 
-    Not where something else sees the single steps: compilers fuse the plain formula themselves, traces and exports write it
-    down, and the transforms of `torch.func` and forward mode differentiate it.
+
+def is_watched(x: Tensor) -> bool:
+    """Whether something else sees the single steps.
+
+    Compilers fuse the plain formula themselves, traces and exports write it down, and the transforms of `torch.func` and forward mode
+    differentiate it.
     """
     return (
-        not in_compiler()  # first: torch 2.1 cannot compile the next line
-        and type(x) is Tensor
-        and not _reference
-        and not torch.jit.is_tracing()
-        and not in_function_transform()
-        and not in_forward_mode()
+        in_compiler()  # first: torch 2.1 cannot compile the next line
+        or type(x) is not Tensor
+        or torch.jit.is_tracing()
+        or in_function_transform()
+        or in_forward_mode()
     )

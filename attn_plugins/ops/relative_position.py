@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from attn_plugins.compat import traced_zip
-from attn_plugins.ops.attention import without_autocast
+from attn_plugins.ops.mode import without_autocast
 from attn_plugins.ops.pool import at_least_float32
 
 

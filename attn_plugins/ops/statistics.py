@@ -94,9 +94,8 @@ class MeanVariance(Statistic):
 
     def measure(self, x: Tensor) -> tuple[Tensors, Tensors]:
         """In one pass."""
-        size = x.shape[2] * x.shape[3]
-        variance, mean = variance_and_mean(x)
-        return (mean, variance * (size / (size - variance_correction(x, self.unbiased)))), ()
+        variance, mean = variance_and_mean(x, variance_correction(x, self.unbiased))
+        return (mean, variance), ()
 
     def affine_gradient(
         self, x: Tensor, values: Tensors, gradients: Tensors

@@ -1,6 +1,7 @@
 """census.py: over models of all three libraries, under attacks, and one sentence for each thing that cannot be."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -49,8 +50,13 @@ def test_a_classifier_with_its_decisions_by_class(capsys):
     assert (
         set(first['decisions']['all']) == {'fc', 'conv1d', 'instance_enhance'} and len(first['decisions']) > 1
     )
+    # The data set stands class by class: drawn images are of several, and of the same ones each time.
+    assert len(first['decisions']) > 3
+    assert re.fullmatch(r'7 of \d+ test images, drawn with the seed 0', report['which'])
+    assert census('classification', '--images', '7')['layers'] == report['layers']
     assert Path('out', 'census.svg').stat().st_size and Path('out', 'decisions.svg').stat().st_size
-    assert 'attn_sem (SEM)' in capsys.readouterr().out
+    table = capsys.readouterr().out
+    assert 'attn_sem (SEM)' in table and report['which'] in table
 
 
 def test_a_detector_whose_gates_depend_on_places():

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.cli.conftest import CLASSIFICATION, SHORT, error_line
+from tests.cli.conftest import CLASSIFICATION, SHORT, error_line, write_checkpoint
 
 # A run that waits before its second epoch while the file `wait` is there: a signal finds it between two checkpoints.
 CONFIG = f"""
@@ -113,3 +113,10 @@ def _a_test_refuses(workspace, command, run):
         r'backbone.layer2.0.conv.1.attn_ca',
         error_line(result),
     )
+
+
+def test_a_test_of_shuffled_gates_goes_through_its_images_in_a_drawn_order(workspace):
+    write_checkpoint(workspace.folder / 'shuffled.pth', CLASSIFICATION, 'se_shuffled')
+    result = workspace.run('test.py', CLASSIFICATION, 'shuffled.pth', '--attention', 'se_shuffled')
+    assert result.returncode == 0, result.stderr
+    assert 'test_dataloader come in an order drawn with the seed 0' in result.stdout + result.stderr

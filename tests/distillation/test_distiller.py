@@ -286,6 +286,61 @@ def test_what_shows_only_in_a_forward_pass_is_refused_there():
         step(model, torch.randn(2, 3, 64, 64), boxes())
 
 
+def convnext() -> dict:
+    """Its blocks compute with the channels last."""
+    model = classifier()
+    arch = dict(depths=[1, 1, 1, 1], channels=[8, 8, 16, 32])
+    model['backbone'] = dict(type='mmpretrain.ConvNeXt', arch=arch, gap_before_final_norm=False)
+    return model
+
+
+@pytest.mark.parametrize('whose', ['student', 'teacher'])
+def test_maps_with_the_channels_last_are_refused_before_training(whose):
+    """Their rows would be taken for channels."""
+    maps, turned = 'backbone.stages.3', 'backbone.stages.3.0.pointwise_conv2'
+    assert (
+        step(build(convnext(), convnext(), losses=[AT], pairs=[maps]), torch.randn(2, 3, 64, 64))['loss_at']
+        > 0
+    )
+    with pytest.raises(UserError, match=f'{turned}. of the {whose} is a tensor .*, which is no map'):
+        build(
+            convnext(),
+            convnext(),
+            losses=[AT],
+            pairs=[[turned, maps] if whose == 'student' else [maps, turned]],
+        )
+
+
+def test_what_nothing_can_be_learned_from_is_refused():
+    images = torch.randn(2, 3, 64, 64)
+    model = build(resnet18(), resnet18(), losses=[AT], pairs=['backbone.layer4'])
+    assert step(model, images)['loss_at'] > 0
+    with pytest.raises(
+        UserError, match=r'loss_at: \(2, 64, 1, 1\) has one place, where an activation map is 1 whatever'
+    ):
+        step(model, images[:, :, :32, :32])
+    for options in (dict(frozen_stages=2), dict(with_cp=True)):
+        model = build(resnet18(**options), resnet18(), losses=[AT], pairs=['backbone.layer2.0.bn2'])
+        with pytest.raises(
+            UserError, match="'backbone.layer2.0.bn2' of the student is frozen, or inside of what activation"
+        ):
+            step(model, images)
+
+
+def test_a_level_of_one_place_beside_others_adds_nothing():
+    """As the last one of an SSD."""
+    model = build(detector(), detector(), losses=[AT], pairs=['neck'])
+    losses = step(model, torch.randn(2, 3, 32, 32), boxes())
+    assert losses['loss_at'] > 0
+
+
+def resnet18(**options) -> dict:
+    model = classifier()
+    model['backbone'] = dict(type='mmpretrain.ResNet', depth=18, stem_channels=8, base_channels=8, **options)
+    model['head']['in_channels'] = 64
+    return model
+
+
 def test_a_student_without_a_teacher_or_a_hook_or_with_other_images_is_refused():
     with pytest.raises(UserError, match='loss_at compares with a teacher: give teacher='):
         build(classifier(), losses=[AT], pairs=PAIRS)

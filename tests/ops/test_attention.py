@@ -36,6 +36,26 @@ def test_attention(scale, masked):
     )
 
 
+@pytest.mark.parametrize('offset', [0, 3])
+@pytest.mark.parametrize('sharpness', [0.1, 1])
+def test_attention_in_half_precision(offset, sharpness):
+    """It is as precise as the formula, of keys and values far from zero too, where the kernels' own gradient is not."""
+    torch.manual_seed(0)
+    query, key, value = (random(2, 3, 100, 8) for _ in range(3))
+    rows = [part.bfloat16() for part in (sharpness * query, key + offset, value + offset)]
+    weighting = random(2, 3, 100, 8).bfloat16()
+    results = []
+    for op, dtype in (
+        (attend, torch.bfloat16),
+        *((attend_as_published, t) for t in (torch.bfloat16, torch.float64)),
+    ):
+        leaves = [part.to(dtype).requires_grad_() for part in rows]
+        y = op(*leaves)
+        results.append([y, *torch.autograd.grad(y, leaves, weighting.to(dtype))])
+    for ours, theirs, exact in zip(*results, strict=True):
+        assert (ours - exact).norm() <= 2 * (theirs - exact).norm()
+
+
 def test_attention_without_softmax():
     assert_as_published(attend_linearly, attend_linearly_as_published, *(random(*shape) for shape in ROWS))
 

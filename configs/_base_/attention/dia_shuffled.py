@@ -1,4 +1,4 @@
-# Control of dia: one layer per stage with a state, whose gates are shuffled between the images of a batch; places and
+# Control of dia: one layer per stage with a state, whose gates are shuffled between images; places and
 # reductions are those of dia.
 attention = {
     host: [

@@ -1,4 +1,4 @@
-# Control of se: Squeeze-and-Excitation whose gates are shuffled between the images of a batch.
+# Control of se: Squeeze-and-Excitation whose gates are shuffled between images.
 attention = [
     dict(
         cfg=dict(

@@ -1,4 +1,4 @@
-# Control of sem: the switchable module, whose gates are shuffled between the images of a batch.
+# Control of sem: the switchable module, whose gates are shuffled between images.
 attention = [
     dict(
         cfg=dict(

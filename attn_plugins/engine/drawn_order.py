@@ -1,0 +1,40 @@
+"""An order drawn over the whole data set, for tests in which it matters: data sets mostly stand class by class."""
+
+from mmengine.dataset import DefaultSampler
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch.utils.data import DataLoader
+
+#: Of the order.
+SEED = 0
+
+
+class DrawnOrderHook(Hook):
+    """Has tests and validations go through their images in a drawn order where a gate of the model meets those before.
+
+    The metrics are of the same images; a model without such a gate keeps the config's order.
+    """
+
+    def before_val(self, runner: Runner) -> None:
+        """Of a validation."""
+        self._draw(runner, runner.val_dataloader, 'val_dataloader')
+
+    def before_test(self, runner: Runner) -> None:
+        """Of a test."""
+        self._draw(runner, runner.test_dataloader, 'test_dataloader')
+
+    def _draw(self, runner: Runner, loader: DataLoader, name: str) -> None:
+        if not any(getattr(module, 'order_matters', False) for module in runner.model.modules()):
+            return
+        sampler = loader.batch_sampler.sampler
+        if not isinstance(sampler, DefaultSampler):
+            runner.logger.warning(
+                f'shuffled_images: {type(sampler).__name__} goes through the images in its own order, and if that is by class '
+                f"many get the gate of their own: set {name}.sampler=dict(type='DefaultSampler', shuffle=True)"
+            )
+        elif not sampler.shuffle:
+            sampler.shuffle, sampler.seed = True, SEED
+            runner.logger.info(
+                f'shuffled_images: the images of {name} come in an order drawn with the seed {SEED}, as by class each would get '
+                'the gate of its own'
+            )
