@@ -6,16 +6,23 @@ import os
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+MERGE = 'tag:yaml.org,2002:merge'  # of the key `<<`
+
 
 def write_text(path: str | Path, text: str) -> None:
     """Writes a file so that a reader, a kill at any moment or a power cut leaves the old content or the new one."""
     path = Path(path)
     part = path.with_name(f'{path.name}.{os.getpid()}.part')
-    with part.open('w') as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    try:
+        with part.open('w') as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def write_json(path: str | Path, content: Any, indent: int = 1) -> None:
@@ -44,3 +51,29 @@ def _strict(content: Any) -> Any:
     if isinstance(content, float) and not math.isfinite(content):
         return str(content)
     return content
+
+
+def read_yaml(path: str | Path) -> Any:
+    """Reads a YAML file.
+
+    Raises:
+        yaml.YAMLError: It is none, or a key stands twice, of which YAML's own loader drops the first without a word.
+    """
+    return yaml.load(Path(path).read_text(), _StrictLoader)
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """A loader that refuses a key that stands twice."""
+
+
+def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict:
+    # `<<` merges another mapping, whose keys may stand here again.
+    keys = [key for key, _ in node.value if key.tag != MERGE]
+    names = [loader.construct_object(key, deep=True) for key in keys]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise yaml.constructor.ConstructorError(None, None, f'{name!r} stands twice', keys[i].start_mark)
+    return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
+
+
+_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)

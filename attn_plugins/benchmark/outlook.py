@@ -5,7 +5,8 @@ from statistics import median
 
 from attn_plugins.benchmark.compare import EXPLORATORY, Comparison
 from attn_plugins.benchmark.decision import LEAST_SEEDS, NEEDED
-from attn_plugins.benchmark.estimate import least_difference
+from attn_plugins.benchmark.estimate import least_difference, seeds_needed
+from attn_plugins.benchmark.seeds import MoreSeeds
 from attn_plugins.benchmark.suite import Suite
 
 # Fewer seeds that have finished do not tell a spread.
@@ -24,11 +25,23 @@ def outlook(suite: Suite, comparisons: Sequence[Comparison]) -> list[str]:
     names: dict[str, list[str]] = {}
     for c in comparisons:
         if pairs[c.name]:
-            seeds = len({run.seed for run in suite.runs if run.config_key == c.key})
+            trained = {run.seed for run in suite.runs if run.config_key == c.key and run.trial is None}
             spreads = [d.std for pair in pairs[c.name] if (d := pair.difference) and d.n >= SPREAD_SEEDS]
-            sentence = _sentence(seeds, family, suite.spreads[c.key], median(spreads) if spreads else None)
+            found = median(spreads) if spreads else None
+            seeds, why = _seeds(len(trained), suite.more_seeds[c.key], suite.spreads[c.key] or found)
+            sentence = why + _sentence(seeds, family, suite.spreads[c.key], found)
             names.setdefault(sentence, []).append(c.name)
     return [f'{"; ".join(where)}: {sentence}' for sentence, where in names.items()]
+
+
+def _seeds(most: int, rule: MoreSeeds | None, spread: float | None) -> tuple[int, str]:
+    """How many seeds there will be, and in words how they are found, where a rule adds them."""
+    if rule is None:
+        return most, ''
+    seeds = (
+        rule.first if spread is None else min(most, int(seeds_needed(spread, rule.first, rule.half_width)))
+    )
+    return seeds, f'{rule.first} to {most} seeds, until intervals reach {rule.half_width:g} to each side; '
 
 
 def _sentence(seeds: int, family: int, declared: float | None, found: float | None) -> str:

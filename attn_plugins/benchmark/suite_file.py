@@ -20,6 +20,7 @@ from attn_plugins.benchmark.suite_controls import read_controls
 from attn_plugins.benchmark.suite_presets import read_presets
 from attn_plugins.benchmark.tuning import HELD_OUT, read_tuning
 from attn_plugins.errors import UserError
+from attn_plugins.files import read_yaml
 from attn_plugins.mim import CONFIGS
 from attn_plugins.registry import nearest
 
@@ -39,7 +40,6 @@ SHARED_KEYS = (
 SUITE_KEYS = ('name', 'configs', *SHARED_KEYS)
 ENTRY_KEYS = ('config', 'weights_from', 'cfg_options', 'tests', *SHARED_KEYS)
 SOURCE_KEYS = ('config', 'preset', 'prefix')
-MERGE = 'tag:yaml.org,2002:merge'  # of the key `<<`
 # The test of a config that names none.
 TEST = 'test'
 
@@ -72,26 +72,9 @@ def find_suite(path: str | Path) -> Path:
     raise UserError(f'there is no suite {path}: {nearest(path, others)}')
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """A loader that refuses a key that stands twice, of which YAML's own drops the first without a word."""
-
-
-def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict:
-    # `<<` merges another mapping, whose keys may stand here again.
-    keys = [key for key, _ in node.value if key.tag != MERGE]
-    names = [loader.construct_object(key, deep=True) for key in keys]
-    for i, name in enumerate(names):
-        if name in names[:i]:
-            raise yaml.constructor.ConstructorError(None, None, f'{name!r} stands twice', keys[i].start_mark)
-    return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
-
-
-_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
-
-
 def _read_yaml(path: Path) -> dict:
     try:
-        content = yaml.load(path.read_text(), _StrictLoader)
+        content = read_yaml(path)
     except yaml.YAMLError as error:
         where = f' (line {error.problem_mark.line + 1})' if getattr(error, 'problem_mark', None) else ''
         raise UserError(

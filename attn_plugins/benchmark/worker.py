@@ -101,7 +101,8 @@ def carry_out(folder: Path, kinds: Mapping[str, Step] = STEPS) -> int:
     from attn_plugins.errors import Diverged
     from attn_plugins.explain import explain
 
-    begun = psutil.Process().create_time()  # what a start costs is the first step's
+    # What a start costs is the first step's. From here on by a clock that nobody sets.
+    begun = time.monotonic() - max(0.0, time.time() - psutil.Process().create_time())
     run, first = read_json(folder / RUN), int(os.environ.get('RANK', 0)) == 0
     result = read_json(folder / RESULT) or dict(steps={})
     result = dict(
@@ -125,7 +126,7 @@ def carry_out(folder: Path, kinds: Mapping[str, Step] = STEPS) -> int:
                     else 0.0
                 )
                 done = kinds[step['kind']](folder, run, step)
-                begun, wall = time.time(), time.time() - begun + earlier
+                begun, wall = time.monotonic(), time.monotonic() - begun + earlier
                 result['steps'][step['name']] = dict(done, wall_seconds=wall, step=step)
                 gc.collect()  # a Runner that is over still holds its model in reference cycles
                 if first:

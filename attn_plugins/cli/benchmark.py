@@ -24,12 +24,17 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         epilog='examples:\n'
         '  python tools/benchmark.py run configs/suites/demo.yml      train, test, report; may be stopped at any '
         'moment, the same command goes on\n'
+        '  python tools/benchmark.py plan configs/suites/demo.yml     what it would train, and what its seeds can show\n'
         '  python tools/benchmark.py status configs/suites/demo.yml   from another terminal, while it runs\n'
         '  python tools/benchmark.py report configs/suites/demo.yml   the report of what is finished so far',
     )
-    commands = parser.add_subparsers(dest='command', required=True, metavar='run|status|report')
+    commands = parser.add_subparsers(dest='command', required=True, metavar='run|plan|status|report')
     for name, text in (
         ('run', 'carry out all runs that are not finished, then write the report'),
+        (
+            'plan',
+            'show what run would do, and the least difference that its seeds can show; nothing is started',
+        ),
         ('status', 'show how each run stands'),
         ('report', 'write report.md, .json and .html of what is finished and show the tables'),
     ):
@@ -80,7 +85,9 @@ def main(argv: list[str] | None = None) -> int:
             return run(suite, args.jobs, args.redo, console)
         # Without an executor, which asks torch for GPUs: a run that has begun keeps the processes it began with.
         plans = plan_suite(suite, devices=1)
-        if args.command == 'status':
+        if args.command == 'plan':
+            plan(suite, console)
+        elif args.command == 'status':
             watch(lambda: read_results(suite, plans), console, args.watch)
         else:
             report(suite, read_results(suite, plans), console)
@@ -102,22 +109,49 @@ def _hush_configs() -> None:
 
 def run(suite: 'Suite', jobs: int | None, redo: bool, console: 'Console') -> int:
     """Carries out a suite and reports it; 1 when a run has failed."""
-    from attn_plugins.benchmark.compare import compare
     from attn_plugins.benchmark.executors import LocalExecutor
-    from attn_plugins.benchmark.outlook import outlook
-    from attn_plugins.benchmark.plan import notes, plan_suite
+    from attn_plugins.benchmark.plan import plan_suite
     from attn_plugins.benchmark.progress import view_of
-    from attn_plugins.benchmark.results import OVER, read_results
+    from attn_plugins.benchmark.results import OVER
     from attn_plugins.benchmark.schedule import run_suite
 
     executor = LocalExecutor(jobs)
     plans = plan_suite(suite, executor.devices)
-    for note in notes(plans.values()) + outlook(suite, compare(suite, read_results(suite, plans))):
-        console.print(note, soft_wrap=True, markup=False)
+    _say_beforehand(suite, plans, console)
     with view_of(suite, executor.parallel, console) as view:
         states = run_suite(suite, plans, executor, view, redo)
     report(suite, states, console)
     return int(any(state.state not in (*OVER, 'not needed') for state in states))
+
+
+def plan(suite: 'Suite', console: 'Console') -> None:
+    """Says what `run` would do here."""
+    from attn_plugins.benchmark.executors import LocalExecutor
+    from attn_plugins.benchmark.plan import plan_suite
+    from attn_plugins.benchmark.progress import summary
+    from attn_plugins.benchmark.results import read_results
+
+    executor = LocalExecutor()
+    plans = plan_suite(suite, executor.devices)
+    trials = sum(run.trial is not None for run in suite.runs)
+    more = f', {trials} of them trials by which values are tuned' if trials else ''
+    console.print(
+        f'{len(suite.runs)} runs{more}: {summary(read_results(suite, plans), executor.parallel)}',
+        soft_wrap=True,
+        markup=False,
+    )
+    _say_beforehand(suite, plans, console)
+
+
+def _say_beforehand(suite: 'Suite', plans: dict, console: 'Console') -> None:
+    """What of batches and learning rates is not as the configs say, and what the seeds can show."""
+    from attn_plugins.benchmark.compare import compare
+    from attn_plugins.benchmark.outlook import outlook
+    from attn_plugins.benchmark.plan import notes
+    from attn_plugins.benchmark.results import read_results
+
+    for note in notes(plans.values()) + outlook(suite, compare(suite, read_results(suite, plans))):
+        console.print(note, soft_wrap=True, markup=False)
 
 
 def report(suite: 'Suite', states: 'list[RunState]', console: 'Console') -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from traceback import format_exception, walk_tb
 
@@ -283,7 +284,10 @@ def _put_aside(work_dir: Path) -> None:
     """Moves the checkpoints of an earlier run into a folder beside, so that none of them is resumed from."""
     earlier = [*numbered_checkpoints(work_dir), *work_dir.glob('last_checkpoint'), *work_dir.glob(TRAINING)]
     if earlier and is_main_process():
-        folder = work_dir / time.strftime('before_%Y%m%d_%H%M%S')
+        name = time.strftime('before_%Y%m%d_%H%M%S')
+        folder = next(
+            place for n in count(1) if not (place := work_dir / (name if n == 1 else f'{name}_{n}')).exists()
+        )
         folder.mkdir()
         for path in earlier:
             path.rename(folder / path.name)

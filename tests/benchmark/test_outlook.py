@@ -13,9 +13,10 @@ from attn_plugins.benchmark.suite import read_suite
 def look(project):
     """Says what a suite of ca, se and none in the config `toy` can show, given the scores of runs that have finished."""
 
-    def call(seeds: int, scores=None, **changes) -> list[str]:
+    def call(seeds: int | dict, scores=None, **changes) -> list[str]:
         configs = dict(toy=dict(config='toy.py'))
-        content = dict(seeds=list(range(seeds)), presets=['none', 'ca', 'se'], configs=configs)
+        seeds = list(range(seeds)) if isinstance(seeds, int) else seeds
+        content = dict(seeds=seeds, presets=['none', 'ca', 'se'], configs=configs)
         suite = read_suite(project.suite(**dict(content, **changes)))
         for run in suite.runs:
             if (run.preset_name, run.seed) in (scores or {}):
@@ -61,3 +62,13 @@ def test_without_a_spread_in_units_of_it_and_once_for_all_that_are_alike(look):
         'a; b: 5 seeds and 4 comparisons show, in four of five cases, a difference of '
         f'{least_difference(1.0, 5, 4):.1f} times its spread over seeds (declare it: spread: 0.5)'
     ]
+
+
+def test_a_rule_that_adds_seeds(look):
+    rule = dict(first=5, most=20, until_half_width=0.5)
+    (said,) = look(rule, spread=0.5)
+    assert said.startswith(
+        'toy: 5 to 20 seeds, until intervals reach 0.5 to each side; 8 seeds and 2 comparisons show'
+    )
+    assert '; 20 seeds and' in look(rule, spread=5)[0]
+    assert '; 5 seeds and' in look(rule)[0]

@@ -128,6 +128,22 @@ def test_missing_data_are_found_before_anything_is_trained(workspace, refused):
     assert not list(workspace.folder.rglob('run.log'))
 
 
+def test_what_a_suite_would_do_is_said_and_nothing_is_started(workspace, monkeypatch, capsys):
+    monkeypatch.chdir(workspace.folder)
+    more = dict(presets=['none', 'ca'], seeds=dict(most=9, until_half_width=1.0), spread=0.6)
+    tune = dict(tune={'optim_wrapper.optimizer.lr': [0.001, 0.003]})
+    assert main(['plan', str(write_suite(workspace, toy=dict(**more, **tune)))]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(
+        '22 runs, 4 of them trials by which values are tuned: 0 of 14 finished, 8 more by the spread'
+    )
+    assert (
+        'toy: 5 to 9 seeds, until intervals reach 1 to each side; 5 seeds and 1 comparison show, in four'
+        in said
+    )
+    assert not (workspace.folder / 'work_dirs').exists()
+
+
 def test_a_misspelt_suite(workspace, refused):
     suite = write_suite(workspace, first={})
     assert 'did you mean' in refused('run', suite.with_name('tinny.yml'))

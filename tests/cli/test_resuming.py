@@ -138,6 +138,13 @@ def test_starting_over_moves_the_earlier_training_aside(finished):
     assert (RUN / 'epoch_1.pth').is_file()
 
 
+def test_a_clock_that_was_set_back_costs_no_earlier_training(finished, monkeypatch):
+    monkeypatch.setattr('time.strftime', lambda *args: 'before_20260101_000000')
+    for number in (1, 2):
+        assert finished('--from-scratch', options=[f'randomness.seed={number}'])[0] == 0
+    assert sorted(path.name[-2:] for path in RUN.glob('before_*')) == ['00', '_2']
+
+
 def test_a_broken_checkpoint_that_is_passed_over_is_named(finished):
     whole = (RUN / 'epoch_1.pth').read_bytes()
     (RUN / 'epoch_2.pth').write_bytes(whole[: len(whole) // 2])

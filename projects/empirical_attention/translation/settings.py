@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 
 from attn_plugins.errors import UserError
+from attn_plugins.files import read_yaml
 from attn_plugins.registry import nearest
 
 
@@ -72,7 +73,7 @@ def read_settings(file: str) -> Settings:
     if not path.is_file():
         raise UserError(f'there is no config {file}: take one of {Path(__file__).parent / "configs"}')
     try:
-        content = yaml.safe_load(path.read_text())
+        content = read_yaml(path)
     except yaml.YAMLError as error:
         raise UserError(f'{file} is no YAML: {error}') from error
     if not isinstance(content, dict):
