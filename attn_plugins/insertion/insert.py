@@ -201,6 +201,7 @@ class Insertion:
         self._undo.append(functools.partial(children.__setitem__, key, children[key]))
         children[key] = container
         container.training = training
+        container.attn_number = len(self._undo)
 
 
 def _check_norm(node: Node, name: str) -> None:

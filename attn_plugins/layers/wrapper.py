@@ -33,6 +33,7 @@ class Wrapper(nn.Module):
         register_state_dict_hook(self, _give_keys_back)
         self.register_load_state_dict_post_hook(_give_missing_keys_back)
         self.attn_prefix = ''
+        self.attn_number = 0  # among those that were put into a host together
 
     def __getattr__(self, name: str):
         try:
@@ -92,7 +93,8 @@ class Wrapper(nn.Module):
     def apply(self, fn: Callable[[nn.Module], None]) -> 'Wrapper':
         """As torch's, by which OpenMMLab initialises; what it draws for the wrapper's own parts comes from a stream of its own."""
         for name, module in children_of(self).items():
-            with nullcontext() if name == self.attn_wrapped else own_stream(next_number(), name):
+            own = name != self.attn_wrapped
+            with own_stream(next_number(), self.attn_number, name) if own else nullcontext():
                 module.apply(fn)
         fn(self)
         return self

@@ -195,3 +195,27 @@ def test_layers_follow_the_seed_the_moment_and_the_place():
     assert not any(torch.equal(one[name], other[name]) for name in one)
     layer3 = [value for name, value in one.items() if 'layer3' in name]
     assert len(layer3) == 2 and not torch.equal(*layer3)
+
+
+def test_a_users_own_initialisation_draws_each_layer_anew():
+    """Though the host draws nothing between them."""
+
+    def own(module):
+        if isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1):
+            nn.init.normal_(module.weight)
+
+    def drawn(plugins):
+        set_random_seed(2)
+        model = plug(nn.Sequential(*[nn.Conv2d(16, 16, 3) for _ in range(4)]), plugins)
+        set_random_seed(3)
+        model.apply(own)
+        return [
+            layer.excitation.fc1.weight.flatten() for layer in inserted_layers(model).values()
+        ], torch.rand(())
+
+    layers, number = drawn([dict(cfg=SE, after='*')])
+    assert len(layers) == 4
+    assert all(not torch.equal(one, other) for i, one in enumerate(layers) for other in layers[:i])
+    again, next_number = drawn([dict(cfg=SE, after='*')])
+    assert all(map(torch.equal, layers, again))
+    assert torch.equal(number, drawn([])[1]) and torch.equal(number, next_number)
