@@ -34,10 +34,18 @@ class Value:
     Attributes:
         maker: The step that made it; None for inputs and weights.
         readers: The steps that read it.
+        handed_on: Who has returned it, or keeps it, and how many steps had been taken by then.
     """
 
     maker: 'Step | None' = None
     readers: 'list[Step]' = field(default_factory=list)
+    handed_on: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def leaves_by(self) -> str | None:
+        """Who hands it on so that no step is seen to read it there: a backbone one of its levels, a model its result."""
+        last = max((step.number for step in self.readers), default=0)
+        return next((name for name, steps in self.handed_on.items() if steps >= last), None)
 
 
 @dataclass(eq=False)
@@ -45,12 +53,14 @@ class Step:
     """One call of a torch function.
 
     Attributes:
+        number: Of the pass, from 1.
         func: The function.
         tensors: Its tensors, in the order of its arguments.
         values: What they held.
         call: The layer's call that it is a part of, or None.
     """
 
+    number: int
     func: Callable
     tensors: list[Tensor]
     values: list[Value]
@@ -97,14 +107,16 @@ class Dataflow(TorchFunctionMode):
         self.model, self.layers = model, layers
         self.calls: list[Call] = []
         self.uses: Counter[int] = Counter()
+        self._steps = 0
         self._values: dict[int, tuple[Tensor, Value]] = {}
         self._inside: list[Call] = []
         self._plugs: list[Plug] = []
         self._stack = ExitStack()
 
     def __enter__(self):
-        """Hooks the layers and plugs."""
-        for module in self.model.modules():
+        """Hooks the layers, the plugs, and all modules for what they hand on."""
+        for name, module in self.model.named_modules():
+            self._hook(module, None, lambda _, args, y, name=name: self._hand_on(name, y))
             if isinstance(module, Plug):
                 self._hook(module, lambda plug, _: self._plugs.append(plug), lambda *_: self._plugs.pop())
         for layer in self.layers:
@@ -113,17 +125,20 @@ class Dataflow(TorchFunctionMode):
 
     def __exit__(self, *error):
         """Takes the hooks off."""
+        for name, module in self.model.named_modules():
+            self._hand_on(name, [part for part in vars(module).values() if isinstance(part, (Tensor, list))])
         self._stack.close()
         return super().__exit__(*error)
 
-    def _hook(self, module: nn.Module, before: Callable, after: Callable) -> None:
+    def _hook(self, module: nn.Module, before: Callable | None, after: Callable) -> None:
         def run_before(module, args):
             before(module, args)
 
         def run_after(module, args, y):
             after(module, args, y)
 
-        self._stack.callback(module.register_forward_pre_hook(run_before).remove)
+        if before is not None:
+            self._stack.callback(module.register_forward_pre_hook(run_before).remove)
         self._stack.callback(module.register_forward_hook(run_after).remove)
 
     def _begin(self, layer: nn.Module, args: tuple) -> None:
@@ -134,6 +149,11 @@ class Dataflow(TorchFunctionMode):
         call = self._inside.pop()
         call.y = self._value(y)
         self.calls.append(call)
+
+    def _hand_on(self, name: str, part) -> None:
+        for tensor in _tensors(part):
+            if id(tensor) in self._values:
+                self._values[id(tensor)][1].handed_on[name or 'the model'] = self._steps
 
     def _value(self, tensor: Tensor) -> Value:
         return self._values.setdefault(id(tensor), (tensor, Value()))[1]
@@ -146,7 +166,8 @@ class Dataflow(TorchFunctionMode):
         made = list(_tensors(result))
         if not made and name in METADATA:
             return result
-        step = Step(func, given, values, self._inside[-1] if self._inside else None)
+        self._steps += 1
+        step = Step(self._steps, func, given, values, self._inside[-1] if self._inside else None)
         for value in values:
             value.readers.append(step)
         self.uses.update(id(parameter) for parameter in step.parameters)

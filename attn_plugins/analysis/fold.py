@@ -7,8 +7,8 @@ A gate g_c, the same for every image and place, is a scale of channel c, and a s
     forward into the convolutions that read it:           sum_c W_oc (g_c x_c) = sum_c (W_oc g_c) x_c,
     of IEBN into its batch norm's weight:                 g (h - b) + b = (g w) x_hat + b with h = w x_hat + b,
 
-tried in this order. Nothing else may read the map in between, or the weights: `Dataflow` has seen what does, and where that
-cannot be, the layer stays and the reason is given. For gates that are constant the folded model computes the same.
+tried in this order. Nothing else may read the map in between, or the weights, and nothing may hand it on that is not seen to be
+read there: `Dataflow` has seen what does, and where that cannot be, the layer stays and the reason is given. For gates that are constant the folded model computes the same.
 """
 
 from collections.abc import Callable, Sequence
@@ -207,6 +207,8 @@ def _back(call: Call, gate: Tensor, flow: Dataflow) -> Merge:
     while True:
         if others:
             raise NotFoldable(f'its map is read by {others[0].name} too')
+        if value.leaves_by is not None:
+            raise NotFoldable(f'{value.leaves_by} hands its map on without the gate')
         step = value.maker
         if step is None:
             raise NotFoldable('nothing makes its map')
@@ -231,6 +233,8 @@ def _forward(call: Call, gate: Tensor, flow: Dataflow) -> Merge:
     readers = call.y.readers
     if not readers or call.y is call.x:
         raise NotFoldable('nothing reads its map')
+    if call.y.leaves_by is not None:
+        raise NotFoldable(f'{call.y.leaves_by} hands its map on, where nothing is seen to read it')
     scales = []
     for step in readers:
         if step.func not in CONVS or step.values[0] is not call.y or step.call is not None:
@@ -240,7 +244,7 @@ def _forward(call: Call, gate: Tensor, flow: Dataflow) -> Merge:
         groups = len(gate) // weight.shape[1]
         scale = gate.view(groups, 1, -1).expand(-1, len(weight) // groups, -1).reshape(len(weight), -1, 1, 1)
         scales.append((weight, scale))
-    return Merge(scales, 'the convolution behind it' + ('s' if len(readers) > 1 else ''))
+    return Merge(scales, f'the convolution{"s" if len(readers) > 1 else ""} behind it')
 
 
 def _weights_of(step: Step, gate: Tensor | None, flow: Dataflow) -> list[nn.Parameter]:

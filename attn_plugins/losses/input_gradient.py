@@ -120,10 +120,7 @@ def _between(total: Tensor, inputs: Tensor) -> list:
 
 
 def _no_second_derivative(operation: str) -> UserError:
-    # torch's fused attention has none; the formula of our layers that use it has.
-    by_formula = 'set ATTN_PLUGINS_REFERENCE=1, by which the layers of attn_plugins do without it, '
     return UserError(
         f'the model has an operation without a second derivative, {operation}, which losses of the input gradient need: '
-        f'{by_formula if "scaled_dot_product" in operation else ""}choose attn_plugins.ActivationTransfer, or a model '
-        'without it'
+        'choose attn_plugins.ActivationTransfer, or a model without it'
     )

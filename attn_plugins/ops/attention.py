@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from attn_plugins.ops.mode import with_formula, without_autocast
+from attn_plugins.ops.mode import is_transformed, is_watched, with_formula, without_autocast
 from attn_plugins.ops.pool import at_least_float32
+from attn_plugins.ops.twice import differentiable_twice
 
 
 def split_heads(x: Tensor, heads: int = 1) -> Tensor:
@@ -45,6 +46,8 @@ def attend(
 ) -> Tensor:
     """y_i = sum_j softmax_j(scale * q_i . k_j) v_j; the weights are never held where a fused kernel serves.
 
+    Such kernels have a gradient and no other derivative: those are the formula's, which holds the weights.
+
     Args:
         query (Tensor): (N, heads, L, d).
         key (Tensor): (N, heads, M, d).
@@ -55,11 +58,23 @@ def attend(
     Returns:
         Tensor: (N, heads, L, e).
     """
+    # torch 2.1 neither casts the operator under autocast on a CPU nor exports it with a scale.
+    query, key = query.to(value.dtype), key.to(value.dtype)
+    if is_transformed():
+        return attend_as_published(query, key, value, scale, mask)
+    rows = _attend_by_kernel(query, key, value, scale, mask)
+    if not torch.is_grad_enabled() or is_watched(value):
+        return rows
+    return differentiable_twice(
+        rows, lambda *given: attend_as_published(*given, scale, mask), query, key, value
+    )
+
+
+def _attend_by_kernel(query: Tensor, key: Tensor, value: Tensor, scale: float, mask: Tensor | None) -> Tensor:
+    """`attend` by torch's operator, of one dtype."""
     width = value.shape[-1]
     if query.is_cpu and not torch.jit.is_tracing():
         query, key, value = _pad_to_one_width(query, key, value)
-    # torch 2.1 neither casts this operator under autocast on a CPU nor exports it with a scale.
-    query, key = query.to(value.dtype), key.to(value.dtype)
     if torch.onnx.is_in_onnx_export():
         query, scale = query * (scale * query.shape[-1] ** 0.5), None
     if value.dtype in (torch.float16, torch.bfloat16):

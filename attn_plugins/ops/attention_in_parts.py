@@ -10,18 +10,13 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from attn_plugins.compat import in_compiler, traced_zip
-from attn_plugins.ops.mode import follows_reference, without_autocast
+from attn_plugins.compat import traced_zip
+from attn_plugins.ops.mode import runs_eagerly, without_autocast
 from attn_plugins.ops.pool import at_least_float32
 
 # Weights of a part: what stays in a core's cache, and what keeps a GPU busy.
 PART = {'cpu': 2**20}
 PART_ELSEWHERE = 2**24
-
-
-def takes_parts() -> bool:
-    """Whether a loop over parts runs here: a trace or a compiled graph would have the number of parts for good."""
-    return not (torch.jit.is_tracing() or in_compiler() or follows_reference())
 
 
 def attend_in_parts(
@@ -51,7 +46,7 @@ def attend_in_parts(
     dtype = value.dtype
     given = [None if x is None else at_least_float32(x) for x in (query, key, value, of_columns, of_rows)]
     with without_autocast(value):
-        if not takes_parts():
+        if not runs_eagerly(value):
             rows, log_sum = attend_in_parts_as_published(*given)
         else:
             lead = value.shape[:2]
@@ -97,19 +92,15 @@ class _Attention(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(query, key, value, of_columns, of_rows):
+    def forward(ctx, query, key, value, of_columns, of_rows):
         pairs = _Weights(query, key, value, of_columns, of_rows)
         y = value.new_empty(value.shape[0], value.shape[2], pairs.queries)
         rows = y.mT
         log_sum = value.new_empty(rows.shape[:2])
         for part in pairs.parts():
             rows[part] = pairs.of(part, log_sum) @ value[part[0]]
+        ctx.save_for_backward(query, key, value, of_columns, of_rows, y)
         return y, log_sum
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        ctx.save_for_backward(*inputs, output[0])
-        ctx.save_for_forward(*inputs)
 
     @staticmethod
     def backward(ctx, d_y, d_log_sum):
@@ -118,35 +109,6 @@ class _Attention(torch.autograd.Function):
             if torch.is_grad_enabled():  # the gradient will be differentiated
                 return _differentiable_gradients(inputs, (d_y.mT, d_log_sum))
             return _gradients(ctx.needs_input_grad, *inputs, y.mT, d_y.mT, d_log_sum)
-
-    @staticmethod
-    def jvp(ctx, d_query, d_key, d_value, d_columns, d_rows):
-        query, key, value, of_columns, of_rows = ctx.saved_tensors
-        terms = [None if of_columns is None and of_rows is None else _on_grid(of_columns, of_rows)]
-        changes = [_on_grid(d_columns, d_rows)] if not (d_columns is None and d_rows is None) else []
-        if query is not None:
-            terms.append(query @ key.mT)
-        if d_query is not None:
-            changes.append(d_query @ key.mT)
-        if d_key is not None:
-            changes.append(query @ d_key.mT)
-        weights = torch.softmax(sum(term for term in terms if term is not None), -1)
-        change = weights * sum(changes, torch.zeros_like(weights))
-        of_log_sum = change.sum(-1)
-        d_y = (change - weights * of_log_sum[..., None]) @ value
-        return (d_y if d_value is None else d_y + weights @ d_value).mT, of_log_sum
-
-    @staticmethod
-    def vmap(info, in_dims, *inputs):
-        """The mapped dimension becomes part of the batch."""
-        mapped = []
-        for x, dim in traced_zip(inputs, in_dims):
-            if x is not None:
-                x = x.expand(info.batch_size, *x.shape) if dim is None else x.movedim(dim, 0)
-                x = x.flatten(0, 1)
-            mapped.append(x)
-        results = _Attention.apply(*mapped)
-        return tuple(x.unflatten(0, (info.batch_size, -1)) for x in results), (0, 0)
 
 
 class _Weights:

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from attn_plugins.ops.attention import attend
-from attn_plugins.ops.attention_in_parts import attend_in_parts, takes_parts
+from attn_plugins.ops.attention_in_parts import attend_in_parts
+from attn_plugins.ops.mode import runs_eagerly
 
 
 def prefers_parts(x: Tensor) -> bool:
     """Where weights made part by part are faster than a fused kernel; on the meta device costs are counted as on a CPU."""
-    return x.device.type in ('cpu', 'meta') and takes_parts()
+    return runs_eagerly(x) and x.device.type in ('cpu', 'meta')
 
 
 def attend_on_grid(query: Tensor, key: Tensor, value: Tensor, of_columns: Tensor, of_rows: Tensor) -> Tensor:

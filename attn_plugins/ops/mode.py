@@ -87,6 +87,10 @@ def is_watched(x: Tensor) -> bool:
         in_compiler()  # first: torch 2.1 cannot compile the next line
         or type(x) is not Tensor
         or torch.jit.is_tracing()
-        or in_function_transform()
-        or in_forward_mode()
+        or is_transformed()
     )
+
+
+def is_transformed() -> bool:
+    """Whether `torch.func` or forward mode is at work, which differentiate in ways of their own."""
+    return not in_compiler() and (in_function_transform() or in_forward_mode())

@@ -35,8 +35,13 @@ def constant(model: nn.Module) -> nn.Module:
 
 def outputs(model: nn.Module, inputs: torch.Tensor) -> list[torch.Tensor]:
     with torch.no_grad():
-        found = model(inputs.clone())
-    return list(found) if isinstance(found, (tuple, list)) else [found]
+        return tensors(model(inputs.clone()))
+
+
+def tensors(found) -> list[torch.Tensor]:
+    if isinstance(found, dict):
+        found = list(found.values())
+    return [part for each in found for part in tensors(each)] if isinstance(found, (tuple, list)) else [found]
 
 
 def census_of(model: nn.Module, *inputs: torch.Tensor):
@@ -202,6 +207,76 @@ def test_nothing_is_merged_into_what_something_else_reads(read, options, sentenc
     else:
         assert sentence in entry.reason and inserted_layers(model)
     torch.testing.assert_close(outputs(model, inputs)[0], before, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ('read', 'act', 'sentence'),
+    [
+        (
+            lambda m, x: (y := m.at(x), m.last(y)),
+            F.relu6,
+            'behind it the model hands its map on, where nothing is seen',
+        ),
+        (lambda m, x: [m.last(y := m.at(x)), [y]], F.relu6, 'behind it the model hands its map on'),
+        (
+            lambda m, x: dict(a=m.last(y := m.at(x)), b=dict(c=y)),
+            F.relu6,
+            'behind it the model hands its map on',
+        ),
+        (lambda m, x: (m.at(x), x), lambda x: x, 'before it the model hands its map on without the gate'),
+        (lambda m, x: (m.at(x), x), F.relu, 'before it the model hands its map on without the gate'),
+        (
+            lambda m, x: (m.at(F.relu(x)), x),
+            lambda x: x,
+            'before it the model hands its map on without the gate',
+        ),
+        (lambda m, x: (setattr(m, 'kept', y := m.at(x)), m.last(y))[1], F.relu6, 'behind it the model hands'),
+        (
+            lambda m, x: (setattr(m, 'kept', [y := m.at(x)]), m.last(y))[1],
+            F.relu6,
+            'behind it the model hands',
+        ),
+    ],
+)
+@torch.no_grad()
+def test_a_map_that_is_handed_on_too_keeps_its_gate_or_stays_without(read, act, sentence):
+    """What a model returns or keeps has readers that no pass of it shows."""
+    model = constant(plug(Branches(read, act=act), [dict(cfg=SE, after='at')]))
+    inputs = torch.randn(2, 3, 6, 6)
+    before = outputs(model, inputs)
+    (entry,) = fold(model, inputs)
+    assert not entry.into and sentence in entry.reason and inserted_layers(model)
+    for ours, theirs in zip(outputs(model, inputs), before, strict=True):
+        assert torch.equal(ours, theirs)
+
+
+class Levels(nn.Module):
+    """A backbone of two levels, the first of which a convolution of a neck may read."""
+
+    def __init__(self, lateral: bool):
+        super().__init__()
+        self.backbone = plug(
+            resnet(base_channels=8, stem_channels=8, out_indices=(2, 3)),
+            [dict(cfg=SE, position='stage_output', stages=(False, False, True, False))],
+        )
+        self.lateral = nn.Conv2d(128, 4, 1) if lateral else None
+
+    def forward(self, x):
+        first, second = self.backbone(x)
+        return second if self.lateral is None else (self.lateral(first), second)
+
+
+def test_a_level_of_a_backbone_keeps_its_gate_where_nothing_is_seen_to_read_it():
+    """The next stage would take it, and the level, which heads may read in training alone, would be left without."""
+    model = constant(Levels(lateral=False))
+    inputs = torch.randn(2, 3, 48, 48)
+    before = outputs(model.backbone, inputs)
+    (entry,) = fold(model, inputs)
+    assert 'behind it backbone hands its map on, where nothing is seen to read it' in entry.reason
+    for ours, theirs in zip(outputs(model.backbone, inputs), before, strict=True):
+        assert torch.equal(ours, theirs)
+    report = check_exact(Levels(lateral=True))
+    assert report[0].into == ['backbone.layer4.0.conv1 (the convolutions behind it)']
 
 
 def test_weights_that_two_modules_have_are_left_alone():

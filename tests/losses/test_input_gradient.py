@@ -255,18 +255,25 @@ def test_torchvisions_operators_are_named():
         check_twice_differentiable(gradient, list(net.parameters()))
 
 
-def test_of_fused_attention_the_reference_is_named_and_helps():
-    net, x = nn.Sequential(convolution(), NonLocal(4, reduction=1).double()), images()
-    nn.init.ones_(net[1].conv_out.weight)
+class FusedAttention(nn.Module):
+    """As a host may have it."""
 
-    def check():
-        gradient = input_gradient(net(x).square().mean(), x, 3, create_graph=True)
+    def forward(self, x):
+        rows = x.flatten(2).transpose(1, 2)[:, None].contiguous()
+        return nn.functional.scaled_dot_product_attention(rows, rows, rows)
+
+
+@pytest.mark.parametrize('layer', [NonLocal(4, reduction=1), FusedAttention()])
+def test_fused_attention_is_named_in_a_host_and_no_matter_in_our_layers(layer):
+    net, x = nn.Sequential(convolution(), layer).double(), images()
+    if isinstance(layer, NonLocal):
+        nn.init.ones_(layer.conv_out.weight)
+    gradient = input_gradient(net(x).square().mean(), x, 3, create_graph=True)
+    if isinstance(layer, NonLocal):
         check_twice_differentiable(gradient, list(net.parameters()))
-
-    with pytest.raises(UserError, match='set ATTN_PLUGINS_REFERENCE=1, by which the layers of attn_plugins'):
-        check()
-    with mode.reference():
-        check()
+    else:
+        with pytest.raises(UserError, match='without a second derivative, .*scaled_dot_product'):
+            check_twice_differentiable(gradient, list(net.parameters()))
 
 
 def test_other_errors_of_the_probe_are_torchs_own():

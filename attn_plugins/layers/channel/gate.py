@@ -4,6 +4,7 @@ import warnings
 from collections import deque
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attn_plugins.compat import in_backward
@@ -26,8 +27,16 @@ DRAWS = 256
 # Where torch has the function, it gets the name here that configs use.
 GATES.register_module('identity', module=nn.Identity)  # e, where the excitation's output is the factor
 GATES.register_module('sigmoid', module=nn.Sigmoid)  # 1 / (1 + exp(-e))
-GATES.register_module('hard_sigmoid', module=nn.Hardsigmoid)  # min(max(e + 3, 0), 6) / 6
 GATES.register_module('tanh', module=nn.Tanh)
+
+
+@GATES.register_module('hard_sigmoid')
+class HardSigmoidGate(nn.Module):
+    """min(max(e + 3, 0), 6) / 6, which torch's own `Hardsigmoid` cannot differentiate twice."""
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """Any shape to the same."""
+        return F.relu6(logits + 3) / 6
 
 
 @GATES.register_module('one_plus_tanh')

@@ -9,7 +9,8 @@ from attn_plugins.layers.checks import hidden_channels
 from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.place import Place
 from attn_plugins.ops.attention import attend, join_heads, map_of_rows, rows_of_heads, split_heads
-from attn_plugins.ops.attention_in_parts import attend_in_parts, takes_parts
+from attn_plugins.ops.attention_in_parts import attend_in_parts
+from attn_plugins.ops.mode import runs_eagerly
 from attn_plugins.ops.residual import add_branch
 from attn_plugins.registry import MODELS
 
@@ -95,7 +96,7 @@ class PAM(ProjectedAttention):
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """(N, d, H, W), (N, d, H, W), (N, C, H, W) -> (N, C, H, W)."""
-        if isinstance(query, Tensor) and query.is_cpu and takes_parts():
+        if runs_eagerly(query) and query.is_cpu:
             # The CPU's fused kernel wants one width, which would be that of the values.
             rows, _ = attend_in_parts(*(rows_of_heads(x, 1) for x in (query, key, value)))
             return map_of_rows(rows, value.shape[2], value.shape[3])
