@@ -34,6 +34,6 @@ def _unshared(first: Mapping[str, str] | None, second: Mapping[str, str] | None)
     if any(first[name].split()[0] != second[name].split()[0] for name in common):
         return f'differ in shape, so {len(alike)} of {len(common)} weights start alike'
     return (
-        f'start from other values in {len(common) - len(alike)} of {len(common)} weights, so results of another version, machine or start '
-        'are mixed here'
+        f'start from other values in {len(common) - len(alike)} of {len(common)} weights: results of another version or machine are mixed '
+        'in, or a model above the plugged part draws all its weights in one go'
     )

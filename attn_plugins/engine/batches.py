@@ -4,15 +4,15 @@ With one seed every image is then augmented alike: whatever the model draws, wit
 cut off and resumed. mmengine seeds each worker once, so there what an image gets depends on all that its worker did before.
 """
 
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
 
-from attn_plugins.randomness import random_state_kept, seed_streams
+from attn_plugins.randomness import Stream, random_state_kept, seed_streams
 
 # How many images are drawn twice to see whether they depend on what was drawn before.
 DRAWN_TWICE = 4
@@ -46,9 +46,12 @@ class NumberedBatches:
         if self.base is None:
             return
         number, passes = self.base, 0
+        order = Stream(*self.key, 'order', number)  # of samplers that draw from torch's own
         while True:
             before = number
-            for batch in self.batches:
+            with order:
+                batches = iter(self.batches)
+            while (batch := order.next(batches)) is not None:
                 if number >= self.first:
                     numbered = Numbered(batch)
                     numbered.key = (*self.key, number)
@@ -70,42 +73,28 @@ class NumberedBatches:
         return getattr(self.batches, name)
 
 
-@cache
-def _seeded(kind: type) -> type:
-    """A dataset's class that draws each image of a numbered batch from random numbers of its own; it has the dataset's name."""
-    own = getattr(kind, '__getitems__', None)
-
-    def drawn(self, indices: Numbered) -> list:
-        if own:
-            seed_streams(*indices.key)
-            return own(self, list(indices))
-        images = []
-        for place, index in enumerate(indices):
-            seed_streams(*indices.key, place)
-            images.append(self[index])
-        return images
-
-    def __getitems__(self, indices: list) -> list:
-        if not isinstance(indices, Numbered):
-            return own(self, indices) if own else [self[index] for index in indices]
-        if get_worker_info() is not None:
-            return drawn(self, indices)
-        with random_state_kept():  # the training's own process
-            return drawn(self, indices)
-
-    def __reduce_ex__(self, protocol):
-        function, args, *rest = kind.__reduce_ex__(self, protocol)
-        return _rebuild, (kind, function, *(kind if arg is type(self) else arg for arg in args)), *rest
-
-    names = {'__module__': kind.__module__, '__qualname__': kind.__qualname__, '__doc__': kind.__doc__}
-    return type(kind.__name__, (kind,), names | dict(__getitems__=__getitems__, __reduce_ex__=__reduce_ex__))
+def _drawn(dataset: Any, indices: list) -> list:
+    """The images of a batch, as `__getitems__` gives them to a loader: each from random numbers of its own."""
+    if not isinstance(indices, Numbered):
+        return _images(dataset, indices)
+    if get_worker_info() is not None:
+        return _images(dataset, indices, indices.key)
+    with random_state_kept():  # the training's own process
+        return _images(dataset, indices, indices.key)
 
 
-def _rebuild(kind: type, function: Callable, *args) -> Dataset:
-    """Unpickles a dataset by its class's own name."""
-    dataset = function(*args)
-    dataset.__class__ = _seeded(kind)
-    return dataset
+def _images(dataset: Any, indices: list, key: tuple | None = None) -> list:
+    own = getattr(type(dataset), '__getitems__', None)
+    if own:
+        if key:
+            seed_streams(*key)
+        return own(dataset, list(indices))
+    images = []
+    for place, index in enumerate(indices):
+        if key:
+            seed_streams(*key, place)
+        images.append(dataset[index])
+    return images
 
 
 def number_batches(loader: DataLoader, key: tuple[int, int], endless: bool) -> NumberedBatches | None:
@@ -119,7 +108,12 @@ def number_batches(loader: DataLoader, key: tuple[int, int], endless: bool) -> N
     dataset = loader.dataset
     if isinstance(dataset, IterableDataset) or loader.batch_sampler is None:
         return None
-    dataset.__class__ = _seeded(type(dataset))
+    try:
+        dataset.__getitems__ = partial(
+            _drawn, dataset
+        )  # which a loader asks for whole batches where there is one
+    except AttributeError:  # a list, or a class with slots
+        return None
     batches = NumberedBatches(loader.batch_sampler, key, endless)
     vars(loader)['batch_sampler'] = (
         batches  # which torch lets nobody set, as a loader's workers may be at it already
@@ -134,10 +128,11 @@ def draws_alike(dataset: Dataset) -> bool:
     with random_state_kept():
         first = dataset.__getitems__(indices)
         dataset.__getitems__(list(indices))
-        return _same(first, dataset.__getitems__(indices))
+        return same(first, dataset.__getitems__(indices))
 
 
-def _same(one: Any, other: Any) -> bool:
+def same(one: Any, other: Any) -> bool:
+    """Whether two values are equal to the last number, however deep they are."""
     if type(one) is not type(other):
         return False
     if isinstance(one, torch.Tensor):
@@ -145,9 +140,9 @@ def _same(one: Any, other: Any) -> bool:
     if isinstance(one, np.ndarray):
         return np.array_equal(one, other)
     if isinstance(one, dict):
-        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if isinstance(one, (list, tuple)):
-        return len(one) == len(other) and all(_same(a, b) for a, b in zip(one, other, strict=True))
+        return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other, strict=True))
     if hasattr(one, '__dict__'):
-        return _same(vars(one), vars(other))
+        return same(vars(one), vars(other))
     return one == other or one != one  # a number that is none is itself

@@ -13,20 +13,24 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
+import numpy as np
 from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import EarlyStoppingHook, Hook
 from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 from mmengine.runner.base_loop import BaseLoop
-from torch import nn
+from torch import Tensor, nn
 
-from attn_plugins.engine.batches import draws_alike, number_batches
+from attn_plugins.engine.batches import draws_alike, number_batches, same
 from attn_plugins.engine.quiet_runner import QuietRunner
 from attn_plugins.randomness import seed_streams
+from attn_plugins.registry import LIBRARIES
 
 # In a checkpoint, beside mmengine's keys: what a resumed training needs to be the same.
 KEY = 'attn_resume'
+# Larger tensors and arrays that a module keeps are caches.
+MOST_NUMBERS = 1_000_000
 # In mmengine's message hub, which is a part of every checkpoint: why a training is not the one that it would have been.
 INEXACT = 'resumed_inexactly'
 
@@ -59,23 +63,22 @@ class ExactEpochLoop(ExactLoop, EpochBasedTrainLoop):
 
     def was_due(self) -> bool:
         """Whether a validation was due when the checkpoint was written, which is before it."""
-        return self._iter == self._first and self._epoch > 0 and self.is_due(self._epoch, self._max_epochs)
+        return self._iter == self.first and self._epoch > 0 and self.is_due(self._epoch, self._max_epochs)
 
-    @property
-    def _first(self) -> int:
-        """The epoch's first iteration."""
-        return self._epoch * len(self.dataloader)
+    #: The epoch's first iteration; a checkpoint within it says which it was, as batch samplers may give fewer batches than they say.
+    first = 0
 
     def run_epoch(self) -> None:
         """One epoch, or what is left of it."""
         if self.batches is not None:
-            self.batches.begin(self._first, self._iter)
+            self.batches.begin(self.first, self._iter)
         super().run_epoch()
+        self.first = self._iter
 
     def run_iter(self, idx: int, data_batch: Any) -> None:
         """One iteration; its index is that in the whole epoch."""
         seed_streams(*self.key, self._iter)
-        super().run_iter(self._iter - self._first, data_batch)
+        super().run_iter(self._iter - self.first, data_batch)
 
 
 class ExactIterationLoop(ExactLoop, IterBasedTrainLoop):
@@ -153,17 +156,19 @@ class ResumeHook(Hook):
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Of a training that is resumed. The model is as it was built, but for its weights."""
         self.kept = checkpoint.get(KEY)
-        self.fresh = _counts(runner)
+        self._look(runner)
         if self.kept is not None and runner.cfg.get('resume'):
             _give_back(runner, self.kept)
 
     def before_train(self, runner: Runner) -> None:
         """Says how it stands, and makes up for a validation."""
         if self.fresh is None:
-            self.fresh = _counts(runner)
+            self._look(runner)
         if runner.iter == 0:
             return
         loop = runner.train_loop
+        if isinstance(loop, ExactEpochLoop):
+            loop.first = self.kept['first'] if self.kept else loop.epoch * len(loop.dataloader)
         reason = runner.message_hub.get_info(INEXACT) or self._why_inexact(runner)
         if reason:
             runner.message_hub.update_info(INEXACT, reason)
@@ -174,9 +179,15 @@ class ResumeHook(Hook):
             runner.logger.info('the validation that was due at the break')
             runner.val_loop.run()
 
+    def _look(self, runner: Runner) -> None:
+        """What there is before the training counts in it."""
+        self.fresh, self.fresh_hooks = deepcopy(_counts(runner)), deepcopy(_users_hooks(runner))
+
     def before_val_epoch(self, runner: Runner) -> None:
         """mmengine saves the checkpoint once more when the validation gives a new best one, of which some hooks know then and some do not."""
-        if isinstance(runner.train_loop, ExactLoop):
+        loop = runner.train_loop
+        if isinstance(loop, ExactLoop):
+            seed_streams(*loop.key, 'validation', runner.iter)
             self.unvalidated = deepcopy(_stepped(runner))
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
@@ -192,8 +203,16 @@ class ResumeHook(Hook):
             checkpoint['optimizer'] = {**checkpoint['optimizer'], **groups}
         model = _plain(runner.model)
         waiting = {name: p.grad.detach().cpu() for name, p in model.named_parameters() if p.grad is not None}
+        loop, meta = runner.train_loop, checkpoint['meta']
+        within = isinstance(loop, ExactEpochLoop) and meta['epoch'] == loop.epoch
         checkpoint[KEY] = dict(
             seed=runner.seed,
+            first=loop.first if within else meta['iter'],
+            hooks=[
+                name
+                for name, values in _users_hooks(runner).items()
+                if _changed(self.fresh_hooks[name], values)
+            ],
             processes=get_world_size(),
             counts=_changed(self.fresh, _counts(runner)),
             gradients=waiting,
@@ -218,6 +237,8 @@ class ResumeHook(Hook):
             return f'it was begun with the seed {kept["seed"]} and goes on with {loop.key[0]}'
         if kept['gradients'] and get_world_size() > 1:
             return 'gradients of the other processes were waiting for the next step, which only the first one kept'
+        if kept['hooks']:
+            return f'{" and ".join(kept["hooks"])} had changed values of its own by then, which no checkpoint has'
         if not draws_alike(loop.dataloader.dataset):
             return 'what its transforms make of an image depends on the images before it'
         return ''
@@ -243,36 +264,48 @@ def _counting(runner: Runner) -> Iterator[tuple[str, Any]]:
             yield type(hook).__name__, hook
 
 
-def _counts(runner: Runner) -> dict[tuple[str, str], Any]:
-    """All plain values that modules keep, by module and attribute."""
+def _users_hooks(runner: Runner) -> dict[str, dict]:
+    """The values that hooks keep which are of no library, by the hook's name: whether they are counts or caches nobody can tell."""
     return {
-        (name, attribute): _copied(value)
+        type(hook).__name__: {name: value for name, value in vars(hook).items() if _is_plain(value)}
+        for hook in runner.hooks
+        if type(hook).__module__.partition('.')[0] not in (*LIBRARIES, 'mmengine', 'attn_plugins')
+    }
+
+
+def _counts(runner: Runner) -> dict[tuple[str, str], Any]:
+    """All values that modules keep beside their parameters and buffers, by module and attribute."""
+    return {
+        (name, attribute): value
         for name, part in _counting(runner)
         for attribute, value in vars(part).items()
-        if attribute != 'training' and not attribute.startswith('attn_') and _is_plain(value)
+        if attribute != 'training'
+        and not attribute.startswith(('attn_', '_parameters', '_buffers'))
+        and _is_plain(value)
     }
 
 
 def _is_plain(value: Any) -> bool:
-    if isinstance(value, (list, tuple)):
-        return all(_is_plain(item) for item in value)
+    if isinstance(value, dict):
+        return all(map(_is_plain, value)) and all(map(_is_plain, value.values()))
+    if isinstance(value, (list, tuple, set)):
+        return all(map(_is_plain, value))
+    if isinstance(value, (Tensor, np.ndarray)):
+        size = value.numel() if isinstance(value, Tensor) else value.size
+        return size <= MOST_NUMBERS and not getattr(value, 'requires_grad', False)
     return value is None or isinstance(value, (bool, int, float, str))
-
-
-def _copied(value: Any) -> Any:
-    return [_copied(item) for item in value] if isinstance(value, list) else value
 
 
 def _changed(before: Mapping, now: Mapping) -> dict:
     missing = object()
-    return {key: value for key, value in now.items() if repr(before.get(key, missing)) != repr(value)}
+    return {key: deepcopy(value) for key, value in now.items() if not same(before.get(key, missing), value)}
 
 
 def _give_back(runner: Runner, kept: dict) -> None:
     parts = dict(_counting(runner))
     for (name, attribute), value in kept['counts'].items():
         if name in parts:
-            setattr(parts[name], attribute, _copied(value))
+            setattr(parts[name], attribute, deepcopy(value))
     for name, parameter in _plain(runner.model).named_parameters():
         if name in kept['gradients']:
             parameter.grad = kept['gradients'][name].to(parameter)

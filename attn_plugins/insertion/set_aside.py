@@ -96,12 +96,15 @@ def shape_of(module: nn.Module) -> nn.Module:
 
 def _slots(module: nn.Module) -> Iterator[tuple[dict, str, nn.Module, nn.Module]]:
     """Where containers stand in a host, once each: (children of the parent, key, container, the host's module there)."""
-    seen = set()
+    seen, plain = set(), {}
 
     def below(module: nn.Module) -> Iterator[tuple]:
         for key, child in children_of(module).items():
             if isinstance(child, Wrapper):
-                container, child = child, _plain(child)
+                container = child
+                if container not in plain:  # a convolution that is shared was replaced once
+                    plain[container] = _plain(container)
+                child = plain[container]
                 yield children_of(module), key, container, child
             if child is not None and child not in seen:
                 seen.add(child)

@@ -219,3 +219,30 @@ def test_a_users_own_initialisation_draws_each_layer_anew():
     again, next_number = drawn([dict(cfg=SE, after='*')])
     assert all(map(torch.equal, layers, again))
     assert torch.equal(number, drawn([])[1]) and torch.equal(number, next_number)
+
+
+@pytest.mark.parametrize('conv', ['SKConv', 'DynamicConv'])
+def test_a_shared_convolution_that_is_replaced_draws_once(conv):
+    """RTMDet's head shares its convolutions over the levels, and goes over all its modules."""
+
+    def build(*plugins):
+        return MODELS.build(
+            dict(
+                type='attn_plugins.Plugged',
+                host='mmdet.RTMDetSepBNHead',
+                plugins=list(plugins),
+                num_classes=3,
+                in_channels=16,
+                feat_channels=16,
+                share_conv=True,
+                norm_cfg=dict(type='BN'),
+                anchor_generator=dict(type='mmdet.MlvlPointGenerator', offset=0, strides=[8, 16, 32]),
+                bbox_coder=dict(type='mmdet.DistancePointBBoxCoder'),
+                loss_cls=dict(type='mmdet.QualityFocalLoss', use_sigmoid=True, beta=2.0),
+                loss_bbox=dict(type='mmdet.GIoULoss'),
+            )
+        )
+
+    entry = dict(cfg=dict(type=f'attn_plugins.{conv}'), replace='cls_convs.*.0.conv')
+    gone = tuple(f'cls_convs.{level}.0.conv.' for level in range(3))
+    assert_shared(start(build), start(lambda: build(entry)), gone)
