@@ -29,7 +29,8 @@ def outlook(suite: Suite, comparisons: Sequence[Comparison]) -> list[str]:
             spreads = [d.std for pair in pairs[c.name] if (d := pair.difference) and d.n >= SPREAD_SEEDS]
             found = median(spreads) if spreads else None
             seeds, why = _seeds(len(trained), suite.more_seeds[c.key], suite.spreads[c.key] or found)
-            sentence = why + _sentence(seeds, family, suite.spreads[c.key], found)
+            rule = suite.more_seeds[c.key]
+            sentence = why + _sentence(seeds, family, suite.spreads[c.key], found, rule and rule.first)
             names.setdefault(sentence, []).append(c.name)
     return [f'{"; ".join(where)}: {sentence}' for sentence, where in names.items()]
 
@@ -44,12 +45,14 @@ def _seeds(most: int, rule: MoreSeeds | None, spread: float | None) -> tuple[int
     return seeds, f'{rule.first} to {most} seeds, until intervals reach {rule.half_width:g} to each side; '
 
 
-def _sentence(seeds: int, family: int, declared: float | None, found: float | None) -> str:
+def _sentence(
+    seeds: int, family: int, declared: float | None, found: float | None, first: int | None = None
+) -> str:
     if seeds < LEAST_SEEDS:
         return f'{seeds} seed{"s give" if seeds > 1 else " gives"} no verdict: {NEEDED}'
     shown = f'{seeds} seeds and {family} comparison{"s" if family > 1 else ""} show, in four of five cases, a difference of'
     if declared or found:
         whose = 'as declared' if declared else 'of the results that are there'
         spread = declared or found
-        return f'{shown} {least_difference(spread, seeds, family):.2f} points (spread {spread:.2g} {whose})'
-    return f'{shown} {least_difference(1.0, seeds, family):.1f} times its spread over seeds (declare it: spread: 0.5)'
+        return f'{shown} {least_difference(spread, seeds, family, first=first):.2f} points (spread {spread:.2g} {whose})'
+    return f'{shown} {least_difference(1.0, seeds, family, first=first):.1f} times its spread over seeds (declare it: spread: 0.5)'

@@ -15,6 +15,7 @@ from attn_plugins.benchmark.tuning import choose, hold_out, trial_score
 from attn_plugins.engine.checkpoint import latest_checkpoint
 from attn_plugins.engine.config import load_config
 from attn_plugins.engine.settings import differences, settings_of
+from attn_plugins.engine.variables import refuse_options_in_vain
 from attn_plugins.errors import UserError
 from attn_plugins.files import read_json, write_json
 
@@ -28,6 +29,7 @@ class Plan:
         cfg: Its config, preset and seed put in.
         processes: How many processes carry it out.
         note: What of its batch and learning rate is not as the config says, if anything.
+        is_open: Whether values of it are still being tuned, or of what it starts from: then its settings are not known yet.
         settings: What decides its result, as flat text. Work directories and checkpoint paths are no part of it, so a
             moved folder keeps its results.
     """
@@ -37,6 +39,7 @@ class Plan:
     processes: int
     note: str | None
     settings: dict[str, str]
+    is_open: bool = False
 
     @property
     def config_hash(self) -> str:
@@ -50,7 +53,9 @@ class Plan:
         holds_training = latest_checkpoint(self.run.folder) or (
             result and result['state'] in ('finished', 'diverged')
         )
-        return bool(record and holds_training and record['config_hash'] != self.config_hash)
+        return bool(
+            not self.is_open and record and holds_training and record['config_hash'] != self.config_hash
+        )
 
 
 def plan_suite(suite: Suite, devices: int) -> dict[Run, Plan]:
@@ -80,13 +85,16 @@ def plan_run(run: Run, plans: Mapping[Run, Plan], devices: int) -> Plan:
         plans: At least those of the runs whose weights it starts from.
         devices: As of :func:`plan_suite`.
     """
-    options = run.cfg_options
+    options, is_open = run.cfg_options, any(plans[weights.run].is_open for weights in run.weights)
     if run.trials:
-        best = best_values(run)
+        best, are_over = best_values(run)
+        is_open |= not are_over
         options = {name: value for name, value in options.items() if name not in best} | best
     cfg = load_config(run.config, attention=run.preset, cfg_options=options or None)
     cfg.randomness = {**cfg.get('randomness', {}), 'seed': run.seed}
     _check_tests(run, cfg)
+    for test in run.tests.values():
+        refuse_options_in_vain(cfg, test)
     if run.trial is not None:
         hold_out(cfg, run.tuning.share)
     processes, note = _fit_batch(run, cfg, devices)
@@ -97,7 +105,7 @@ def plan_run(run: Run, plans: Mapping[Run, Plan], devices: int) -> Plan:
         _part_of(cfg, weights.part, run)
         source = plans[weights.run]
         settings[f'weights_from.{weights.part}'] = f'{weights.prefix}* of {source.config_hash[:12]}'
-    return Plan(run, cfg, processes, note, settings)
+    return Plan(run, cfg, processes, note, settings, is_open)
 
 
 def trial_scores(run: Run) -> dict[int, list[float]]:
@@ -110,13 +118,12 @@ def trial_scores(run: Run) -> dict[int, list[float]]:
     return scores
 
 
-def best_values(run: Run) -> dict:
-    """The values of the best trials of a run, as single values of its config; none while not all are over, or none was trained."""
+def best_values(run: Run) -> tuple[dict, bool]:
+    """The values of the best trials of a run, as single values of its config, and whether all are over; no values if none was trained."""
     scores = trial_scores(run)
-    if sum(map(len, scores.values())) < len(run.trials):
-        return {}
-    best = choose(scores)
-    return {} if best is None else run.tuning.candidates[best]
+    are_over = sum(map(len, scores.values())) == len(run.trials)
+    best = choose(scores) if are_over else None
+    return ({} if best is None else run.tuning.candidates[best]), are_over
 
 
 def _check_tests(run: Run, cfg: Config) -> None:

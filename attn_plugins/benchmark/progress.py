@@ -124,7 +124,9 @@ def ending(state: RunState) -> str:
     if state.state == 'finished':
         return f'finished {run.name} in {clock(state.seconds)}: {scores(state)}'
     if state.state == 'blocked':
-        return f'blocked {run.name}: it needs {", ".join(r.name for r in run.needs)}, which did not finish'
+        return f'blocked {run.name}: it needs {", ".join(r.name for r in run.needs)}, of which none, or not all, came to a score'
+    if state.state == 'outdated':
+        return f'outdated {run.name}: other values are best now than those that it was trained with; `run --redo` trains it anew'
     return f'{state.state} {run.name}: {state.error} (see {run.folder})'
 
 

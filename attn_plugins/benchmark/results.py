@@ -71,14 +71,18 @@ def read_results(
     states: dict[Run, RunState] = {}
     for run in suite.runs:
         result = read_json(run.folder / RESULT) or {}
+        if not isinstance(result.get('steps'), dict):  # written by hand, or by a disk that was full
+            result = {}
         steps = result.get('steps', {})
         state, error = ('running', '') if run in running else _state(run, result, states)
         if state == 'cut off' and _has_just_started(run, suite):
             state = 'running'
-        progress = {**STARTING, **(read_json(run.folder / PROGRESS) or {})}
+        progress = _progress(run)
+        if state == 'finished' and any(states[trial].state not in OVER for trial in run.trials):
+            state = 'waiting'  # for what is best among values that are tried anew
         if state == 'finished' and (lost := _first_not_finite(progress['loss'])):
             state, error = 'diverged', f'train: the loss was no number at iteration {lost}'
-        if state in OVER and plans and plans[run].is_outdated:
+        if state in OVER and plans and run in plans and plans[run].is_outdated:
             state = 'outdated'
         made_with = {key: value for key, value in result.items() if key not in ('state', 'steps', 'error')}
         states[run] = RunState(run, state, steps, progress, error, made_with)
@@ -86,6 +90,17 @@ def read_results(
         if states[run].state in ('waiting', 'blocked'):
             states[run] = replace(states[run], state=state)
     return list(states.values())
+
+
+def _progress(run: Run) -> dict:
+    """How far it is; a curve that is none is left out."""
+    progress = {**STARTING, **(read_json(run.folder / PROGRESS) or {})}
+    try:
+        progress['loss'] = [(step, float(loss)) for step, loss in progress['loss']]
+        progress['validation'] = [(step, dict(metrics)) for step, metrics in progress['validation']]
+    except (TypeError, ValueError):
+        progress |= dict(loss=[], validation=[])
+    return progress
 
 
 def _later_seeds(suite: Suite, states: Mapping[Run, RunState]) -> dict[Run, str]:
@@ -127,7 +142,7 @@ def _state(run: Run, result: dict, states: dict[Run, RunState]) -> tuple[str, st
     ):
         return 'finished', ''
     if result.get('state') in ('failed', 'diverged'):
-        return _first_failure(run) or (result['state'], result['error'])
+        return _first_failure(run) or (result['state'], str(result.get('error', '')))
     if is_locked(run.folder):
         return 'running', ''
     if failure := read_json(run.folder / FAILURE):
@@ -157,7 +172,7 @@ def _first_failure(run: Run) -> tuple[str, str] | None:
 
 def _first_not_finite(losses: list) -> int | None:
     """The iteration of the first point of a loss curve that is no number: of results from before that ended a training."""
-    return next((step for step, loss in losses if not isfinite(float(loss))), None)
+    return next((step for step, loss in losses if not isfinite(loss)), None)
 
 
 def _has_just_started(run: Run, suite: Suite) -> bool:

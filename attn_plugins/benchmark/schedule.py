@@ -1,5 +1,6 @@
 """Starts each run of a suite when those it needs have finished and there is room, until none is left."""
 
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -57,7 +58,7 @@ def run_suite(
         try:
             while waiting or executor.running:
                 _note_ended(suite, executor, view)
-                waiting = _start_ready(suite, plans, waiting, executor, view)
+                waiting = _start_ready(suite, plans, waiting, executor, view, redo)
                 view.look(read_results(suite, running=executor.running))
                 if codes:
                     raise SystemExit(codes[0])
@@ -98,7 +99,7 @@ def _tail(log: Path) -> list[str]:
 
 
 def _start_ready(
-    suite: Suite, plans: dict[Run, Plan], waiting: list[Run], executor: Executor, view
+    suite: Suite, plans: dict[Run, Plan], waiting: list[Run], executor: Executor, view, redo: bool
 ) -> list[Run]:
     """Start what can start; return what still has to wait."""
     states = {state.run: state for state in read_results(suite, running=executor.running)}
@@ -115,8 +116,10 @@ def _start_ready(
             and all(states[r].state in OVER for r in run.needs)
         ):
             try:
-                if run.trials:  # their best values are known now
+                if plan.is_open:  # the best values are known now
                     plan = plans[run] = plan_run(run, plans, executor.devices)
+                    if _is_settled(plan, suite, view, redo):
+                        continue
                 write_inputs(plan, suite)
             except UserError as error:  # of this run alone
                 _fail(run, str(error))
@@ -127,6 +130,16 @@ def _start_ready(
         else:
             left.append(run)
     return left
+
+
+def _is_settled(plan: Plan, suite: Suite, view, redo: bool) -> bool:
+    """Whether nothing is to be trained now that the best values are known: it is there, or of others, which needs `redo`."""
+    if plan.is_outdated and redo:
+        shutil.rmtree(plan.run.folder)
+    state = next(state for state in read_results(suite, {plan.run: plan}) if state.run == plan.run)
+    if state.state == 'outdated':
+        view.ended(state)
+    return state.state in (*OVER, 'outdated')
 
 
 @contextmanager

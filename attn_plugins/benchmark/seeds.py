@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import inf
 
 from attn_plugins.benchmark.suite_checks import check_keys, check_list
 from attn_plugins.errors import UserError
@@ -37,7 +38,10 @@ def read_seeds(entry: dict, content: dict, where: str) -> tuple[list[int], MoreS
     """
     said = entry.get('seeds', content.get('seeds'))
     if not isinstance(said, dict):
-        return check_list(entry, content, 'seeds', (int,), where), None
+        seeds = check_list(entry, content, 'seeds', (int,), where)
+        if wild := [seed for seed in seeds if not 0 <= seed < 2**32]:
+            raise UserError(f"{where}: 'seeds' names {wild[0]}: NumPy takes seeds from 0 to 4294967295")
+        return seeds, None
     check_keys(said, KEYS, f"{where}, 'seeds'")
     first, most, half_width = said.get('first', FIRST), said.get('most'), said.get('until_half_width')
     if half_width is None or most is None:
@@ -51,7 +55,7 @@ def read_seeds(entry: dict, content: dict, where: str) -> tuple[list[int], MoreS
             f"{where}: 'seeds' has first: {first!r} and most: {most!r}: give two whole numbers, the first one at least 2 and below "
             'the other'
         )
-    if isinstance(half_width, bool) or not isinstance(half_width, (int, float)) or not half_width > 0:
+    if isinstance(half_width, bool) or not isinstance(half_width, (int, float)) or not 0 < half_width < inf:
         raise UserError(f"{where}: 'until_half_width' is in points and above 0, not {half_width!r}")
     return list(range(most)), MoreSeeds(first, float(half_width))
 

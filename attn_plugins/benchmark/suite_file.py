@@ -55,7 +55,7 @@ def read_suite_file(path: Path) -> tuple[str, dict[str, dict]]:
     for key in ('name', 'configs'):
         if not content.get(key):
             raise UserError(f"suite {path} has no '{key}': every suite has a name and at least one config")
-    if not isinstance(content['name'], str) or '/' in content['name']:
+    if not isinstance(content['name'], str) or '/' in content['name'] or not content['name'].strip('. '):
         raise UserError(f"suite {path}: 'name' must be one word, it names the folder of the runs")
     entries = _check_entries(content, path)
     return content['name'], {key: entries[key] for key in _in_dependency_order(entries, path)}
@@ -75,7 +75,7 @@ def find_suite(path: str | Path) -> Path:
 def _read_yaml(path: Path) -> dict:
     try:
         content = read_yaml(path)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         where = f' (line {error.problem_mark.line + 1})' if getattr(error, 'problem_mark', None) else ''
         raise UserError(
             f'suite {path} is no valid YAML{where}: {getattr(error, "problem", error)}'
@@ -95,9 +95,13 @@ def _check_entries(content: dict, path: Path) -> dict[str, dict]:
     entries = {}
     for key, entry in configs.items():
         where = f"suite {path}, config '{key}'"
-        if not isinstance(entry, dict) or not entry.get('config'):
+        if not isinstance(entry, dict) or not isinstance(entry.get('config'), str) or not entry['config']:
             raise UserError(f'{where} does not say which config it is: write {key}: {{config: PATH}}')
-        if '/' in str(key):
+        if str(key) in entries:
+            raise UserError(
+                f'{where}: there are two of the name {key}, as a word and as a number: rename one'
+            )
+        if '/' in str(key) or not str(key).strip('. '):
             raise UserError(f"{where}: a config's key names a folder, so it must not contain '/'")
         check_keys(entry, ENTRY_KEYS, where)
         options = check_options(entry.get('cfg_options'), 'cfg_options', where)
@@ -145,6 +149,10 @@ def _check_weights(value, where: str) -> dict[str, dict]:
     for part, source in check_mapping(value, 'weights_from', where).items():
         source = source if isinstance(source, dict) else dict(config=source)
         check_keys(source, SOURCE_KEYS, f"{where}, weights_from '{part}'")
+        if not isinstance(source.get('prefix', ''), str):
+            raise UserError(
+                f"{where}, weights_from '{part}': 'prefix' is the beginning of names, not {source['prefix']!r}"
+            )
         if not isinstance(source.get('config'), str):
             raise UserError(f"{where}, weights_from '{part}' does not say which config: write {part}: KEY")
         sources[str(part)] = dict(dict(preset=None, prefix=f'{part}.'), **source)

@@ -65,7 +65,7 @@ def _read_twin(value: dict, path: Path, where: str) -> Preset:
         )
     ((name, twin),) = value.items()
     where = f"{where}, twin '{name}'"
-    if not isinstance(name, str) or not name or '/' in name or name.endswith('.py'):
+    if not isinstance(name, str) or not name.strip('. ') or '/' in name or name.endswith('.py'):
         raise UserError(f'{where}: its name must be one word, it names a folder and the rows of the report')
     if name == BASELINE:
         raise UserError(

@@ -169,7 +169,8 @@ def difference_cell(difference: PairedDifference | None) -> Cell:
     return Cell(
         f'{_signed(difference.mean)} ± {difference.std:.2f}',
         difference.mean,
-        f'n = {difference.n}, 95 %: {low} to {high}' + ('' if difference.is_clear else ', not clear of 0'),
+        f'n = {difference.n}, 95 %: {low} to {high}'
+        + ('' if difference.is_clear else ', not clear of 0' if difference.std else ', without spread'),
     )
 
 

@@ -84,8 +84,9 @@ def _check_values(name: str, tried: object, presets: Sequence, where: str) -> No
         )
     if not isinstance(tried, list) or len(tried) < 2:
         raise UserError(f"{where}: 'tune' needs a list of at least two values of {name}, not {tried!r}")
-    if twice := next((value for value in tried if tried.count(value) > 1), None):
-        raise UserError(f"{where}: 'tune' names {twice!r} twice for {name}")
+    twice = [value for value in tried if tried.count(value) > 1]
+    if twice:
+        raise UserError(f"{where}: 'tune' names {twice[0]!r} twice for {name}")
     for preset in presets:
         for option in preset.cfg_options:
             if f'{option}.'.startswith(f'{name}.') or f'{name}.'.startswith(f'{option}.'):

@@ -24,7 +24,10 @@ def verdict(comparisons: Sequence[Comparison]) -> str:
     if not any(pair.difference for _, pair in family):
         sentences = ['There is no finished pair to compare yet.']
     if len(pairs) > len(family):
-        sentences.append(f'{len(pairs) - len(family)} more are exploratory and have no verdict.')
+        more = len(pairs) - len(family)
+        sentences.append(
+            f'{more} more {"is exploratory and has" if more == 1 else "are exploratory and have"} no verdict.'
+        )
     states = {state for c in comparisons for result in c.presets for state, _ in result.unfinished.values()}
     if decided and states - {'diverged'}:
         sentences.append('Not all runs have finished; this is said of those that have.')

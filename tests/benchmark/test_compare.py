@@ -234,3 +234,22 @@ def test_pairs_that_do_not_share_their_start_say_so(project):
     [toy] = compare(suite, read_results(suite))
     said = verdict([toy])
     assert 'Whether the runs of a seed share their start is not on record for 1 of 3 differences.' in said
+
+
+@pytest.mark.parametrize(
+    'file, content',
+    [
+        ('result.json', dict(state='finished')),
+        ('result.json', dict(state='finished', steps=None)),
+        ('progress.json', dict(loss=None)),
+        ('progress.json', dict(loss=[[1, 'bad']], validation=[[3]])),
+    ],
+)
+def test_a_record_that_somebody_has_edited_costs_no_report(project, file, content):
+    suite = read_suite(project.suite(configs=dict(toy=dict(config='toy.py'))))
+    for run in suite.runs:
+        project.put_result(run, 90.0)
+    write_json(suite.runs[1].folder / file, content)
+    [toy] = compare(suite, read_results(suite))
+    assert toy.presets[0].score.mean == 90.0
+    assert (toy.presets[1].score is None) == (file == 'result.json')

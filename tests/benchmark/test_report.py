@@ -114,7 +114,7 @@ def test_a_gain_stands_beside_its_controls(controlled):
         '| preset | minus none | ca minus it |',
         '|---|--:|--:|',
         f'| ca | {gain} | – |',
-        '| eca | +0.50 ± 0.00 (n = 2, 95 %: +0.50 to +0.50, not clear of 0) | +1.00 ± 0.71 (n = 2, 95 %: −5.35 to +7.35, not clear of 0) |',
+        '| eca | +0.50 ± 0.00 (n = 2, 95 %: +0.50 to +0.50, without spread) | +1.00 ± 0.71 (n = 2, 95 %: −5.35 to +7.35, not clear of 0) |',
         '| deep | +0.50 ± 1.41 (n = 2, 95 %: −12.21 to +13.21, not clear of 0) | +1.00 ± 2.12 (n = 2, 95 %: −18.06 to +20.06, not clear of 0) |',
         '| srm | – | – |',
     ]

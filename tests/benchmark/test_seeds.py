@@ -118,6 +118,8 @@ def test_every_comparison_counts():
         (dict(most=20, until_half_width='1'), "'until_half_width' is in points and above 0, not '1'"),
         (dict(most=20, until_halfwidth=1), "unknown key 'until_halfwidth'"),
         ([0, 1, 0], "'seeds' names 0 twice"),
+        ([0, -1], 'NumPy takes seeds from 0 to 4294967295'),
+        (dict(most=9, until_half_width=float('inf')), 'in points and above 0, not inf'),
     ],
 )
 def test_rules_that_are_none(project, seeds, message):

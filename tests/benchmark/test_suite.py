@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from attn_plugins.benchmark.plan import plan_suite
 from attn_plugins.benchmark.suite import read_suite
 from attn_plugins.errors import UserError
 
@@ -327,3 +328,41 @@ def test_a_mapping_that_is_merged_may_be_overridden(project):
         '  a: &a {config: toy.py, seeds: [0, 1]}\n  b: {<<: *a, seeds: [2]}\n'
     )
     assert [run.name for run in read_suite(path).runs] == ['a/none/seed0', 'a/none/seed1', 'b/none/seed2']
+
+
+@pytest.mark.parametrize(
+    'changes, message',
+    [
+        (dict(configs={'a': dict(config=5)}), 'does not say which config it is'),
+        (dict(configs={1: dict(config='toy.py'), '1': dict(config='toy.py')}), 'there are two of the name 1'),
+        (dict(configs={'..': dict(config='toy.py')}), "a config's key names a folder"),
+        (dict(name='..'), "'name' must be one word"),
+        (dict(presets=['none', {'..': dict(cfg_options={'x': 1})}]), 'its name must be one word'),
+        (
+            dict(
+                configs=dict(
+                    a=dict(config='toy.py'),
+                    b=dict(config='toy.py', weights_from=dict(backbone=dict(config='a', prefix=3))),
+                )
+            ),
+            "'prefix' is the beginning of names, not 3",
+        ),
+    ],
+)
+def test_what_names_no_folder_or_file_is_refused(project, changes, message):
+    with pytest.raises(UserError, match=message) as caught:
+        read_suite(project.suite(**changes))
+    assert '\n' not in str(caught.value)
+
+
+def test_a_file_that_is_no_text_is_refused(project):
+    path = project.suite()
+    path.write_bytes(b'name: \xff\xfe')
+    with pytest.raises(UserError, match='is no valid YAML'):
+        read_suite(path)
+
+
+def test_a_tests_option_that_changes_nothing_is_refused(project):
+    configs = dict(a=dict(config='toy.py', tests=dict(small={'test_dataloadr.batch_size': 1})))
+    with pytest.raises(UserError, match='test_dataloadr'):
+        plan_suite(read_suite(project.suite(configs=configs)), devices=1)

@@ -1,14 +1,20 @@
 """Every preset tries the same values on held-out training images, and is trained with its own best ones."""
 
+import io
+
 import pytest
 from mmengine.config import Config
+from rich.console import Console
 
 from attn_plugins.benchmark.plan import plan_suite
+from attn_plugins.benchmark.progress import PlainView
 from attn_plugins.benchmark.results import read_results
+from attn_plugins.benchmark.schedule import run_suite
 from attn_plugins.benchmark.suite import read_suite
 from attn_plugins.benchmark.tuning import choose, hold_out
 from attn_plugins.errors import UserError
 from attn_plugins.files import read_json
+from tests.benchmark.stub import InlineExecutor
 from tests.benchmark.test_schedule import finish
 
 NAN = float('nan')
@@ -69,11 +75,45 @@ def test_the_test_data_do_not_occur_in_a_trial(tuned):
     assert all('test.txt' in repr(plan.cfg.to_dict()) for run, plan in plans.items() if run.trial is None)
 
 
-def test_a_finished_suite_is_left_alone_and_a_longer_grid_asks_first(tuned):
+def test_a_finished_suite_is_left_alone(tuned):
     finish(tuned())
     assert 'started' not in finish(tuned())
-    with pytest.raises(UserError, match='lr .* changed since a/ca/seed0.* --redo'):
-        finish(tuned(tune={'lr': [0.03, 0.1, 0.3, 0.5]}))
+
+
+def states_of(path) -> dict[str, str]:
+    suite = read_suite(path)
+    return {state.run.name: state.state for state in read_results(suite, plan_suite(suite, devices=1))}
+
+
+def test_a_longer_grid_trains_its_new_trials_and_what_has_another_best_then(tuned):
+    """ca is best at 0.3, which is new, and none stays best at 0.1."""
+    finish(tuned(tune={'lr': [0.1, 0.2]}))
+    path = tuned(tune={'lr': [0.1, 0.2, 0.3]})
+    before = states_of(path)
+    assert before['a/none/seed0'] == 'waiting' and before['a/none/trial2/seed7'] == 'waiting'
+    said = finish(path)
+    assert 'outdated a/ca/seed0: other values are best now' in said and 'started a/none/seed0' not in said
+    after = states_of(path)
+    assert (after['a/none/seed0'], after['a/ca/seed0']) == ('finished', 'outdated')
+    with pytest.raises(UserError, match=r'lr \(was 0.2, is 0.3\) changed since a/ca/seed0.* --redo'):
+        finish(path)
+    executor = InlineExecutor()
+    suite = read_suite(path)
+    view = PlainView(suite, 1, Console(file=io.StringIO()))
+    run_suite(suite, plan_suite(suite, devices=1), executor, view, redo=True)
+    assert set(states_of(path).values()) == {'finished'}
+    record = read_json(suite.folder / 'a/ca/seed0/run.json')
+    assert record['settings']['lr'] == '0.3'
+
+
+def test_what_starts_from_a_tuned_run_can_be_continued(tuned):
+    configs = dict(
+        source=dict(config='tuned.py'), target=dict(config='tuned.py', weights_from=dict(backbone='source'))
+    )
+    path = tuned(tune={'lr': [0.3, 0.1]}, configs=configs, seeds=[0])
+    finish(path)
+    assert set(states_of(path).values()) == {'finished'}
+    assert 'started' not in finish(path)
 
 
 def test_a_value_with_which_a_trial_diverges_is_not_chosen(tuned):
@@ -110,6 +150,7 @@ def test_the_best_mean_is_chosen(scores, best):
         (dict(tune={'lr': []}), "'tune' needs a list of at least two values of lr, not \\[\\]"),
         (dict(tune={'lr': [0.1]}), 'at least two values of lr'),
         (dict(tune={'lr': [0.1, 0.1]}), "'tune' names 0.1 twice for lr"),
+        (dict(tune={'lr': [0, 0]}), "'tune' names 0 twice for lr"),
         (dict(tune={'lr': 0.1}), 'at least two values of lr, not 0.1'),
         (dict(tune={'test_dataloader.batch_size': [1, 2]}), 'of the data that the result is measured on'),
         (dict(tune={'val_evaluator.topk': [1, 2]}), 'of the data that the result is measured on'),
