@@ -15,6 +15,7 @@ BUDGET = {
     'distillation': 20,
     'docs': 30,
     'engine': 30,
+    'files': 1,
     'insertion': 208,
     'layers': 100,
     'losses': 10,

@@ -301,14 +301,14 @@ def test_a_negative_gate_does_not_pass_a_relu():
 @torch.no_grad()
 def test_a_gate_that_varies_is_refused_with_its_spread_unless_forced():
     def model():
-        torch.manual_seed(1)
+        torch.manual_seed(2)
         host = nn.Sequential(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 4, 1))
         plug(host, [dict(cfg=SE, after='0')])
         for part in (host[0].attn_layer.excitation.fc1, host[0].attn_layer.excitation.fc2):
             nn.init.normal_(part.weight, std=3)
         return host.eval()
 
-    inputs = 3 * torch.randn(6, 3, 6, 6)
+    inputs = 3 * torch.randn(6, 3, 6, 6, generator=torch.Generator().manual_seed(0))
     refused, forced = model(), model()
     (entry,) = fold(refused, inputs)
     assert entry.reason == f'its gate varies by {entry.spread:.1%} between images and places, more than 5.0%'
