@@ -211,7 +211,7 @@ class ResumeHook(Hook):
             hooks=[
                 name
                 for name, values in _users_hooks(runner).items()
-                if _changed(self.fresh_hooks[name], values)
+                if _changed(self.fresh_hooks.get(name, values), values)
             ],
             processes=get_world_size(),
             counts=_changed(self.fresh, _counts(runner)),

@@ -1,6 +1,7 @@
 """A training that is killed and resumed ends with the bits of one that was not. What cannot be so is marked."""
 
 import json
+import os
 import random
 
 import pytest
@@ -165,3 +166,85 @@ def test_a_training_that_was_cut_off_in_its_last_validation_makes_up_for_it(trai
     assert 'the validation that was due at the break' in train()
     assert json.loads(record.read_text())['finished'] is True
     assert train() == ''
+
+
+USERS = """
+_base_ = ['{base}']
+custom_imports = dict(imports=['mine_mod'], allow_failed_imports=False)
+{more}
+"""
+MODULE = """
+import torch
+from mmengine.hooks import Hook
+from mmengine.registry import DATA_SAMPLERS, HOOKS
+from mmpretrain.models.heads import LinearClsHead
+from mmpretrain.registry import MODELS
+
+
+@HOOKS.register_module()
+class CountingHook(Hook):
+    def __init__(self):
+        self.count = 0
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        self.count += 1
+
+
+@DATA_SAMPLERS.register_module()
+class Unseeded(torch.utils.data.Sampler):
+    def __init__(self, dataset, seed=None, **options):
+        self.size = len(dataset)
+
+    def __iter__(self):
+        return iter(torch.randperm(self.size).tolist())
+
+    def __len__(self):
+        return self.size
+
+
+@MODELS.register_module()
+class Counting(LinearClsHead):
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.seen, self.mean = dict(n=0), torch.zeros(())
+
+    def loss(self, feats, data_samples, **options):
+        self.seen['n'] += 1
+        losses = super().loss(feats, data_samples, **options)
+        self.mean = 0.9 * self.mean + 0.1 * losses['loss'].detach()
+        losses['loss'] = losses['loss'] * (1 + 0.01 * self.seen['n']) + self.mean
+        return losses
+"""
+
+
+@pytest.fixture
+def users(train, cut, workspace, monkeypatch):
+    """Trains with parts of a user's own, whole and from the middle; returns what was said and whether the losses are the same."""
+    (workspace.folder / 'mine_mod.py').write_text(MODULE)
+    config = workspace.folder / 'mine.py'
+    monkeypatch.setenv('PYTHONPATH', f'{workspace.folder}:{os.environ.get("PYTHONPATH", "")}')
+
+    def run(more: str) -> tuple[str, bool]:
+        config.write_text(USERS.format(base=CLASSIFICATION, more=more))
+        train(config=config)
+        folder = cut('mine')
+        said = train(config=config)
+        whole, rest = losses(folder)
+        return said, all(rest[step] == whole[step] for step in rest)
+
+    return run
+
+
+def test_a_hook_of_a_users_own_that_counts_is_marked(users):
+    said, _ = users("custom_hooks = [dict(type='CountingHook')]")
+    assert 'CountingHook had changed values of its own by then, which no checkpoint has' in said
+
+
+def test_a_sampler_that_draws_from_torchs_stream_is_exact(users):
+    said, same = users("train_dataloader = dict(sampler=dict(_delete_=True, type='Unseeded'))")
+    assert EXACT in said and same
+
+
+def test_a_head_that_counts_in_tensors_and_dicts_is_exact(users):
+    said, same = users("model = dict(head=dict(type='Counting'))")
+    assert EXACT in said and same
