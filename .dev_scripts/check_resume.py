@@ -98,7 +98,7 @@ TRAININGS = {
         CLS, 'iebn', (*FOUR, *WITHIN, 'optim_wrapper.accumulative_counts=4')
     ),
     'classifier, stops early, best checkpoint, plateau': Training(text(STOPPING, CLS)),
-    'classifier, two processes': Training(CLS, 'cbam', (*FOUR, 'train_dataloader.num_workers=1'), 2),
+    'classifier, two processes': Training(CLS, 'cbam', (*FOUR, *WITHIN, 'train_dataloader.num_workers=1'), 2),
     'classifier, shuffled gates, within epochs': Training(CLS, 'se_shuffled', (*FOUR, *WITHIN)),
     'classifier, distilled': Training(text(DISTILL, CLS), 'none', WITHIN),
     'classifier, mixed data': Training(

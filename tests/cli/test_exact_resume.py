@@ -51,7 +51,7 @@ def test_killed_anywhere(folder, name):
 
 def test_two_processes(folder):
     found = compare(folder, TRAININGS['classifier, two processes'], kills=1, dice=random.Random(4))
-    assert found.differences == [] and found.killed == 1
+    assert found.differences == [] and found.killed == 1 and found.said
     assert all(EXACT in line for line in found.said)
 
 
