@@ -44,10 +44,13 @@ def train(folder: Path, run: dict, step: dict) -> dict:
     if checkpoint is None:
         raise UserError('training ended without a checkpoint: its config needs a CheckpointHook')
     progress = read_json(folder / PROGRESS)
-    kept = ('train_seconds', 'memory_mb', 'memory_of', 'inexact')
+    kept = ('train_seconds', 'memory_mb', 'memory_of')
     start = read_json(folder / START)  # none where another version began the training
     return dict(
-        {key: progress[key] for key in kept}, checkpoint=checkpoint.name, start=start and start_hash(start)
+        {key: progress[key] for key in kept},
+        checkpoint=checkpoint.name,
+        inexact=progress.get('inexact', ''),
+        start=start and start_hash(start),
     )
 
 

@@ -108,16 +108,13 @@ def number_batches(loader: DataLoader, key: tuple[int, int], endless: bool) -> N
     dataset = loader.dataset
     if isinstance(dataset, IterableDataset) or loader.batch_sampler is None:
         return None
-    try:
-        dataset.__getitems__ = partial(
-            _drawn, dataset
-        )  # which a loader asks for whole batches where there is one
+    try:  # a loader asks it for whole batches where there is one
+        dataset.__getitems__ = partial(_drawn, dataset)
     except AttributeError:  # a list, or a class with slots
         return None
     batches = NumberedBatches(loader.batch_sampler, key, endless)
-    vars(loader)['batch_sampler'] = (
-        batches  # which torch lets nobody set, as a loader's workers may be at it already
-    )
+    # torch lets nobody set it, as a loader's workers may be at it already; these are not.
+    vars(loader)['batch_sampler'] = batches
     return batches
 
 

@@ -29,6 +29,8 @@ from attn_plugins.registry import LIBRARIES
 
 # In a checkpoint, beside mmengine's keys: what a resumed training needs to be the same.
 KEY = 'attn_resume'
+# What torch keeps of every module: hooks, parameters, the mode.
+OF_TORCH = frozenset(vars(nn.Module()))
 # Larger tensors and arrays that a module keeps are caches.
 MOST_NUMBERS = 1_000_000
 # In mmengine's message hub, which is a part of every checkpoint: why a training is not the one that it would have been.
@@ -279,9 +281,7 @@ def _counts(runner: Runner) -> dict[tuple[str, str], Any]:
         (name, attribute): value
         for name, part in _counting(runner)
         for attribute, value in vars(part).items()
-        if attribute != 'training'
-        and not attribute.startswith(('attn_', '_parameters', '_buffers'))
-        and _is_plain(value)
+        if attribute not in OF_TORCH and not attribute.startswith('attn_') and _is_plain(value)
     }
 
 
