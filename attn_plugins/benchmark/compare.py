@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from statistics import median
 
-from attn_plugins.benchmark.convergence import was_improving
+from attn_plugins.benchmark.caveats import caveats, diverged, validations
 from attn_plugins.benchmark.decision import BETTER, WORSE, Verdict, verdicts
 from attn_plugins.benchmark.estimate import Estimate, PairedDifference, estimate, paired_difference
 from attn_plugins.benchmark.metrics import Metric, headline
@@ -264,8 +264,8 @@ def _preset_result(
         twin=_twin(states[0].run),
         score=estimate(list(scores.values())),
         best=estimate(best),
-        lost=[state.run.seed for state in [*done, *_diverged(states)] if state.run.seed not in scores],
-        caveats=_caveats(states, done, scores, test, metric),
+        lost=[state.run.seed for state in [*done, *diverged(states)] if state.run.seed not in scores],
+        caveats=caveats(states, done, scores, test, metric),
         difference=difference,
         parameters=counted.get('parameters'),
         madds=counted.get('madds'),
@@ -278,47 +278,6 @@ def _preset_result(
     )
 
 
-def _diverged(states: Sequence[RunState]) -> list[RunState]:
-    return [state for state in states if state.state == 'diverged']
-
-
-def _caveats(
-    states: list[RunState],
-    done: list[RunState],
-    scores: dict[int, float],
-    test: str,
-    metric: Metric | None,
-) -> list[str]:
-    """What is to be known of the runs behind a mean, each with how many they are."""
-
-    def at_chance(state: RunState) -> bool:
-        bound = state.steps[test].get('chance', {}).get(metric.key)
-        return bound is not None and float(state.metrics(test)[metric.key]) <= bound
-
-    finite = [state for state in done if state.run.seed in scores]
-    counts = {
-        'diverged': len(_diverged(states)),
-        'without a finite score': len(done) - len(finite),
-        'at the level of chance, so nothing was learnt': sum(map(at_chance, finite)),
-        'still improving at the end, so not converged': sum(
-            bool(was_improving(_validations(state, metric))) for state in finite
-        ),
-    }
-    for state in done:
-        if reason := state.steps['train'].get('inexact'):
-            words = f'resumed, and not as if without a break ({reason})'
-            counts[words] = counts.get(words, 0) + 1
-    return [f'{count} of {len(states)} seeds {words}' for words, count in counts.items() if count]
-
-
-def _validations(state: RunState, metric: Metric) -> list[float]:
-    """A run's headline metric at each validation, as far as it is a number of which more is better."""
-    if not metric.unit:
-        return []
-    found = [headline(metrics) for _, metrics in state.progress['validation'] if metric.key in metrics]
-    return [value.value for value in found if value.key == metric.key and math.isfinite(value.value)]
-
-
 def _finite_scores(states: Sequence[RunState], test: str) -> dict[int, float]:
     scores = {s.run.seed: headline(s.metrics(test)).value for s in states if _has(s, test)}
     return {seed: score for seed, score in scores.items() if math.isfinite(score)}
@@ -326,7 +285,7 @@ def _finite_scores(states: Sequence[RunState], test: str) -> dict[int, float]:
 
 def _best(state: RunState, metric: Metric) -> float | None:
     """The highest finite value of the test's metric among a run's validations."""
-    return max(_validations(state, metric), default=None)
+    return max(validations(state, metric), default=None)
 
 
 def _twin(run: Run) -> str:
