@@ -30,7 +30,8 @@ from attn_plugins.engine.drawn_order import DrawnOrderHook
 from attn_plugins.engine.hooks import CheckpointFitsHook, TrainingRecordHook
 from attn_plugins.engine.launch import init_distributed
 from attn_plugins.engine.library import library_of, prepare
-from attn_plugins.engine.resume import ExactRunner, ResumeHook
+from attn_plugins.engine.loops import ExactRunner
+from attn_plugins.engine.resume import ResumeHook
 from attn_plugins.engine.scores import NoDetectionsHook
 from attn_plugins.engine.settings import differences, settings_of
 from attn_plugins.engine.start import warn_of_random_start
