@@ -1,5 +1,6 @@
 """Hooks: of configs (`ChannelsLastHook`), and of our own train and test tools (a checkpoint's fit, progress)."""
 
+import gc
 import resource
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
 from attn_plugins.distillation import distillation_of
 from attn_plugins.engine.checkpoint import check_fits, read_weights
@@ -29,8 +31,18 @@ class ChannelsLastHook(Hook):
     """
 
     def before_run(self, runner: Runner) -> None:
-        """Before training, validation and test."""
-        runner.model.to(memory_format=torch.channels_last)
+        """Before training, validation and test.
+
+        DistributedDataParallel is put around the model anew: it lays out its buffers of gradients when it is built, and where the
+        weights' layout changes after that, it copies the first gradients into wrong places (torch 2.1.2 and 2.12.1).
+        """
+        model = runner.model
+        model.to(memory_format=torch.channels_last)
+        if isinstance(model, DistributedDataParallel):
+            plain = model.module
+            del model, runner.model
+            gc.collect()  # with the old one go its hooks on the weights
+            runner.model = runner.wrap_model(runner.cfg.get('model_wrapper_cfg'), plain)
 
 
 @HOOKS.register_module()

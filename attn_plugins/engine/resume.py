@@ -9,7 +9,7 @@ from copy import deepcopy
 from typing import Any
 
 import numpy as np
-from mmengine.dist import get_world_size
+from mmengine.dist import broadcast, get_world_size
 from mmengine.hooks import EarlyStoppingHook, Hook
 from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
@@ -78,11 +78,16 @@ class ResumeHook(Hook):
         self.fresh, self.fresh_hooks = deepcopy(_counts(runner)), deepcopy(_users_hooks(runner))
 
     def before_val_epoch(self, runner: Runner) -> None:
-        """mmengine saves the checkpoint once more when the validation gives a new best one, of which some hooks know then and some do not."""
+        """mmengine saves the checkpoint once more when the validation gives a new best one, of which some hooks know then and some do not.
+
+        All processes validate with the running statistics of the first one, which are those that a checkpoint keeps.
+        """
         loop = runner.train_loop
         if isinstance(loop, ExactLoop):
             seed_streams(*loop.key, 'validation', runner.iter)
             self.unvalidated = deepcopy(_stepped(runner))
+            for buffer in runner.model.buffers():
+                broadcast(buffer)
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """All hooks know of it."""
