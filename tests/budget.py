@@ -16,6 +16,7 @@ BUDGET = {
     'docs': 30,
     'engine': 30,
     'files': 1,
+    'frozen': 90,
     'insertion': 208,
     'layers': 100,
     'losses': 10,
