@@ -7,8 +7,8 @@ PYTEST_ARGS ?=
 # A folder or page with built wheels, mmcv's above all, which are then not compiled.
 export WHEELS
 # What a project on the upstream family uses of this one, and the costs, which lean on torch's inner workings.
-UPSTREAM_TESTS ?= tests/layers tests/official tests/losses tests/ops tests/insertion tests/models tests/test_configs.py tests/test_registry.py \
-	tests/test_readme.py tests/cli/test_openmmlab_tools.py tests/analysis tests/datasets tests/engine tests/cli/test_mistakes.py tests/cli/test_exact_resume.py
+UPSTREAM_TESTS ?= tests/layers tests/official tests/distillation/losses tests/ops tests/insertion tests/models tests/test_configs.py tests/test_registry.py \
+	tests/test_readme.py tests/cli/test_openmmlab_tools.py tests/cost tests/gates tests/datasets tests/training tests/cli/test_mistakes.py tests/cli/test_exact_resume.py
 
 .PHONY: install demo test test-upstream lint format docs lock
 

@@ -13,7 +13,7 @@ from rich.progress import track
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-from attn_plugins.analysis.machine import machine, versions  # noqa: E402
+from attn_plugins.machine import machine, versions  # noqa: E402
 from attn_plugins.ops.mode import on_small_maps_too  # noqa: E402
 from layer_docs import checks, measure  # noqa: E402
 from layer_docs.page import CASES  # noqa: E402

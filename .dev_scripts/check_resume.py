@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from attn_plugins.datasets.digit_scenes import write_digit_scenes  # noqa: E402
-from attn_plugins.engine.preloaded import Process, start_process  # noqa: E402
+from attn_plugins.training.preloaded_process import Process, start_process  # noqa: E402
 
 COMMON = ('randomness.seed=7', 'default_hooks.logger.interval=1', 'train_dataloader.batch_size=4')
 FOUR = ('train_cfg.max_epochs=4', 'train_cfg.val_interval=1')

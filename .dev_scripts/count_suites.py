@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-from attn_plugins.analysis.cost import count_madds, count_parameters, count_training_memory  # noqa: E402
-from attn_plugins.analysis.forward_pass import make_input  # noqa: E402
 from attn_plugins.benchmark.suite import read_suite  # noqa: E402
+from attn_plugins.cost.cost import count_madds, count_parameters, count_training_memory  # noqa: E402
+from attn_plugins.cost.forward_pass import make_input  # noqa: E402
 from attn_plugins.datasets.heads import built_model  # noqa: E402
-from attn_plugins.engine.config import load_config  # noqa: E402
-from attn_plugins.engine.library import build_model  # noqa: E402
+from attn_plugins.training.config import load_config  # noqa: E402
+from attn_plugins.training.library import build_model  # noqa: E402
 
 KERNELS = deform_conv.ext_module
 

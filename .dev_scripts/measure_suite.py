@@ -12,12 +12,12 @@ from rich.progress import track
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-from attn_plugins.analysis.cost import measure_latency  # noqa: E402
-from attn_plugins.analysis.forward_pass import make_input  # noqa: E402
-from attn_plugins.analysis.machine import machine, versions  # noqa: E402
 from attn_plugins.benchmark.suite import read_suite  # noqa: E402
-from attn_plugins.engine.config import load_config  # noqa: E402
-from attn_plugins.engine.library import build_model  # noqa: E402
+from attn_plugins.cost.cost import measure_latency  # noqa: E402
+from attn_plugins.cost.forward_pass import make_input  # noqa: E402
+from attn_plugins.machine import machine, versions  # noqa: E402
+from attn_plugins.training.config import load_config  # noqa: E402
+from attn_plugins.training.library import build_model  # noqa: E402
 
 
 def main() -> None:

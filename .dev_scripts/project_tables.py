@@ -10,12 +10,12 @@ from statistics import mean
 import yaml
 from scipy import stats
 
-from attn_plugins.benchmark.estimate import paired_difference
 from attn_plugins.benchmark.metrics import headline
+from attn_plugins.benchmark.statistics import paired_difference
 from attn_plugins.benchmark.suite import read_suite
 from attn_plugins.benchmark.suite_presets import BASELINE
 from attn_plugins.datasets.known import KNOWN
-from attn_plugins.engine.config import load_config
+from attn_plugins.training.config import load_config
 from layer_docs.markdown import table
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from attn_plugins.benchmark.decision import BETTER, EQUAL, LEAST_SEEDS, WORSE, decide
-from attn_plugins.benchmark.estimate import (
+from attn_plugins.benchmark.statistics import (
     equivalence_p,
     mean_errors,
     score_step,
@@ -232,7 +232,7 @@ def main() -> None:
     unseen = ', '.join(f'{100 * value:.0f} %' for value in _unseen(suites, rng))
     print(f"""# False verdicts
 
-How often a suite says something false of its models, by the functions that its report goes through (`attn_plugins/benchmark/estimate.py`,
+How often a suite says something false of its models, by the functions that its report goes through (`attn_plugins/benchmark/statistics.py`,
 `decision.py`). `python .dev_scripts/simulate_verdicts.py --suites {suites} > docs/benchmarks/verdicts.md` writes this page in about three
 minutes of one core. Each number is of {suites:,} drawn suites; its standard error is {error:.2f} where it is 5.0, so the
 greatest of a thousand such numbers is about {5 + 3.2 * error:.1f}.

@@ -16,11 +16,11 @@ from mmengine.config import Config
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-from attn_plugins.analysis.cost import count_cost  # noqa: E402
+from attn_plugins.cost.cost import count_cost  # noqa: E402
 from attn_plugins.datasets.built import innermost  # noqa: E402
 from attn_plugins.datasets.heads import built_model  # noqa: E402
 from attn_plugins.datasets.sources import type_name  # noqa: E402
-from attn_plugins.engine.config import load_config  # noqa: E402
+from attn_plugins.training.config import load_config  # noqa: E402
 
 # Type of the training data -> they, the data of the test, task, metric.
 DATA = {

@@ -7,13 +7,14 @@ from importlib import import_module
 
 from attn_plugins.errors import InsertionError
 from attn_plugins.mim import register_configs
+from attn_plugins.moved import keep_old_names
 from attn_plugins.registry import MODELS
 from attn_plugins.version import __version__
 
 # Public name -> the module that has it. These need torch and `mmcv.cnn`, whose import takes as long as torch's.
 _PUBLIC = {
-    'CompileLayersHook': 'attn_plugins.engine.hooks',
-    'DistillationHook': 'attn_plugins.engine.distillation_hook',
+    'CompileLayersHook': 'attn_plugins.training.hooks',
+    'DistillationHook': 'attn_plugins.distillation.hook',
     'Distiller': 'attn_plugins.distillation',
     'Plugged': 'attn_plugins.insertion',
     'compile_layers': 'attn_plugins.insertion',
@@ -41,6 +42,7 @@ _PACKAGES = {'insertion', 'layers', 'official', 'ops'}
 
 __all__ = ['MODELS', 'InsertionError', '__version__', *_PUBLIC]
 
+keep_old_names()
 register_configs()
 
 

@@ -51,16 +51,16 @@ HOOKS = Registry(
     parent=MMENGINE_HOOKS,
     scope='attn_plugins',
     locations=[
-        'attn_plugins.engine.hooks',
-        'attn_plugins.engine.in_memory',
-        'attn_plugins.engine.distillation_hook',
+        'attn_plugins.training.hooks',
+        'attn_plugins.training.in_memory',
+        'attn_plugins.distillation.hook',
     ],
 )
 OPTIM_WRAPPER_CONSTRUCTORS = Registry(
     'optimizer wrapper constructor',
     parent=MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS,
     scope='attn_plugins',
-    locations=['attn_plugins.engine.optimizer'],
+    locations=['attn_plugins.training.optimizer'],
 )
 
 # The three steps of channel attention; `ChannelAttention` builds its parts from these by name.
@@ -69,7 +69,7 @@ EXCITATIONS = Registry('excitation', scope='attn_plugins', locations=['attn_plug
 GATES = Registry('gate', scope='attn_plugins', locations=['attn_plugins.layers.channel'])
 
 # What a student learns from a teacher beside its own losses. Not among the models: those are layers and hosts.
-LOSSES = Registry('loss', scope='attn_plugins', locations=['attn_plugins.losses'])
+LOSSES = Registry('loss', scope='attn_plugins', locations=['attn_plugins.distillation.losses'])
 
 
 # What the libraries say while they are imported of options that no config of ours has.

@@ -19,9 +19,9 @@ from mmengine.runner import Runner
 from attn_plugins.cli import train
 from attn_plugins.datasets.check import check_data
 from attn_plugins.datasets.heads import built_model
-from attn_plugins.engine.checkpoint import latest_checkpoint
-from attn_plugins.engine.config import leaf_configs, load_config
-from attn_plugins.engine.library import build_model, prepare
+from attn_plugins.training.checkpoint import latest_checkpoint
+from attn_plugins.training.config import leaf_configs, load_config
+from attn_plugins.training.library import build_model, prepare
 
 ROOT = Path(__file__).resolve().parent.parent
 LEAVES = [

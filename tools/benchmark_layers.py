@@ -4,7 +4,7 @@ import sys
 
 import _environment  # noqa: F401  # starts again in the environment of `make install` where no other has the package
 
-from attn_plugins.cli.benchmark_layers import main
+from benchmarks.layers.cli import main
 
 if __name__ == '__main__':
     sys.exit(main())

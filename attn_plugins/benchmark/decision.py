@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attn_plugins.benchmark.estimate import LEVEL, PairedDifference, holm, least_difference
+from attn_plugins.benchmark.statistics import LEVEL, PairedDifference, holm, least_difference
 
 # Fewer get no verdict.
 LEAST_SEEDS = 5

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from statistics import median
 
-from attn_plugins.benchmark.compare import EXPLORATORY, Comparison
 from attn_plugins.benchmark.decision import LEAST_SEEDS, NEEDED
-from attn_plugins.benchmark.estimate import least_difference, seeds_needed
+from attn_plugins.benchmark.report.compare import EXPLORATORY, Comparison
 from attn_plugins.benchmark.seeds import MoreSeeds
+from attn_plugins.benchmark.statistics import least_difference, seeds_needed
 from attn_plugins.benchmark.suite import Suite
 
 # Fewer seeds that have finished do not tell a spread.

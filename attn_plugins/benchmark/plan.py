@@ -9,15 +9,15 @@ from os.path import relpath
 
 from mmengine.config import Config
 
-from attn_plugins.benchmark.record import CONFIG, FAILURE, RANK_FAILURES, RESULT, RUN
+from attn_plugins.benchmark.run_folder import CONFIG, FAILURE, RANK_FAILURES, RESULT, RUN
 from attn_plugins.benchmark.suite import Run, Suite
 from attn_plugins.benchmark.tuning import choose, hold_out, trial_score
-from attn_plugins.engine.checkpoint import latest_checkpoint
-from attn_plugins.engine.config import load_config
-from attn_plugins.engine.settings import differences, settings_of
-from attn_plugins.engine.variables import refuse_options_in_vain
 from attn_plugins.errors import UserError
 from attn_plugins.files import read_json, write_json
+from attn_plugins.training.checkpoint import latest_checkpoint
+from attn_plugins.training.config import load_config
+from attn_plugins.training.fingerprint import differences, settings_of
+from attn_plugins.training.variables import refuse_options_in_vain
 
 
 @dataclass(frozen=True)

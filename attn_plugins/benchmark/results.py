@@ -6,7 +6,7 @@ from math import isfinite, nan
 
 from attn_plugins.benchmark.metrics import headline
 from attn_plugins.benchmark.plan import Plan
-from attn_plugins.benchmark.record import FAILURE, HOLDER, PROGRESS, RANK_FAILURES, RESULT, RUN, is_locked
+from attn_plugins.benchmark.run_folder import FAILURE, HOLDER, PROGRESS, RANK_FAILURES, RESULT, RUN, is_locked
 from attn_plugins.benchmark.seeds import MoreSeeds, seeds_wanted
 from attn_plugins.benchmark.suite import Run, Suite
 from attn_plugins.files import read_json

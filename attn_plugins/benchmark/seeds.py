@@ -71,7 +71,7 @@ def seeds_wanted(
         pairs: The comparisons.
     """
     # Here, as scipy takes longer to import than `status` may.
-    from attn_plugins.benchmark.estimate import paired_difference, seeds_needed
+    from attn_plugins.benchmark.statistics import paired_difference, seeds_needed
 
     wanted = rule.first
     for first, second in pairs:

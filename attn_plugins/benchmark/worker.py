@@ -16,9 +16,9 @@ from pathlib import Path
 
 import psutil
 
-from attn_plugins.benchmark.record import CONFIG, PROGRESS, RANK_FAILURES, RESULT, RUN, START, folder_lock
-from attn_plugins.engine.preloaded import die_with_parent
+from attn_plugins.benchmark.run_folder import CONFIG, PROGRESS, RANK_FAILURES, RESULT, RUN, START, folder_lock
 from attn_plugins.files import read_json, write_json
+from attn_plugins.training.preloaded_process import die_with_parent
 
 LOG = 'run.log'
 # (folder, content of run.json, the step as it stands there) -> what the result keeps of it.
@@ -27,11 +27,11 @@ Step = Callable[[Path, dict, dict], dict]
 
 def train(folder: Path, run: dict, step: dict) -> dict:
     """Trains, from the last checkpoint if there is one."""
-    from attn_plugins.engine.checkpoint import latest_checkpoint
-    from attn_plugins.engine.hooks import ProgressHook, StartWeightsHook
-    from attn_plugins.engine.runner import train as train_config
-    from attn_plugins.engine.shared_start import StartHook, start_hash
     from attn_plugins.errors import UserError
+    from attn_plugins.training.checkpoint import latest_checkpoint
+    from attn_plugins.training.hooks import ProgressHook, StartWeightsHook
+    from attn_plugins.training.runner import train as train_config
+    from attn_plugins.training.shared_start import StartHook, start_hash
 
     # Whether what was begun is of this config was asked before the run started.
     hooks = [
@@ -56,11 +56,11 @@ def train(folder: Path, run: dict, step: dict) -> dict:
 
 def test(folder: Path, run: dict, step: dict) -> dict:
     """Tests the last checkpoint."""
-    from attn_plugins.engine.checkpoint import latest_checkpoint
-    from attn_plugins.engine.hooks import ProgressHook
-    from attn_plugins.engine.runner import test as test_config
-    from attn_plugins.engine.scores import ChanceHook
     from attn_plugins.errors import UserError
+    from attn_plugins.training.checkpoint import latest_checkpoint
+    from attn_plugins.training.hooks import ProgressHook
+    from attn_plugins.training.runner import test as test_config
+    from attn_plugins.training.scores import ChanceHook
 
     started = time.monotonic()
     cfg = _config(folder)
@@ -76,7 +76,7 @@ def count(folder: Path, run: dict, step: dict) -> dict:
     """Counts parameters and multiply-adds; a model that cannot be counted keeps its other results."""
     from mmengine.config import Config
 
-    from attn_plugins.analysis.cost import count_cost
+    from attn_plugins.cost.cost import count_cost
     from attn_plugins.explain import explain
 
     try:
@@ -99,10 +99,10 @@ def carry_out(folder: Path, kinds: Mapping[str, Step] = STEPS) -> int:
         folder: The run's folder.
         kinds: What carries out each kind of step.
     """
-    from attn_plugins.analysis.machine import git_commit, machine, versions
-    from attn_plugins.engine.launch import end_distributed
     from attn_plugins.errors import Diverged
     from attn_plugins.explain import explain
+    from attn_plugins.machine import git_commit, machine, versions
+    from attn_plugins.training.launch import end_distributed
 
     # What a start costs is the first step's. From here on by a clock that nobody sets.
     begun = time.monotonic() - max(0.0, time.time() - psutil.Process().create_time())
@@ -154,7 +154,7 @@ def _config(folder: Path):
     """The run's config in this process; mmengine writes what it made of it beside it, under another name."""
     from mmengine.config import Config
 
-    from attn_plugins.engine.runner import prepare_run
+    from attn_plugins.training.runner import prepare_run
 
     cfg = prepare_run(
         folder / CONFIG, work_dir=str(folder), launcher='pytorch' if 'WORLD_SIZE' in os.environ else 'none'

@@ -113,7 +113,7 @@ def run(suite: 'Suite', jobs: int | None, redo: bool, console: 'Console') -> int
     from attn_plugins.benchmark.plan import plan_suite
     from attn_plugins.benchmark.progress import view_of
     from attn_plugins.benchmark.results import OVER
-    from attn_plugins.benchmark.schedule import run_suite
+    from attn_plugins.benchmark.scheduler import run_suite
 
     executor = LocalExecutor(jobs)
     plans = plan_suite(suite, executor.devices)
@@ -145,9 +145,9 @@ def plan(suite: 'Suite', console: 'Console') -> None:
 
 def _say_beforehand(suite: 'Suite', plans: dict, console: 'Console') -> None:
     """What of batches and learning rates is not as the configs say, and what the seeds can show."""
-    from attn_plugins.benchmark.compare import compare
     from attn_plugins.benchmark.outlook import outlook
     from attn_plugins.benchmark.plan import notes
+    from attn_plugins.benchmark.report.compare import compare
     from attn_plugins.benchmark.results import read_results
 
     for note in notes(plans.values()) + outlook(suite, compare(suite, read_results(suite, plans))):
@@ -156,7 +156,7 @@ def _say_beforehand(suite: 'Suite', plans: dict, console: 'Console') -> None:
 
 def report(suite: 'Suite', states: 'list[RunState]', console: 'Console') -> None:
     """Shows the tables and writes the report's files."""
-    from attn_plugins.benchmark.report import print_report, write_report
+    from attn_plugins.benchmark.report.write import print_report, write_report
 
     print_report(suite, states, console)
     console.print(*write_report(suite, states).values(), sep='\n', soft_wrap=True)

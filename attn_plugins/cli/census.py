@@ -76,12 +76,12 @@ def _census(args: argparse.Namespace) -> dict:
     from rich.console import Console
     from rich.progress import track
 
-    from attn_plugins.analysis.census import take_census
-    from attn_plugins.analysis.census_plot import draw_census, draw_decisions
-    from attn_plugins.analysis.gates import choose_layers
-    from attn_plugins.analysis.machine import git_commit, versions
-    from attn_plugins.engine.config import load_config
-    from attn_plugins.engine.trained import TestData, load_model
+    from attn_plugins.gates.census import take_census
+    from attn_plugins.gates.census_plot import draw_census, draw_decisions
+    from attn_plugins.gates.watch import choose_layers
+    from attn_plugins.machine import git_commit, versions
+    from attn_plugins.training.config import load_config
+    from attn_plugins.training.evaluation import TestData, load_model
 
     cfg = load_config(args.config, args.attention, args.cfg_options)
     model, _ = load_model(cfg, args.checkpoint)

@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     with friendly_errors(args.debug):
         from attn_plugins.datasets.known import KNOWN
-        from attn_plugins.engine.config import leaf_configs
+        from attn_plugins.training.config import leaf_configs
 
         paths = [*args.what, *(leaf_configs() if args.all else [])]
         if not paths:
@@ -73,8 +73,8 @@ def _report(path: str | Path, root: str | None, read_files: bool) -> bool:
 def _inspect(path: str | Path, root: str | None) -> list:
     from attn_plugins.datasets.check import inspect_data
     from attn_plugins.datasets.known import KNOWN, inspect_known
-    from attn_plugins.engine.config import load_config
     from attn_plugins.registry import nearest
+    from attn_plugins.training.config import load_config
 
     if path in KNOWN:
         return inspect_known(path, root)

@@ -38,10 +38,10 @@ def main(argv: list[str] | None = None) -> None:
     with friendly_errors(args.debug):
         import torch
 
-        from attn_plugins.engine.checkpoint import read_weights
-        from attn_plugins.engine.config import load_config
-        from attn_plugins.engine.library import build_model
         from attn_plugins.official import load_official
+        from attn_plugins.training.checkpoint import read_weights
+        from attn_plugins.training.config import load_config
+        from attn_plugins.training.library import build_model
 
         if args.output.exists():
             raise UserError(f'{args.output} is there already: name another file, or delete it')

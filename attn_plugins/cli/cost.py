@@ -9,10 +9,10 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.table import Table
 
-from attn_plugins.analysis import LEFT_OUT
 from attn_plugins.cli.arguments import add_model_options, positive
 from attn_plugins.cli.errors import friendly_errors
-from attn_plugins.engine.config import load_config, preset_name
+from attn_plugins.cost import LEFT_OUT
+from attn_plugins.training.config import load_config, preset_name
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -74,9 +74,9 @@ def usable_device(name: str) -> str:
 
 def cost(args: argparse.Namespace, attention: str | None) -> dict:
     """All numbers of the config's model with one preset."""
-    from attn_plugins.analysis.cost import count_madds, count_parameters, measure_latency, peak_memory
-    from attn_plugins.analysis.forward_pass import input_size, make_input, proposals_of
-    from attn_plugins.engine.library import build_model
+    from attn_plugins.cost.cost import count_madds, count_parameters, measure_latency, peak_memory
+    from attn_plugins.cost.forward_pass import input_size, make_input, proposals_of
+    from attn_plugins.training.library import build_model
 
     cfg = load_config(args.config, attention, args.cfg_options)
     size = args.shape or input_size(cfg)
@@ -98,7 +98,7 @@ def cost(args: argparse.Namespace, attention: str | None) -> dict:
 
 def table_of(costs: list[dict]) -> Table:
     """One row per preset; the differences are to the first."""
-    from attn_plugins.analysis.forward_pass import describe_input
+    from attn_plugins.cost.forward_pass import describe_input
 
     first = costs[0]
     latency = first['measured']['latency']
@@ -140,7 +140,7 @@ def print_matches(args: argparse.Namespace) -> None:
     """A line, or an entry of JSON, for each preset."""
     from mmengine.logging import MMLogger
 
-    from attn_plugins.analysis.match import match_parameters
+    from attn_plugins.cost.match import match_parameters
 
     MMLogger.get_current_instance().setLevel('WARNING')  # the configs' notes on ATTENTION, one per model
 

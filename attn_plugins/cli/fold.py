@@ -71,13 +71,13 @@ def _fold(args: argparse.Namespace) -> dict:
     from rich.console import Console
     from rich.progress import track
 
-    from attn_plugins.analysis.census import take_census
-    from attn_plugins.analysis.fold import fold_layers
-    from attn_plugins.analysis.folded_config import folded_config
-    from attn_plugins.analysis.gates import choose_layers
-    from attn_plugins.analysis.machine import git_commit, machine, versions
-    from attn_plugins.engine.config import load_config
-    from attn_plugins.engine.trained import TestData, load_model
+    from attn_plugins.gates.census import take_census
+    from attn_plugins.gates.fold import fold_layers
+    from attn_plugins.gates.folded_config import folded_config
+    from attn_plugins.gates.watch import choose_layers
+    from attn_plugins.machine import git_commit, machine, versions
+    from attn_plugins.training.config import load_config
+    from attn_plugins.training.evaluation import TestData, load_model
 
     cfg = load_config(args.config, args.attention, args.cfg_options)
     model, meta = load_model(cfg, args.checkpoint)
@@ -138,8 +138,8 @@ def _fold(args: argparse.Namespace) -> dict:
 
 def _figures(model, cfg, data, repeats: int) -> dict:
     """The config's own test, parameters and latency of one image."""
-    from attn_plugins.analysis.cost import count_parameters, measure_latency
-    from attn_plugins.analysis.forward_pass import make_input
+    from attn_plugins.cost.cost import count_parameters, measure_latency
+    from attn_plugins.cost.forward_pass import make_input
 
     inputs = make_input(cfg, model)
     return dict(

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from mmengine.config import Config
 from rich.console import Console
 
-from attn_plugins.analysis import LEFT_OUT
 from attn_plugins.cli.arguments import add_model_options
 from attn_plugins.cli.errors import friendly_errors
-from attn_plugins.engine.config import load_config
+from attn_plugins.cost import LEFT_OUT
+from attn_plugins.training.config import load_config
 
 if TYPE_CHECKING:
-    from attn_plugins.analysis.inspection import ModuleInfo
+    from attn_plugins.cost.model_tree import ModuleInfo
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -46,10 +46,10 @@ def inspect(cfg: Config, size: tuple[int, int] | None) -> 'tuple[ModuleInfo, dic
         tuple: The model's modules, and the totals: `image`, `input_shape`, `proposals`, `parameters`, `madds`, `layers`,
         `added_parameters`, `added_madds`.
     """
-    from attn_plugins.analysis.cost import count_madds, count_parameters
-    from attn_plugins.analysis.forward_pass import input_size, make_input, proposals_of
-    from attn_plugins.analysis.inspection import describe, without_layers
-    from attn_plugins.engine.library import build_model
+    from attn_plugins.cost.cost import count_madds, count_parameters
+    from attn_plugins.cost.forward_pass import input_size, make_input, proposals_of
+    from attn_plugins.cost.model_tree import describe, without_layers
+    from attn_plugins.training.library import build_model
 
     size = size or input_size(cfg)
     model, plain = build_model(cfg).eval(), build_model(without_layers(cfg)).eval()
@@ -71,7 +71,7 @@ def inspect(cfg: Config, size: tuple[int, int] | None) -> 'tuple[ModuleInfo, dic
 
 def summary_of(totals: dict) -> str:
     """The totals in one line, and what they were counted at in a second."""
-    from attn_plugins.analysis.forward_pass import describe_input
+    from attn_plugins.cost.forward_pass import describe_input
 
     parameters, madds = totals['parameters'], totals['madds']
     added, added_madds = totals['added_parameters'], totals['added_madds']
@@ -89,7 +89,7 @@ def main(argv: list[str] | None = None) -> None:
     """The command line."""
     args = parse_args(argv)
     with friendly_errors(args.debug):
-        from attn_plugins.analysis.inspection import draw
+        from attn_plugins.cost.model_tree import draw
 
         with redirect_stdout(sys.stderr):  # what the libraries have to say is no part of the answer
             whole, totals = inspect(load_config(args.config, args.attention, args.cfg_options), args.shape)

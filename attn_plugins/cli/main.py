@@ -8,7 +8,6 @@ COMMANDS = {
     'train': 'train a config; run again, it resumes',
     'test': 'test a checkpoint of a config',
     'benchmark': 'run, watch and report a suite of configs x presets x seeds',
-    'benchmark_layers': 'the layers counted and timed beside other implementations that compute the same',
     'cost': "count and measure what a config's model costs",
     'inspect_model': "a config's model as a tree with every inserted layer",
     'visualize': 'pictures of what trained models look at: class activation and attention maps, gates, receptive fields',

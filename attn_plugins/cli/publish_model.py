@@ -36,11 +36,11 @@ def main(argv: list[str] | None = None) -> None:
     """The command line."""
     args = parse_args(argv)
     with friendly_errors(args.debug):
-        from attn_plugins.analysis.cost import count_cost
-        from attn_plugins.analysis.machine import versions
-        from attn_plugins.engine.checkpoint import latest_checkpoint
-        from attn_plugins.engine.config import load_config, preset_of
-        from attn_plugins.engine.publish import publish
+        from attn_plugins.cost.cost import count_cost
+        from attn_plugins.machine import versions
+        from attn_plugins.training.checkpoint import latest_checkpoint
+        from attn_plugins.training.config import load_config, preset_of
+        from attn_plugins.training.publish import publish
 
         cfg = load_config(args.config, args.attention, args.cfg_options)
         checkpoint = args.checkpoint

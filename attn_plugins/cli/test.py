@@ -26,8 +26,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     with friendly_errors(args.debug):
-        from attn_plugins.engine.launch import end_distributed
-        from attn_plugins.engine.runner import prepare_run, test
+        from attn_plugins.training.launch import end_distributed
+        from attn_plugins.training.runner import prepare_run, test
 
         if args.out_metrics and not Path(args.out_metrics).parent.is_dir():
             raise UserError(

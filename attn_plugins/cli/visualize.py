@@ -97,7 +97,7 @@ def _attention_maps(args: argparse.Namespace, subjects: Sequence, out: Path) -> 
 
 
 def _gates(args: argparse.Namespace, subjects: Sequence, out: Path) -> None:
-    from attn_plugins.analysis.gates import choose_layers
+    from attn_plugins.gates.watch import choose_layers
     from attn_plugins.visualization.gates import read_gates
     from attn_plugins.visualization.gates_figure import Block, draw_gates
     from attn_plugins.visualization.network import Network
@@ -117,7 +117,7 @@ def _gates(args: argparse.Namespace, subjects: Sequence, out: Path) -> None:
 def _receptive_field(args: argparse.Namespace, subjects: Sequence, out: Path) -> None:
     import torch
 
-    from attn_plugins.analysis.forward_pass import input_size, make_input
+    from attn_plugins.cost.forward_pass import input_size, make_input
     from attn_plugins.insertion.tree import inserted_layers
     from attn_plugins.visualization.network import Network, backbone_layers
     from attn_plugins.visualization.picture import read_picture

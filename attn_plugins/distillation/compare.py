@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from attn_plugins.distillation.logits import Logits
+from attn_plugins.distillation.losses import DistillationLoss
 from attn_plugins.distillation.pairs import Pair
 from attn_plugins.errors import UserError
-from attn_plugins.losses import DistillationLoss
 
 
 def compare(

@@ -7,13 +7,13 @@ from torch import Tensor, nn
 from attn_plugins.distillation.compare import compare
 from attn_plugins.distillation.features import Features, find, maps_of
 from attn_plugins.distillation.logits import Logits, agreed_head
+from attn_plugins.distillation.losses import DistillationLoss
+from attn_plugins.distillation.losses.input_gradient import check_twice_differentiable, input_gradient
 from attn_plugins.distillation.pairs import Pair
 from attn_plugins.distillation.teacher import Teacher
 from attn_plugins.errors import UserError
 from attn_plugins.insertion.shapes import Shapes
 from attn_plugins.insertion.tree import walk
-from attn_plugins.losses import DistillationLoss
-from attn_plugins.losses.input_gradient import check_twice_differentiable, input_gradient
 from attn_plugins.randomness import next_number, own_stream
 
 # The name that it has in the student. It holds no weights that a state dict knows.

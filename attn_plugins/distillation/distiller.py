@@ -7,10 +7,10 @@ from mmengine.registry import MODELS as MMENGINE_MODELS
 from torch import nn
 
 from attn_plugins.distillation.distillation import Distillation
+from attn_plugins.distillation.losses import DistillationLoss
 from attn_plugins.distillation.pairs import read_pairs
 from attn_plugins.distillation.teacher import Teacher
 from attn_plugins.errors import UserError
-from attn_plugins.losses import DistillationLoss
 from attn_plugins.randomness import next_number, own_stream
 from attn_plugins.registry import LOSSES, MODELS, build_part
 
@@ -40,7 +40,7 @@ def Distiller(
         teacher (dict, optional): That of another, of any of the three libraries, with
             `init_cfg=dict(type='Pretrained', checkpoint=...)`. `config='their_config.py'` takes its model from a file. It may
             be left out where no loss needs one. Its data_preprocessor is the student's if it has none.
-        losses (Sequence[dict]): Of `attn_plugins.losses`, as `dict(type='attn_plugins.ActivationTransfer', p=2)`. Without
+        losses (Sequence[dict]): Of `attn_plugins.distillation.losses`, as `dict(type='attn_plugins.ActivationTransfer', p=2)`. Without
             any the student trains alone.
         pairs (Sequence): Module paths that losses of features compare, as `['backbone.layer3', ['neck', 'backbone.neck']]`:
             a path in both, or the student's and the teacher's. A loss may have `pairs` of its own.

@@ -5,10 +5,10 @@ from typing import NamedTuple
 from torch import nn
 
 from attn_plugins.distillation.features import find
+from attn_plugins.distillation.losses import DistillationLoss
 from attn_plugins.distillation.pairs import Pair
 from attn_plugins.errors import UserError
 from attn_plugins.insertion.tree import walk
-from attn_plugins.losses import DistillationLoss
 
 
 class Logits(NamedTuple):

@@ -10,8 +10,8 @@ from mmengine.registry import MODELS as MMENGINE_MODELS
 from torch import Tensor, nn
 
 from attn_plugins.distillation.features import Features
+from attn_plugins.distillation.losses.input_gradient import input_gradient
 from attn_plugins.errors import UserError
-from attn_plugins.losses.input_gradient import input_gradient
 from attn_plugins.mim import CONFIGS, VARIABLE, shipped
 
 # What of a model `extract_feat` runs.

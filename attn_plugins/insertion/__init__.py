@@ -2,8 +2,8 @@
 
 from attn_plugins.errors import InsertionError
 from attn_plugins.insertion.compiling import compile_layers
-from attn_plugins.insertion.plugged import Plugged, plug
-from attn_plugins.insertion.plugs import Plug
+from attn_plugins.insertion.containers import Plug
+from attn_plugins.insertion.plug import Plugged, plug
 from attn_plugins.insertion.tree import inserted_layers
 
 __all__ = ['InsertionError', 'Plug', 'Plugged', 'compile_layers', 'inserted_layers', 'plug']

@@ -6,8 +6,8 @@ from mmengine.logging import print_log
 from torch import nn
 
 from attn_plugins.errors import InsertionError
+from attn_plugins.insertion.locate import Target
 from attn_plugins.insertion.shapes import Shapes, in_words
-from attn_plugins.insertion.targets import Target
 from attn_plugins.insertion.tree import Node
 
 

@@ -4,7 +4,7 @@ import mmcv.cnn
 from torch import nn
 
 from attn_plugins.errors import InsertionError
-from attn_plugins.insertion.targets import Target
+from attn_plugins.insertion.locate import Target
 from attn_plugins.insertion.tree import walk
 
 SIZES = ('in_channels', 'out_channels', 'kernel_size', 'stride', 'padding', 'dilation')

@@ -4,8 +4,8 @@ from torch import nn
 
 from attn_plugins.compat import BatchNorm
 from attn_plugins.errors import InsertionError
-from attn_plugins.insertion.start import IdentityStart
-from attn_plugins.insertion.targets import Places, Switches, label
+from attn_plugins.insertion.identity_start import IdentityStart
+from attn_plugins.insertion.locate import Places, Switches, label
 from attn_plugins.insertion.tree import Node, matching
 from attn_plugins.layers.norm.base import NormLayer
 

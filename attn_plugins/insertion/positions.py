@@ -30,7 +30,7 @@ from itertools import groupby
 
 from torch import nn
 
-from attn_plugins.insertion.plugs import Kept, Plug
+from attn_plugins.insertion.containers import Kept, Plug
 
 POSITIONS = (
     'after_conv1',

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from torch import nn
 
 from attn_plugins.compat import children_of, register_load_state_dict_pre_hook
-from attn_plugins.insertion.plugs import Plug
-from attn_plugins.layers.wrapper import Wrapper
+from attn_plugins.insertion.containers import Plug
+from attn_plugins.layers.transparent_module import Wrapper
 
 # What is noted on a module that holds layers while they are set aside.
 ASIDE = '_attn_aside'

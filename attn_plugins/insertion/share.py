@@ -7,7 +7,7 @@ from mmengine.logging import print_log
 from torch import nn
 
 from attn_plugins.errors import InsertionError
-from attn_plugins.insertion.targets import Target
+from attn_plugins.insertion.locate import Target
 from attn_plugins.layers.recurrent import parts_of_blocks, recurrent_parts
 
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from torch import nn
 
 from attn_plugins.compat import children_of
-from attn_plugins.insertion.plugs import Kept, Plug, SharingPlug
-from attn_plugins.insertion.start import IdentityStart
+from attn_plugins.insertion.containers import Kept, Plug, SharingPlug
+from attn_plugins.insertion.identity_start import IdentityStart
 from attn_plugins.layers.norm.base import NormLayer
 from attn_plugins.registry import MODELS
 

@@ -50,7 +50,7 @@ class Gating(ABC):
 
     Attributes:
         few: Values of a map on a CPU below which the formula is the faster form. Where they cross was seen with one thread in
-            maps of a ResNet-50 (.dev_scripts/benchmark_models.py times whole models).
+            maps of a ResNet-50 (tools/benchmarks/models.py times whole models).
     """
 
     few = 200_000

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from attn_plugins.errors import UserError
-from attn_plugins.insertion.targets import Places
+from attn_plugins.insertion.locate import Places
 from attn_plugins.ops.activation_map import activation_map
 from attn_plugins.visualization.network import Network
 from attn_plugins.visualization.picture import Picture

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from attn_plugins.analysis.gates import Reading, check_used, choose_layers, watch_gates
+from attn_plugins.gates.watch import Reading, check_used, choose_layers, watch_gates
 from attn_plugins.visualization.network import Network
 
 TOLERANCE = 1e-5

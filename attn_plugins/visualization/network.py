@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from attn_plugins.analysis.forward_pass import ForwardPass
+from attn_plugins.cost.forward_pass import ForwardPass
 from attn_plugins.errors import UserError
 from attn_plugins.registry import nearest
 from attn_plugins.visualization.subject import Subject

@@ -7,11 +7,11 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS
 from torch import nn
 
-from attn_plugins.engine.checkpoint import latest_checkpoint
-from attn_plugins.engine.library import library_of
-from attn_plugins.engine.trained import load_model, read_checkpoint
 from attn_plugins.errors import UserError
 from attn_plugins.registry import nearest
+from attn_plugins.training.checkpoint import latest_checkpoint
+from attn_plugins.training.evaluation import load_model, read_checkpoint
+from attn_plugins.training.library import library_of
 
 RANDOM = 'random weights'
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from attn_plugins.benchmark.compare import Comparison, compare
-from attn_plugins.benchmark.record import PROGRESS, RESULT, START
+from attn_plugins.benchmark.report.compare import Comparison, compare
 from attn_plugins.benchmark.results import read_results
+from attn_plugins.benchmark.run_folder import PROGRESS, RESULT, START
 from attn_plugins.benchmark.suite import Run, read_suite
 from attn_plugins.files import write_json
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from attn_plugins.benchmark import worker
 from attn_plugins.benchmark.executors import Executor
-from attn_plugins.benchmark.record import PROGRESS
+from attn_plugins.benchmark.run_folder import PROGRESS
 from attn_plugins.benchmark.suite import Run
 from attn_plugins.errors import Diverged, UserError
 from attn_plugins.files import read_json, write_json

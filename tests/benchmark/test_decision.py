@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from attn_plugins.benchmark.decision import Verdict, decide, verdicts
-from attn_plugins.benchmark.estimate import mean_errors, paired_difference, score_step, t_test_p
+from attn_plugins.benchmark.statistics import mean_errors, paired_difference, score_step, t_test_p
 
 
 def differences(values, margin=None, first=()):

@@ -3,8 +3,8 @@
 import pytest
 
 from attn_plugins.benchmark.plan import plan_suite, write_inputs
-from attn_plugins.benchmark.record import Locked, folder_lock, is_locked
 from attn_plugins.benchmark.results import clock, read_results, seconds_left
+from attn_plugins.benchmark.run_folder import Locked, folder_lock, is_locked
 from attn_plugins.benchmark.suite import read_suite
 from attn_plugins.files import read_json, write_json
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from attn_plugins.benchmark.compare import compare
+from attn_plugins.benchmark.report.compare import compare
 from attn_plugins.benchmark.results import read_results
 from attn_plugins.benchmark.seeds import MoreSeeds, seeds_wanted
 from attn_plugins.benchmark.suite import read_suite
 from attn_plugins.errors import UserError
-from tests.benchmark.test_schedule import finish
+from tests.benchmark.test_scheduler import finish
 
 RULE = dict(first=5, most=12, until_half_width=1.0)
 # Differences with standard deviation 1: t(0.975, 4) = 2.776, so ceil(2.776^2) = 8 seeds.

@@ -9,13 +9,13 @@ from rich.console import Console
 from attn_plugins.benchmark.plan import plan_suite
 from attn_plugins.benchmark.progress import PlainView
 from attn_plugins.benchmark.results import read_results
-from attn_plugins.benchmark.schedule import run_suite
+from attn_plugins.benchmark.scheduler import run_suite
 from attn_plugins.benchmark.suite import read_suite
 from attn_plugins.benchmark.tuning import choose, hold_out
 from attn_plugins.errors import UserError
 from attn_plugins.files import read_json
 from tests.benchmark.stub import InlineExecutor
-from tests.benchmark.test_schedule import finish
+from tests.benchmark.test_scheduler import finish
 
 NAN = float('nan')
 # A config with a data set, of which a part can be held out, and a learning rate.
@@ -33,7 +33,7 @@ val_evaluator = test_evaluator = dict(type='Accuracy')
 def tuned(project, monkeypatch):
     """A suite of a config that is tuned; the stand-in of the trainings scores none best at lr 0.1 and ca at 0.3."""
     (project.folder / 'tuned.py').write_text(TUNED)
-    monkeypatch.setattr('attn_plugins.benchmark.schedule.check_all_data', lambda plans: None)
+    monkeypatch.setattr('attn_plugins.benchmark.scheduler.check_all_data', lambda plans: None)
 
     def suite(**changes):
         said = dict(

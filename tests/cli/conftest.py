@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from attn_plugins.datasets.digit_scenes import write_digit_scenes
-from attn_plugins.engine.preloaded import Process, start_process
+from attn_plugins.training.preloaded_process import Process, start_process
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / 'configs'
@@ -30,8 +30,8 @@ def write_checkpoint(path: Path, config: Path, preset: str) -> None:
     import torch
     from mmengine.config import Config
 
-    from attn_plugins.engine.config import load_config
-    from attn_plugins.engine.library import build_model
+    from attn_plugins.training.config import load_config
+    from attn_plugins.training.library import build_model
 
     cfg = load_config(config, preset)
     cfg.model.backbone.pop('init_cfg', None)

@@ -5,9 +5,9 @@ import csv
 import pytest
 import torch
 
-from attn_plugins.analysis import layer_benchmark
-from attn_plugins.analysis.rivals import AUTHORS, RIVALS, TIMM, Rival
-from attn_plugins.cli.benchmark_layers import main
+from benchmarks.layers import measure
+from benchmarks.layers.cli import main
+from benchmarks.layers.references import AUTHORS, RIVALS, TIMM, Rival
 from tests.cli.conftest import error_line
 
 SMALL = ['--shape', '2', '32', '7', '8', '--pairwise-shape', '1', '32', '4', '4', '--repeats', '2']
@@ -68,7 +68,7 @@ def test_a_wrong_rival_is_red(tmp_path, capsys, monkeypatch):
             return super().forward(x) * 1.001
 
     monkeypatch.setitem(
-        layer_benchmark.RIVALS,
+        measure.RIVALS,
         'GE',
         [Rival(AUTHORS, lambda layer: Wrong()), *(r for r in RIVALS['GE'] if r.source == TIMM)],
     )

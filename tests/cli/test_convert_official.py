@@ -8,8 +8,8 @@ import torch
 
 from attn_plugins import load_official
 from attn_plugins.cli.convert_official import main
-from attn_plugins.engine.config import load_config
-from attn_plugins.engine.library import build_model
+from attn_plugins.training.config import load_config
+from attn_plugins.training.library import build_model
 from tests.layers.test_golden import GOLDEN
 
 CONFIG = """

@@ -18,8 +18,8 @@ TEACHER = ['model.teacher.init_cfg.type=Pretrained']
 
 def teacher_file(path, seed=0):
     """A teacher's checkpoint, whose weights are random."""
-    from attn_plugins.engine.config import load_config
-    from attn_plugins.engine.library import build_model
+    from attn_plugins.training.config import load_config
+    from attn_plugins.training.library import build_model
 
     torch.manual_seed(seed)
     cfg = load_config(PLAIN, 'none', {'model.backbone.widen_factor': 2, 'model.head.in_channels': 128})

@@ -9,7 +9,7 @@ import torch
 from check_resume import TRAININGS, compare
 
 from attn_plugins.datasets.digit_scenes import write_digit_scenes
-from attn_plugins.engine.resume import INEXACT, KEY
+from attn_plugins.training.exact_resume import INEXACT, KEY
 from tests.cli.conftest import CLASSIFICATION, DETECTION, SHORT, Workspace
 
 EXACT = 'resumed as if there had been no break, to the bit'

@@ -8,14 +8,14 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
-from attn_plugins.analysis.forward_pass import ForwardPass, make_input
 from attn_plugins.cli.fold import main
-from attn_plugins.engine.config import load_config
-from attn_plugins.engine.library import build_model
-from attn_plugins.engine.trained import load_model
+from attn_plugins.cost.forward_pass import ForwardPass, make_input
 from attn_plugins.insertion.tree import inserted_layers
-from tests.analysis.test_fold import constant
+from attn_plugins.training.config import load_config
+from attn_plugins.training.evaluation import load_model
+from attn_plugins.training.library import build_model
 from tests.cli.conftest import CLASSIFICATION, CONFIGS, DETECTION, SEGMENTATION
+from tests.gates.test_fold import constant
 
 TOLERANCE = 1e-6
 WORDS = ('--repeats', '1', '--tolerance', str(TOLERANCE))

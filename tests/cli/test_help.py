@@ -9,7 +9,7 @@ import pytest
 from attn_plugins.cli.main import COMMANDS
 
 ROOT = Path(__file__).parents[2]
-TOOLS = [path for path in (ROOT / 'tools').rglob('*.py') if path.name != '_environment.py']
+TOOLS = [path for path in (ROOT / 'tools').glob('*.py') if path.name != '_environment.py']
 # torch's import alone takes longer than an answer may, and each of the others takes a good part of it.
 HEAVY = {
     *('torch', 'torchvision', 'mmcv', 'mmdet', 'mmseg', 'mmpretrain'),

@@ -55,7 +55,7 @@ def own_data(images: int = 8, workers: int = 0) -> str:
 
 
 def test_weights_that_are_not_there_are_said_first(refused, monkeypatch):
-    monkeypatch.setattr('attn_plugins.engine.runner.check_data', lambda *args: pytest.fail('too late'))
+    monkeypatch.setattr('attn_plugins.training.runner.check_data', lambda *args: pytest.fail('too late'))
     assert (
         refused('train', CLASSIFICATION, '--cfg-options', 'load_from=mine.pth')
         == 'there is no checkpoint mine.pth'
@@ -221,7 +221,7 @@ def test_names_without_their_scope(refused):
     ],
 )
 def test_configs_of_all_four_packages_are_inherited(name, folder):
-    from attn_plugins.engine.config import load_config
+    from attn_plugins.training.config import load_config
 
     Path('run.py').write_text(f'_base_ = {name!r}\n')
     assert load_config('run.py').model.backbone.depth in (18, 50)

@@ -9,8 +9,8 @@ import torch
 from mmengine.config import Config
 
 from attn_plugins.cli import publish_model
-from attn_plugins.engine.config import load_config
-from attn_plugins.engine.library import build_model
+from attn_plugins.training.config import load_config
+from attn_plugins.training.library import build_model
 
 CONFIG = str(Path(__file__).resolve().parents[2] / 'configs/mobilenetv2/mobilenetv2_digitscenes.py')
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from attn_plugins.benchmark.metrics import headline
-from attn_plugins.engine.shared_start import start_hash
+from attn_plugins.training.shared_start import start_hash
 from tests.cli.conftest import CLASSIFICATION, DETECTION, SEGMENTATION
 
 SHORT = {

@@ -13,9 +13,9 @@ from mmengine.registry import DATASETS
 
 from attn_plugins.datasets.check import check_data, inspect_data
 from attn_plugins.datasets.digit_scenes import write_digit_scenes
-from attn_plugins.engine.config import load_config
-from attn_plugins.engine.library import register
 from attn_plugins.errors import UserError
+from attn_plugins.training.config import load_config
+from attn_plugins.training.library import register
 from tests.datasets.trees import (
     write_cifar,
     write_cityscapes,

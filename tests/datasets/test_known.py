@@ -9,8 +9,8 @@ from attn_plugins.datasets.built import innermost
 from attn_plugins.datasets.check import LOADERS
 from attn_plugins.datasets.known import KNOWN
 from attn_plugins.datasets.sources import type_name
-from attn_plugins.engine.library import register
 from attn_plugins.mim import CONFIGS
+from attn_plugins.training.library import register
 from tests.datasets.trees import BYTE_FILES, small_images, write_cifar
 
 BASES = sorted(

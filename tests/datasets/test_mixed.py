@@ -12,8 +12,8 @@ from mmengine.runner import Runner
 from torch.utils.data import BatchSampler
 
 from attn_plugins.datasets.mixed import MixedBatchSampler, MixedDataset
-from attn_plugins.engine.library import register
 from attn_plugins.errors import UserError
+from attn_plugins.training.library import register
 from tests.datasets.trees import write_mnist
 
 PACK = [dict(type='PackInputs')]

@@ -7,7 +7,7 @@ from mmengine.structures import InstanceData, PixelData
 from mmpretrain.structures import DataSample
 from mmseg.structures import SegDataSample
 
-from attn_plugins.engine.library import register
+from attn_plugins.training.library import register
 
 PAIRS = ['backbone.layer1', 'backbone.layer2', 'backbone.layer3']
 PREPROCESSOR = dict(mean=[100.0] * 3, std=[70.0] * 3)

@@ -11,8 +11,8 @@ from mmengine.runner.checkpoint import get_state_dict
 from torch import nn
 
 from attn_plugins.distillation import distillation_of
+from attn_plugins.distillation.losses import KnowledgeDistillation
 from attn_plugins.errors import UserError
-from attn_plugins.losses import KnowledgeDistillation
 from attn_plugins.ops.activation_map import activation_map
 from tests.distillation.models import (
     PAIRS,

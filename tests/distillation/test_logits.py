@@ -7,8 +7,8 @@ from mmengine.registry import MODELS
 
 from attn_plugins.distillation import distillation_of
 from attn_plugins.distillation.logits import Logits, logits_of
+from attn_plugins.distillation.losses import KnowledgeDistillation
 from attn_plugins.errors import UserError
-from attn_plugins.losses import KnowledgeDistillation
 from tests.distillation.models import boxes, build, classifier, detector, labels, masks, segmentor
 
 KD = dict(type='attn_plugins.KnowledgeDistillation')

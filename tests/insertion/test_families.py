@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
 from attn_plugins import inserted_layers, plug
-from attn_plugins.insertion.targets import Places
+from attn_plugins.insertion.locate import Places
 from tests.insertion.families import FAMILIES, Family
 from tests.insertion.test_positions import Scale, entry_of, outputs
 

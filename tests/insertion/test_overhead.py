@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from attn_plugins.compat import TorchDispatchMode
-from benchmark_insertion import HOSTS, LAYERS, STEPS, plugged_and_by_hand
+from benchmarks.insertion import HOSTS, LAYERS, STEPS, plugged_and_by_hand
 
 
 class Operations(TorchDispatchMode):

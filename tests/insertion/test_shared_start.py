@@ -13,9 +13,9 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from attn_plugins import inserted_layers, plug
-from attn_plugins.engine.config import load_config
-from attn_plugins.engine.library import prepare
 from attn_plugins.layers.conv.base import ConvLike
+from attn_plugins.training.config import load_config
+from attn_plugins.training.library import prepare
 from tests.insertion.families import FAMILIES
 from tests.insertion.hosts import CA, HOSTS, IEBN, SE
 from tests.insertion.test_positions import entry_of

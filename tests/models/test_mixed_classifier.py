@@ -8,9 +8,9 @@ from mmengine.registry import MODELS, init_default_scope
 from mmpretrain.structures import DataSample
 from torch.nn import functional as F
 
-from attn_plugins.engine.library import register
 from attn_plugins.errors import UserError
 from attn_plugins.explain import explain
+from attn_plugins.training.library import register
 
 OWN, FOREIGN, CLASSES = 4, 3, 5
 

@@ -8,7 +8,7 @@ import torch
 from mmengine.registry import MODELS
 
 from attn_plugins import inserted_layers, load_official
-from attn_plugins.insertion.targets import Places
+from attn_plugins.insertion.locate import Places
 from attn_plugins.official.model import names_in_model
 from tests.layers.test_golden import GOLDEN
 

@@ -111,7 +111,7 @@ def test_large_energies(scale):
 
 def test_memory_does_not_grow_with_the_pairs(monkeypatch):
     """Two parts of 1000 pairs where there are 160000; the rest are the tensors themselves."""
-    from attn_plugins.analysis.cost import LiveTensors
+    from attn_plugins.cost.cost import LiveTensors
 
     monkeypatch.setitem(attention_in_parts.PART, 'cpu', 1000)
     shapes = (1, 1, 400, 2), (1, 1, 400, 2), (1, 1, 400, 2), (1, 1, 400, 20), (1, 1, 400, 20)

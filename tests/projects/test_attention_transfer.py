@@ -7,8 +7,8 @@ import torch
 from mmengine.registry import MODELS, init_default_scope
 
 from attn_plugins.distillation import distillation_of
-from attn_plugins.engine.config import load_config
-from attn_plugins.engine.library import register
+from attn_plugins.training.config import load_config
+from attn_plugins.training.library import register
 
 RECIPES = Path(__file__).resolve().parents[2] / 'projects' / 'attention_transfer' / 'recipes'
 

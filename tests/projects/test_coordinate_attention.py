@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from attn_plugins.analysis.cost import count_parameters
 from attn_plugins.benchmark.plan import plan_suite
 from attn_plugins.benchmark.suite import read_suite
-from attn_plugins.engine.config import load_config
-from attn_plugins.engine.library import build_model
+from attn_plugins.cost.cost import count_parameters
+from attn_plugins.training.config import load_config
+from attn_plugins.training.library import build_model
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = ROOT / 'projects' / 'coordinate_attention'

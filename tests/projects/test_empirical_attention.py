@@ -15,8 +15,8 @@ from mmengine.registry import MODELS
 from attn_plugins import inserted_layers
 from attn_plugins.benchmark.plan import plan_suite
 from attn_plugins.benchmark.suite import read_suite
-from attn_plugins.engine.config import load_config
 from attn_plugins.ops.relative_position import visible_keys
+from attn_plugins.training.config import load_config
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = ROOT / 'projects' / 'empirical_attention'

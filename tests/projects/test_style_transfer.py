@@ -17,9 +17,9 @@ from torchvision.models import VGG16_Weights, resnet18, vgg16
 from torchvision.transforms.functional import normalize
 
 from attn_plugins import inserted_layers
-from attn_plugins.benchmark import trainings
 from attn_plugins.errors import UserError
 from attn_plugins.layers import IEBN, SE
+from projects import trainings
 from projects.iebn.style_transfer import figures, images, study
 from projects.iebn.style_transfer.features import load_features, random_features
 from projects.iebn.style_transfer.losses import (

@@ -11,11 +11,11 @@ from pathlib import Path
 import psutil
 
 import attn_plugins
-from attn_plugins.analysis.machine import cores
 from attn_plugins.benchmark.executors.base import Executor
 from attn_plugins.benchmark.suite import Run
 from attn_plugins.benchmark.worker import LOG
-from attn_plugins.engine.preloaded import SERVER_DIED, Process, start_plain_process, start_process
+from attn_plugins.machine import cores
+from attn_plugins.training.preloaded_process import SERVER_DIED, Process, start_plain_process, start_process
 
 # Memory to leave to each run on a CPU, so that many cores and little memory do not end in a crash.
 BYTES_PER_RUN = 3 * 2**30

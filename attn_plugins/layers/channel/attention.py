@@ -6,9 +6,9 @@ import torch
 import torch.fx
 from torch import Tensor, nn
 
-from attn_plugins.layers.channel.excitation import build_excitation
-from attn_plugins.layers.channel.gate import build_gate
-from attn_plugins.layers.channel.squeeze import check_strips, read_all
+from attn_plugins.layers.channel.parts.excitation import build_excitation
+from attn_plugins.layers.channel.parts.gate import build_gate
+from attn_plugins.layers.channel.parts.squeeze import check_strips, read_all
 from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.place import Place
 from attn_plugins.layers.recurrent import recurrent_parts

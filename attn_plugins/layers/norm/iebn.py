@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from attn_plugins.compat import BatchNorm, children_of, has_hooks, in_compiler
-from attn_plugins.layers.channel.gate import build_gate
+from attn_plugins.layers.channel.parts.gate import build_gate
 from attn_plugins.layers.norm.base import NormLayer
 from attn_plugins.layers.place import Place
 from attn_plugins.ops.fused import fused

@@ -14,10 +14,9 @@ from rich.console import Console
 from sacrebleu.metrics import BLEU
 from torch import Tensor
 
-from attn_plugins.analysis.machine import versions
-from attn_plugins.benchmark.trainings import Training, carry_out, keep_settings
 from attn_plugins.errors import UserError
 from attn_plugins.files import read_json, write_json
+from attn_plugins.machine import versions
 from projects.empirical_attention.translation.decoding import translate
 from projects.empirical_attention.translation.network import Places, Transformer
 from projects.empirical_attention.translation.sentences import generate
@@ -33,6 +32,7 @@ from projects.empirical_attention.translation.text import (
     filled,
     read_pairs,
 )
+from projects.trainings import Training, carry_out, keep_settings
 
 SETTINGS, RUNS, RESULTS = 'settings.json', 'runs', 'results.json'
 # Of the generated sentences: the same for every run, as a corpus is.

@@ -1,6 +1,6 @@
 """What comes of the study as a table: scores, paired differences to the full attention, costs."""
 
-from attn_plugins.benchmark.estimate import Estimate, estimate, paired_difference
+from attn_plugins.benchmark.statistics import Estimate, estimate, paired_difference
 from projects.empirical_attention.translation.network import FULL
 
 HEADER = [

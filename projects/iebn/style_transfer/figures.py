@@ -8,7 +8,7 @@ import matplotlib
 matplotlib.use('Agg')
 from matplotlib import pyplot as plt
 
-from attn_plugins.benchmark.estimate import Estimate, estimate
+from attn_plugins.benchmark.statistics import Estimate, estimate
 from projects.iebn.style_transfer.network import NORMS
 from projects.iebn.style_transfer.study import CONTENT_PICTURE, STYLE_PICTURE, picture_file
 

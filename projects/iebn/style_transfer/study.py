@@ -12,13 +12,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torchvision.utils import save_image
 
-from attn_plugins.benchmark.trainings import Training, carry_out, keep_settings
 from attn_plugins.errors import UserError
 from attn_plugins.files import read_json, write_json
 from projects.iebn.style_transfer.features import VGGFeatures
 from projects.iebn.style_transfer.images import Crops, find_images, read_image, resize_to, style_image
 from projects.iebn.style_transfer.losses import Losses, PerceptualLoss, Weights
 from projects.iebn.style_transfer.network import style_network
+from projects.trainings import Training, carry_out, keep_settings
 
 SETTINGS, RUNS, LOSSES = 'settings.json', 'runs', 'losses.json'
 CONTENT_PICTURE, STYLE_PICTURE = 'content.png', 'style.png'

@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from attn_plugins import InsertionError, inserted_layers, plug
 from attn_plugins.layers import IEBN, SE, ChannelAttention
-from attn_plugins.layers.channel.gate import ShuffledImages
+from attn_plugins.layers.channel.parts.gate import ShuffledImages
 from attn_plugins.registry import MODELS
 
 FC = dict(type='fc', reduction=4)

@@ -2,7 +2,7 @@
 
 import torch
 
-from attn_plugins.layers.channel.reservoir import Reservoir
+from attn_plugins.layers.channel.parts.reservoir import Reservoir
 
 
 def numbered(first: int, number: int) -> torch.Tensor:

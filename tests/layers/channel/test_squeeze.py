@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from attn_plugins.layers.channel.squeeze import Squeeze
+from attn_plugins.layers.channel.parts.squeeze import Squeeze
 from attn_plugins.ops.channel_gating import ChannelGating
 from attn_plugins.registry import SQUEEZES
 from tests.layers.helpers import MAPS, random_map

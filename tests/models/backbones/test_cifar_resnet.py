@@ -7,12 +7,12 @@ import torch
 from scipy import stats
 
 from attn_plugins import inserted_layers, plug
-from attn_plugins.engine.config import load_config
-from attn_plugins.engine.library import build_model
 from attn_plugins.errors import UserError
 from attn_plugins.models.backbones.cifar_resnet import CifarResNet
 from attn_plugins.models.backbones.nin import NIN
 from attn_plugins.models.backbones.preact_resnet import PreResNet, WideResNet
+from attn_plugins.training.config import load_config
+from attn_plugins.training.library import build_model
 from tests.layers.starts import assert_drawn_from, kaiming, plain_norm
 
 BOTTLENECK = dict(depth=164, block='bottleneck')

@@ -7,7 +7,7 @@ import torch
 
 from attn_plugins import inserted_layers, plug
 from attn_plugins.errors import UserError
-from attn_plugins.insertion.targets import Places
+from attn_plugins.insertion.locate import Places
 from attn_plugins.models.backbones.mobilenext import MobileNeXt, Sandglass
 from tests.layers.starts import assert_drawn_from, kaiming, plain_norm
 

@@ -1,0 +1,298 @@
+"""Results side by side: mean and spread of each preset over seeds, and paired differences of presets with their verdicts."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from statistics import median
+
+from attn_plugins.benchmark.decision import BETTER, WORSE, Verdict, verdicts
+from attn_plugins.benchmark.metrics import Metric, headline
+from attn_plugins.benchmark.report.caveats import caveats, diverged, validations
+from attn_plugins.benchmark.report.starts import unshared
+from attn_plugins.benchmark.results import OVER, RunState
+from attn_plugins.benchmark.statistics import Estimate, PairedDifference, estimate, paired_difference
+from attn_plugins.benchmark.suite import Run, Suite
+from attn_plugins.benchmark.suite_comparisons import all_pairs
+from attn_plugins.benchmark.suite_presets import BASELINE
+from attn_plugins.benchmark.tuning import Tried, tried
+from attn_plugins.mim import CONFIGS
+from attn_plugins.training.config import preset_name
+
+# Of a metric of which nobody has said that more is better.
+NEUTRAL = {BETTER: 'higher', WORSE: 'lower'}
+EXPLORATORY = Verdict('exploratory', "not among the suite's comparisons")
+
+
+@dataclass(frozen=True)
+class PresetResult:
+    """One preset of one config in one test.
+
+    Attributes:
+        preset: Name of the preset or twin.
+        twin: What a twin is, e.g. 'none with model.backbone.base_channels=17'; empty for a preset as it is.
+        score: The headline metric of the last checkpoint in the test, over the finished seeds; None when none has a finite one.
+        best: The highest headline metric of each seed's validations; None where none has that metric, or nobody has said that more of
+            it is better.
+        lost: Seeds without a score that can be averaged: their training diverged, or its score is no number.
+        caveats: What is to be known of its runs, in words: seeds that are lost, that learnt nothing, that were still improving at their end,
+            or that were resumed as another training.
+        difference: Score minus that of the plain model with the same seed, over the seeds both have finished.
+        parameters, madds: Counted; None when unknown.
+        why_not_counted: The reason, when they are unknown.
+        train_seconds, memory_mb: Medians over the finished seeds, as measured.
+        memory_of: 'GPU' or 'process'.
+        unfinished: Seed -> (state, what went wrong) of the runs that have no result.
+        curves: Seed -> learning curve of the finished runs: `loss` and `validation`, pairs of iteration and value.
+    """
+
+    preset: str
+    twin: str
+    score: Estimate | None
+    best: Estimate | None
+    lost: list[int]
+    caveats: list[str]
+    difference: PairedDifference | None
+    parameters: int | None
+    madds: int | None
+    why_not_counted: str
+    train_seconds: float | None
+    memory_mb: float | None
+    memory_of: str
+    unfinished: dict[int, tuple[str, str]]
+    curves: dict[int, dict[str, list]]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One preset minus another.
+
+    Attributes:
+        first: Name of the preset.
+        second: Name of what is subtracted.
+        difference: Of the scores with the same seed; None where no seed of both has finished.
+        verdict: What it allows to say beside all others of the suite.
+        rests_on: On which seeds it rests, if not on all, and whom that favours; what is to be known of their runs.
+        start: What the two do not share of their start with one seed, in words that follow 'they'; empty if they share all.
+    """
+
+    first: str
+    second: str
+    difference: PairedDifference | None
+    verdict: Verdict
+    rests_on: str
+    start: str
+
+
+@dataclass(frozen=True)
+class Control:
+    """What a preset is held against.
+
+    Attributes:
+        preset: Name of the control.
+        gain: Its score minus that of the plain model, paired by seed.
+        difference: The score of the preset that it controls minus its own, paired by seed.
+    """
+
+    preset: str
+    gain: PairedDifference | None
+    difference: PairedDifference | None
+
+
+@dataclass(frozen=True)
+class Controlled:
+    """A preset that has controls: its own gain, and them."""
+
+    preset: str
+    gain: PairedDifference | None
+    controls: list[Control]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One config of the suite in one of its tests: its metric, its presets in the suite's order, their differences, those with controls, and what was
+    tried to tune each.
+    """
+
+    name: str
+    key: str
+    test: str
+    config: str
+    metric: Metric | None
+    input_shape: list[int] | None
+    presets: list[PresetResult]
+    pairs: list[Pair]
+    controls: list[Controlled]
+    tuned: dict[str, list[Tried]]
+
+
+def compare(suite: Suite, states: Sequence[RunState]) -> list[Comparison]:
+    """Group a suite's runs by config and test, and compare the presets of each.
+
+    The verdicts are of one family: the suite's comparisons in all configs and tests, whether their runs have finished or not.
+    """
+    groups: dict[str, list[RunState]] = {}
+    trials: dict[str, list[RunState]] = {}
+    for state in states:
+        if state.state not in ('undecided', 'not needed'):
+            held = groups if state.run.trial is None else trials
+            held.setdefault(state.run.config_key, []).append(state)
+    comparisons = [
+        _compare(group, test, suite, key, tried(trials.get(key, [])))
+        for key, group in groups.items()
+        for test in group[0].run.tests
+    ]
+    family = [pair.difference for comparison in comparisons for pair in comparison.pairs if not pair.verdict]
+    said = iter(verdicts(family))
+    return [
+        replace(
+            comparison,
+            pairs=[
+                pair if pair.verdict else _with_verdict(pair, next(said), comparison.metric)
+                for pair in comparison.pairs
+            ],
+        )
+        for comparison in comparisons
+    ]
+
+
+def _with_verdict(pair: Pair, verdict: Verdict, metric: Metric | None) -> Pair:
+    known = metric is None or metric.unit
+    word = verdict.word if known else NEUTRAL.get(verdict.word, verdict.word)
+    return replace(pair, verdict=replace(verdict, word=word))
+
+
+def _compare(
+    states: list[RunState], test: str, suite: Suite, key: str, tuned: dict[str, list[Tried]]
+) -> Comparison:
+    run = states[0].run
+    finished = [state for state in states if _has(state, test)]
+    metric = headline(finished[0].metrics(test)) if finished else None
+    by_preset: dict[str, list[RunState]] = {}
+    for state in states:
+        by_preset.setdefault(state.run.preset_name, []).append(state)
+    scores = {name: _finite_scores(group, test) for name, group in by_preset.items()}
+
+    rule = suite.more_seeds[key]
+    first_stage = range(rule.first) if rule else ()
+
+    @cache
+    def difference(first: str, second: str) -> PairedDifference | None:
+        return paired_difference(scores[first], scores.get(second, {}), suite.margins[key], first_stage)
+
+    gains = {name: None if name == BASELINE else difference(name, BASELINE) for name in scores}
+    presets = [
+        _preset_result(name, group, scores[name], gains[name], test, metric)
+        for name, group in by_preset.items()
+    ]
+    declared = suite.comparisons[key]
+    others = [pair for pair in all_pairs(list(scores), suite.controls[key]) if pair not in declared]
+    by_name = {result.preset: result for result in presets}
+    shapes = [state.steps.get('count', {}).get('input_shape') for state in finished]
+    return Comparison(
+        name=f'{run.config_key}, {test}' if len(run.tests) > 1 else run.config_key,
+        key=run.config_key,
+        test=test,
+        config=_as_written(run.config),
+        metric=metric,
+        input_shape=next((shape for shape in shapes if shape), None),
+        presets=presets,
+        pairs=[
+            _pair(
+                by_name[first],
+                by_name[second],
+                difference(first, second),
+                verdict,
+                _start_of(by_preset[first], by_preset[second]),
+            )
+            for pairs, verdict in ((declared, None), (others, EXPLORATORY))
+            for first, second in pairs
+        ],
+        controls=[
+            Controlled(
+                name,
+                gains[name],
+                [Control(other, gains[other], difference(name, other)) for other in others],
+            )
+            for name, others in suite.controls[key].items()
+        ],
+        tuned=tuned,
+    )
+
+
+def _pair(
+    first: PresetResult,
+    second: PresetResult,
+    difference: PairedDifference | None,
+    verdict: Verdict | None,
+    start: str,
+) -> Pair:
+    lost = [result.preset for result in (first, second) if result.lost]
+    seeds, n = len(first.curves) + len(first.unfinished), difference.n if difference else 0
+    words = [f'on {n} of {seeds} seeds' + (f', which favours {lost[0]}' if len(lost) == 1 else '')]
+    words = words if 0 < n < seeds else []
+    words += [f'{result.preset}: {", ".join(result.caveats)}' for result in (first, second) if result.caveats]
+    return Pair(first.preset, second.preset, difference, verdict, '; '.join(words), start)
+
+
+def _start_of(first: Sequence[RunState], second: Sequence[RunState]) -> str:
+    others = {state.run.seed: state.run.folder for state in second if state.state in OVER}
+    folders = [(s.run.folder, others[s.run.seed]) for s in first if s.state in OVER and s.run.seed in others]
+    return unshared(folders)
+
+
+def _as_written(config: Path) -> str:
+    """A config of this package as suites name it: 'configs/...'."""
+    return str(config.relative_to(CONFIGS.parent)) if config.is_relative_to(CONFIGS.parent) else str(config)
+
+
+def _preset_result(
+    preset: str,
+    states: list[RunState],
+    scores: dict[int, float],
+    difference: PairedDifference | None,
+    test: str,
+    metric: Metric | None,
+) -> PresetResult:
+    done = [state for state in states if _has(state, test)]
+    counted = next((state.steps['count'] for state in done if 'count' in state.steps), {})
+    trained = [state.steps['train'] for state in done]
+    best = [value for state in done if (value := _best(state, metric)) is not None]
+    return PresetResult(
+        preset=preset,
+        twin=_twin(states[0].run),
+        score=estimate(list(scores.values())),
+        best=estimate(best),
+        lost=[state.run.seed for state in [*done, *diverged(states)] if state.run.seed not in scores],
+        caveats=caveats(states, done, scores, test, metric),
+        difference=difference,
+        parameters=counted.get('parameters'),
+        madds=counted.get('madds'),
+        why_not_counted=counted.get('why_not', ''),
+        train_seconds=median(step['train_seconds'] for step in trained) if done else None,
+        memory_mb=median(step['memory_mb'] for step in trained) if done else None,
+        memory_of=trained[0]['memory_of'] if done else '',
+        unfinished={s.run.seed: (s.state, s.error) for s in states if not _has(s, test)},
+        curves={s.run.seed: {key: s.progress[key] for key in ('loss', 'validation')} for s in done},
+    )
+
+
+def _finite_scores(states: Sequence[RunState], test: str) -> dict[int, float]:
+    scores = {s.run.seed: headline(s.metrics(test)).value for s in states if _has(s, test)}
+    return {seed: score for seed, score in scores.items() if math.isfinite(score)}
+
+
+def _best(state: RunState, metric: Metric) -> float | None:
+    """The highest finite value of the test's metric among a run's validations."""
+    return max(validations(state, metric), default=None)
+
+
+def _twin(run: Run) -> str:
+    options = ', '.join(f'{name}={value}' for name, value in run.twin_options.items())
+    return f'{preset_name(run.preset)} with {options}' if options else ''
+
+
+def _has(state: RunState, test: str) -> bool:
+    """Whether a run has a result of a test, though another test of it may have failed."""
+    return state.state in ('finished', 'failed') and 'metrics' in state.steps.get(test, {})

@@ -1,0 +1,161 @@
+"""The pictures of one config: accuracy over cost, and learning curves, as SVG elements in the colours of their page."""
+
+import io
+import re
+from html import escape
+
+import matplotlib
+
+matplotlib.use('Agg')
+from matplotlib import pyplot as plt
+from matplotlib.ticker import NullFormatter, ScalarFormatter
+
+from attn_plugins.benchmark.metrics import headline
+from attn_plugins.benchmark.report.compare import Comparison, PresetResult
+from attn_plugins.benchmark.suite_presets import BASELINE
+
+# Drawn in these colours, which the page then replaces by its own, light or dark.
+INK, FAINT, PLAIN, ACCENT = '#010101', '#020202', '#030303', '#040404'
+PAGE_COLOURS = {INK: 'var(--ink)', FAINT: 'var(--line)', PLAIN: 'var(--muted)', ACCENT: 'var(--accent)'}
+# Points (1/72 inch) a label needs for itself.
+LABEL_HEIGHT, LABEL_WIDTH = 11, 60
+# Inches; two stand side by side on the page.
+SIZE = (5.4, 3.5)
+# Validations from which on their metric is a curve.
+OFTEN = 4
+DASHES = ('solid', 'dashed', 'dotted', 'dashdot', (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
+STYLE = {
+    'svg.fonttype': 'none',
+    'font.size': 10,
+    'font.family': 'sans-serif',
+    'text.color': INK,
+    'axes.labelcolor': INK,
+    'axes.edgecolor': PLAIN,
+    'xtick.color': PLAIN,
+    'ytick.color': PLAIN,
+    'xtick.labelcolor': INK,
+    'ytick.labelcolor': INK,
+    'grid.color': FAINT,
+    'axes.spines.top': False,
+    'axes.spines.right': False,
+}
+
+
+def accuracy_cost_svg(comparison: Comparison) -> str | None:
+    """Headline metric over multiply-adds, one point per preset, with the standard deviation as a bar from two seeds on.
+
+    Returns:
+        str | None: An `<svg>` element, or None when fewer than two presets have both numbers.
+    """
+    points = [result for result in comparison.presets if result.score and result.madds is not None]
+    if len(points) < 2:
+        return None
+    # The salt keeps the ids of several plots on one page apart, and the same plot the same text.
+    with plt.rc_context({**STYLE, 'svg.hashsalt': f'cost {comparison.name}'}):
+        figure, axes = plt.subplots(figsize=SIZE, layout='constrained')
+        for point in points:
+            axes.errorbar(
+                point.madds / 1e6,
+                point.score.mean,
+                yerr=point.score.std,
+                capsize=3,
+                markersize=7,
+                linewidth=1.2,
+                marker='s' if point.preset == BASELINE else 'o',
+                color=PLAIN if point.preset == BASELINE else ACCENT,
+            )
+        axes.set_xlabel(f'multiply-adds of one image{_shape(comparison)}, million')
+        axes.set_ylabel(_axis(comparison))
+        axes.margins(x=0.22, y=0.16)
+        axes.ticklabel_format(useOffset=False)
+        axes.grid(linewidth=0.6)
+        axes.set_axisbelow(True)
+        _label(figure, axes, points)
+        return _svg(figure, f'{comparison.name}: {comparison.metric.name} over multiply-adds')
+
+
+def learning_curves_svg(comparison: Comparison) -> str | None:
+    """One line per finished run over its iterations: the headline metric where it was validated often, else the training loss.
+
+    Returns:
+        str | None: An `<svg>` element, or None when no run has a curve.
+    """
+    results = [result for result in comparison.presets if result.curves]
+    validated = comparison.metric and all(
+        len(curve['validation']) >= OFTEN for result in results for curve in result.curves.values()
+    )
+    if not any(curve['loss'] for result in results for curve in result.curves.values()):
+        return None
+    with plt.rc_context({**STYLE, 'svg.hashsalt': f'curves {comparison.name}'}):
+        figure, axes = plt.subplots(figsize=SIZE, layout='constrained')
+        for i, result in enumerate(results):
+            plain = result.preset == BASELINE
+            for curve in result.curves.values():
+                points = _metric_curve(curve) if validated else curve['loss']
+                axes.plot(
+                    *zip(*points, strict=True),
+                    color=PLAIN if plain else ACCENT,
+                    linestyle=DASHES[0] if plain else DASHES[i % len(DASHES)],
+                    linewidth=1.3,
+                    label=result.preset,
+                )
+        axes.set_xlabel('iteration')
+        axes.set_ylabel(_axis(comparison) if validated else 'training loss')
+        if not validated:
+            axes.set_yscale('log')
+            axes.yaxis.set_major_formatter(ScalarFormatter())
+            axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.grid(linewidth=0.6)
+        axes.set_axisbelow(True)
+        names = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+        axes.legend(names.values(), names.keys(), frameon=False, handlelength=3)
+        return _svg(figure, f'{comparison.name}: learning curves')
+
+
+def _metric_curve(curve: dict[str, list]) -> list[tuple[int, float]]:
+    return [(step, headline(metrics).value) for step, metrics in curve['validation']]
+
+
+def _axis(comparison: Comparison) -> str:
+    return comparison.metric.name + (', %' if comparison.metric.unit else '')
+
+
+def _svg(figure, title: str) -> str:
+    """The figure as an element, and closed."""
+    svg = io.StringIO()
+    figure.savefig(
+        svg, format='svg', transparent=True, metadata=dict.fromkeys(('Creator', 'Date', 'Format', 'Type'))
+    )
+    plt.close(figure)
+    return _for_page(svg.getvalue(), title)
+
+
+def _shape(comparison: Comparison) -> str:
+    return f' ({" × ".join(map(str, comparison.input_shape[1:]))})' if comparison.input_shape else ''
+
+
+def _label(figure, axes, points: list[PresetResult]):
+    """Write each preset beside its point, lower ones first, moved up where they would cover each other."""
+    figure.draw_without_rendering()
+    to_points = 72 / figure.dpi
+    placed: list[tuple[float, float]] = []
+    for point in sorted(points, key=lambda point: point.score.mean):
+        x, y = axes.transData.transform((point.madds / 1e6, point.score.mean)) * to_points
+        label_y = y + 5
+        for other_x, other_y in placed:
+            if abs(other_x - x) < LABEL_WIDTH and abs(label_y - other_y) < LABEL_HEIGHT:
+                label_y = other_y + LABEL_HEIGHT
+        placed.append((x, label_y))
+        axes.annotate(
+            point.preset, (point.madds / 1e6, point.score.mean), (7, label_y - y), textcoords='offset points'
+        )
+
+
+def _for_page(svg: str, title: str) -> str:
+    """Cut the XML header off, scale to the page's width, name the picture and hand its colours to the page."""
+    svg = svg[svg.index('<svg') :]
+    box = re.search(r'viewBox="[^"]+"', svg)[0]
+    svg = f'<svg {box} role="img" aria-label="{escape(title)}">' + svg[svg.index('>') + 1 :]
+    for drawn, wanted in PAGE_COLOURS.items():
+        svg = svg.replace(drawn, wanted)
+    return svg

@@ -1,0 +1,166 @@
+"""What the inserted layers of a live model multiply their maps by, seen from outside in any pass of it, image by image."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from attn_plugins.compat import children_of
+from attn_plugins.errors import UserError
+from attn_plugins.insertion.identity_start import IdentityStart
+from attn_plugins.insertion.tree import inserted_layers
+from attn_plugins.layers.conv.base import ConvLike
+from attn_plugins.layers.norm.base import NormLayer
+from attn_plugins.registry import nearest
+
+PRODUCTS = {torch.mul, torch.Tensor.mul, torch.Tensor.__mul__, torch.Tensor.__rmul__}
+SUMS = {torch.add, torch.Tensor.add, torch.Tensor.__add__, torch.Tensor.__radd__}
+DIFFERENCES = {torch.sub, torch.Tensor.sub, torch.Tensor.__sub__}
+SHAPES = {torch.Tensor.reshape, torch.Tensor.view, torch.Tensor.unflatten, torch.Tensor.flatten}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a layer did in one call.
+
+    Attributes:
+        layer: Its name in the model, with ` #2`, ` #3` behind it where it runs again in the same pass.
+        type: Its class.
+        x: The map, (N, C, H, W); of a norm layer the finished batch norm's.
+        y: What the layer made of it, (N, C, H, W).
+        factor: What broadcasts to (N, C, H, W) and has multiplied x; None where the layer does something else. IEBN's
+            multiplies what is above the batch norm's bias. That of `start='identity'` is 1 + a (factor - 1).
+    """
+
+    layer: str
+    type: str
+    x: Tensor
+    y: Tensor
+    factor: Tensor | None
+
+    def change(self) -> Tensor:
+        """|y - x| / |x| with the norms over the channels, (N, H, W)."""
+        return (self.y - self.x).norm(dim=1) / self.x.norm(dim=1).clamp(min=torch.finfo(self.x.dtype).tiny)
+
+
+def choose_layers(model: nn.Module, names: list[str] | None, of: str) -> dict[str, nn.Module]:
+    """The inserted layers that a user names, by default all; no convolutions, which make another map of theirs.
+
+    Raises:
+        UserError: The model has no inserted layers, or none of that name.
+    """
+    layers = {
+        name: layer for name, layer in inserted_layers(model).items() if not isinstance(layer, ConvLike)
+    }
+    if not layers:
+        raise UserError(f'{of} has no inserted layers, so no gates: choose a preset that inserts some')
+    for name in names or ():
+        if name not in layers:
+            raise UserError(f'{of} has no inserted layer {name!r}: {nearest(name, layers)}')
+    return {name: layers[name] for name in names or layers}
+
+
+def check_used(layers: dict[str, nn.Module], seen: set[str], of: str) -> None:
+    """Raises a UserError if a layer was not called in a pass."""
+    unused = [name for name in layers if name not in seen]
+    if unused:
+        raise UserError(f'{unused[0]} takes no part in a pass of {of}: choose another layer')
+
+
+@contextmanager
+def watch_gates(
+    model: nn.Module, layers: dict[str, nn.Module], see: Callable[[Reading], None]
+) -> Iterator[None]:
+    """Within it every call of a layer is shown: `with watch_gates(model, layers, see): model.test_step(data)`.
+
+    A layer that blocks share is seen at each of them. Its numbers begin anew where the network does, as it does for every
+    window of a segmentor that slides one over the image.
+
+    Args:
+        model: The whole model.
+        layers: Of it, by name.
+        see: Is given each reading; it may keep it, none of its tensors is written to again but `y`, which is the host's.
+    """
+    starts = {child.wrapped: child for child in model.modules() if isinstance(child, IdentityStart)}
+    calls: Counter[str] = Counter()
+    with ExitStack() as stack:
+        factors = stack.enter_context(Factors())
+        for name, layer in layers.items():
+
+            def read(_, args, y, name=name, layer=layer):
+                x, factor = factors.of(y)
+                calls[name] += 1
+                number = f' #{calls[name]}' if calls[name] > 1 else ''
+                see(Reading(name + number, type(layer).__name__, x, y, factor))
+
+            stack.callback(starts.get(layer, layer).register_forward_hook(read).remove)
+        # After the hooks that read: the norm inside a norm layer may be another norm layer.
+        for layer in layers.values():
+            if isinstance(layer, NormLayer):
+                stack.callback(layer.bn.register_forward_hook(lambda bn, args, y: factors.begin(y)).remove)
+            else:
+                begin = starts.get(layer, layer).register_forward_pre_hook(
+                    lambda _, args: factors.begin(args[0])
+                )
+                stack.callback(begin.remove)
+        _count_by_pass(model, calls, stack)
+        yield
+
+
+def _count_by_pass(model: nn.Module, calls: Counter, stack: ExitStack) -> None:
+    """Forgets the calls when the part of a model that ran first, and has weights, runs again."""
+    first = []
+
+    def run(part, args):
+        first.append(part)
+        if part is first[0]:
+            calls.clear()
+
+    for part in children_of(model).values():
+        if part is not None and next(part.parameters(), None) is not None:
+            stack.callback(part.register_forward_pre_hook(run).remove)
+
+
+class Factors(TorchFunctionMode):
+    """Follows a map through the products of a layer, and sums of them, and knows by what they have multiplied it so far."""
+
+    def __init__(self):
+        super().__init__()
+        self.known: dict[int, tuple[Tensor, Tensor]] = {}
+        self.start: Tensor | None = None
+
+    def begin(self, x: Tensor) -> None:
+        """Follows another map from here on."""
+        # A copy, as the host may go on to overwrite its own.
+        self.start = x.clone()
+        self.known = {id(x): (x, x.new_ones(()))}
+
+    def of(self, y: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The map that was begun with, and what has multiplied it in `y`, which broadcasts to it; None if `y` is no product."""
+        factor = self.known.get(id(y), (None, None))[1]
+        return self.start, factor
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if func in PRODUCTS:
+            for x, other in (args, args[::-1]):
+                self._follow(result, lambda factor, other=other: factor * other, x)
+        elif func in SUMS and not kwargs:  # x + x * g
+            self._follow(result, torch.add, *args)
+        elif func in DIFFERENCES and not kwargs:
+            self._follow(result, torch.sub, *args)
+        elif func in SHAPES:
+            shape = args[0].shape
+            self._follow(result, lambda factor: factor.expand(shape).reshape(result.shape), args[0])
+        elif func is torch.addcmul:  # IEBN: a batch norm times a gate, and a shift that belongs to it
+            self._follow(result, lambda factor: factor * args[2], args[1])
+        return result
+
+    def _follow(self, result, change: Callable, *maps) -> None:
+        """`result` comes of the maps, if all of them are followed."""
+        if all(id(x) in self.known for x in maps) and id(result) not in self.known:
+            self.known[id(result)] = (result, change(*(self.known[id(x)][1] for x in maps)))

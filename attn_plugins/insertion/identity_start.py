@@ -1,0 +1,40 @@
+"""`start='identity'`: a layer that computes nothing new until training wants it to."""
+
+import torch
+from torch import Tensor, nn
+
+from attn_plugins.layers.norm.base import NormLayer
+from attn_plugins.layers.transparent_module import Wrapper
+
+
+class IdentityStart(Wrapper):
+    """y = x + a (layer(x) - x) with one learnable number a, which starts at 0.
+
+    A plain checkpoint of the host computes the same, bit for bit, before the first step. For a norm layer x stands for
+    what its batch norm makes of the input.
+
+    Args:
+        layer (nn.Module): The layer, shape preserving.
+    """
+
+    def __init__(self, layer: nn.Module):
+        super().__init__()
+        self.wrapped = layer
+        self.attn_start = nn.Parameter(torch.zeros(()))
+
+    def init_weights(self) -> None:
+        """The layer's own start, and a = 0."""
+        nn.init.zeros_(self.attn_start)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, H, W)."""
+        leaf = self.attn_leaf(x)
+        if leaf is not None:
+            return leaf
+        layer = self.wrapped
+        if isinstance(layer, NormLayer):
+            plain = layer.bn(x)
+            changed = layer.adapt(x, plain)
+        else:
+            plain, changed = x, layer(x)
+        return plain + self.attn_start.to(plain.dtype) * (changed - plain)

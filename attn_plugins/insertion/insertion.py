@@ -1,0 +1,226 @@
+"""Carries out the entries of `plugins=` on a host, and takes them back."""
+
+import functools
+from collections.abc import Callable
+
+from mmcv.cnn.bricks.plugin import infer_abbr
+from torch import nn
+
+from attn_plugins.compat import children_of
+from attn_plugins.errors import InsertionError
+from attn_plugins.insertion.channels import channels_at
+from attn_plugins.insertion.containers import Plug, SharingPlug
+from attn_plugins.insertion.convs import check_all_shared, sizes_of
+from attn_plugins.insertion.entry import Entry
+from attn_plugins.insertion.identity_start import IdentityStart
+from attn_plugins.insertion.levels import NAME as LEVEL_OUTPUT
+from attn_plugins.insertion.levels import Levels, add_levels, remove_levels
+from attn_plugins.insertion.locate import Places, Target
+from attn_plugins.insertion.norms import norms
+from attn_plugins.insertion.set_aside import shape_of
+from attn_plugins.insertion.shapes import Shapes, in_words, keeps_shape
+from attn_plugins.insertion.share import check_channels, check_shareable, groups, knows_blocks
+from attn_plugins.insertion.tree import Node, is_layer, own_keys
+from attn_plugins.layers.conv.base import ConvLike
+from attn_plugins.layers.norm.base import NormLayer
+from attn_plugins.randomness import next_number, own_stream
+from attn_plugins.registry import MODELS, build_part
+
+
+class Insertion:
+    """Puts layers into one host.
+
+    Args:
+        host (nn.Module): It is changed in place.
+    """
+
+    def __init__(self, host: nn.Module):
+        self.host = host
+        self.shapes = Shapes(host)
+        self.moment = next_number()
+        self._undo: list[Callable[[], None]] = []
+
+    def take_back(self) -> None:
+        """Leaves the host as it was."""
+        for step in reversed(self._undo):
+            step()
+
+    def put_in(self, entry: Entry) -> None:
+        """Carries out one entry.
+
+        Raises:
+            InsertionError: It does not fit the host.
+        """
+        places = Places(self.host)
+        if entry.is_a(NormLayer):
+            self._replace_norms(norms(places, entry.where, entry.stages), entry)
+            return
+        if entry.word == 'position' and entry.where == LEVEL_OUTPUT:
+            self._insert_at_levels(entry)
+            return
+        if entry.word == 'position':
+            targets = places.at(entry.where, entry.stages)
+        else:
+            targets = places.by_glob(entry.where, entry.word)
+        if entry.is_a(ConvLike):
+            self._replace_convs(targets, entry)
+            return
+        for group in groups(targets, entry.share):
+            self._insert_attention(group, entry)
+
+    def _insert_attention(self, group: list[Target], entry: Entry) -> None:
+        """Puts one layer at a place, or between the places that share it."""
+        found = [
+            channels_at(self.host, target, entry.cfg.get('in_channels'), self.shapes) for target in group
+        ]
+        check_channels(group, found)
+        place, channels = group[0].node, found[0]
+        layer, name = self._build(
+            entry.cfg, entry, f'at {place.name} ({channels} channels)', in_channels=channels
+        )
+        if not is_layer(layer) and not keeps_shape(layer, channels):
+            raise InsertionError(
+                f'at {place.name}: {entry.name} does not keep the shape of a map, as a layer must'
+            )
+        if entry.share is not None:
+            check_shareable(layer, place.name)
+        self._adopt(layer, place.module)
+        told = knows_blocks(self.host, layer, entry.share is not None, place.name)
+        owner = None
+        for target in group:
+            node, side = target.node, 'before' if target.side == 'before' else 'after'
+            _check_name(node, name)
+            slot = node.outer if target.side == 'after' else node.inner
+            module = children_of(slot[0])[slot[1]]
+            replaced = shape_of(module) if target.side == 'replace' else None
+            module = module if replaced is None else nn.Identity()
+            plug = (
+                Plug(module, layer, name, side, channels, replaced)
+                if owner is None
+                else SharingPlug(module, owner, replaced)
+            )
+            owner = owner or plug
+            plug.attn_starts, plug.attn_ends = (
+                told and target is group[0],
+                told and target is group[-1],
+            )
+            self._put(slot, plug, node.module.training)
+
+    def _insert_at_levels(self, entry: Entry) -> None:
+        """Puts a layer on each map that the host hands on."""
+        maps = self._maps_handed_on()
+        switches = [True] * len(maps) if entry.stages is None else entry.stages
+        if len(switches) != len(maps) or not all(isinstance(switch, bool) for switch in switches):
+            raise InsertionError(
+                f'stages={entry.stages} with level_output needs a switch for each of the {len(maps)} levels'
+            )
+        if entry.share is not None:
+            raise InsertionError("share='stage' with level_output: every level is a stage of its own")
+        for index in (index for index, switch in enumerate(switches) if switch):
+            channels = entry.cfg.get('in_channels', maps[index])
+            layer, name = self._build(
+                entry.cfg, entry, f'at level {index} ({channels} channels)', in_channels=channels
+            )
+            fresh = not isinstance(self.host, Levels)
+            levels = add_levels(self.host, len(maps))
+            if fresh:
+                self._undo.append(functools.partial(remove_levels, self.host))
+            _check_name(Places(self.host).by_name[f'{LEVEL_OUTPUT}.{index}'], name)
+            self._adopt(layer, self.host)
+            slot = levels, str(index)
+            self._put(slot, Plug(levels[slot[1]], layer, name, channels=channels), self.host.training)
+
+    def _maps_handed_on(self) -> tuple[int, ...]:
+        """The channels of each."""
+        seen = self.shapes.at('')
+        if seen is not None and isinstance(seen.after, tuple):
+            return seen.after
+        what = 'what it hands on cannot be seen' if seen is None else f'it hands on {in_words(seen.after)}'
+        raise InsertionError(
+            f'level_output is for a backbone or a neck that hands on several maps, and of {type(self.host).__name__} '
+            f"{what}: plug the backbone or the neck itself, as backbone=dict(type='attn_plugins.Plugged', host=..., "
+            'plugins=[...])'
+        )
+
+    def _replace_convs(self, targets: list[Target], entry: Entry) -> None:
+        """Puts one convolution for each of the host's; one that the host shares (levels of a head) stays shared."""
+        by_conv: dict[nn.Module, list[Target]] = {}
+        for target in targets:
+            by_conv.setdefault(target.node.module, []).append(target)
+        for conv, shared in by_conv.items():
+            check_all_shared(self.host, shared)
+            cfg, sizes = sizes_of(shared[0], entry.cfg, entry.name)
+            layer, name = self._build(cfg, entry, f'at {shared[0].node.name}', **sizes)
+            self._adopt(layer, conv)
+            plug = Plug(nn.Identity(), layer, name, channels=sizes['in_channels'], replaced=shape_of(conv))
+            for target in shared:
+                self._put(target.node.inner, plug, conv.training)
+
+    def _replace_norms(self, nodes: list[Node], entry: Entry) -> None:
+        """Puts a norm layer around each batch norm, which stays inside with its own settings."""
+        inner = [option for option in NormLayer.inner_options if option in entry.cfg]
+        if inner:
+            raise InsertionError(
+                f"{entry.name}: {inner[0]} is the host's batch norm's own, which stays inside: set it in the host's "
+                'norm_cfg'
+            )
+        for node in nodes:
+            norm, channels = node.module, node.module.num_features
+            _check_norm(node, entry.name)
+            layer, _ = self._build(
+                entry.cfg, entry, f'at {node.name} ({channels} channels)', num_features=channels
+            )
+            if own_keys(layer) & set(norm.state_dict()):
+                raise InsertionError(f'at {node.name}: there is a {entry.name} already')
+            self._adopt(layer, norm)
+            held = layer.wrapped if isinstance(layer, IdentityStart) else layer
+            setattr(held, held.attn_wrapped, norm)
+            self._put(node.inner, layer, norm.training)
+
+    def _build(self, cfg: dict, entry: Entry, where: str, **given) -> tuple[nn.Module, str]:
+        """The layer and its name in the state dict. It draws from a stream of its own."""
+        try:
+            with own_stream(self.moment, entry.name, entry.postfix, where):
+                layer = build_part(cfg, MODELS, **given)
+        except (ValueError, TypeError) as error:
+            raise InsertionError(f'{where}: {" ".join(str(error).split())}') from error
+        name = infer_abbr(type(layer)) + entry.postfix
+        return (IdentityStart(layer) if entry.identity else layer), name
+
+    def _adopt(self, layer: nn.Module, module: nn.Module) -> None:
+        """Gives a layer device, precision and mode of a module; of the host where it has no parameters."""
+        like = next((p for part in (module, self.host) for p in part.parameters()), None)
+        if like is not None and like.is_floating_point():
+            layer.to(like.device, like.dtype)
+        layer.train(module.training)
+
+    def _put(self, slot: tuple[nn.Module, str], container: nn.Module, training: bool) -> None:
+        """Puts a container into its place in the tree."""
+        parent, key = slot
+        children = children_of(parent)
+        self._undo.append(functools.partial(children.__setitem__, key, children[key]))
+        children[key] = container
+        container.training = training
+        container.attn_number = len(self._undo)
+
+
+def _check_norm(node: Node, name: str) -> None:
+    """Refuses norms that a norm layer cannot stand for."""
+    activation = getattr(node.module, 'act', None)
+    if isinstance(activation, nn.Module) and not isinstance(activation, nn.Identity):
+        raise InsertionError(
+            f'{node.name} is a {type(node.module).__name__}, which holds its activation: {name} belongs between the two'
+        )
+    if node.module.num_features == 0:
+        raise InsertionError(f'{node.name} has no channels yet: run a forward of the model first')
+
+
+def _check_name(node: Node, name: str) -> None:
+    """Refuses a name that a layer or a part of the module has: both would have the same keys."""
+    taken = {plug.attn_name for plug in node.plugs()} | {
+        key.split('.')[0] for key in node.module.state_dict()
+    }
+    if name in taken:
+        raise InsertionError(
+            f"at {node.name}: there is a {name} already: give the second one a postfix in its cfg, as postfix='_2'"
+        )

@@ -1,0 +1,242 @@
+"""Loads a config with an attention preset; what is misspelt gets one sentence with the nearest choice."""
+
+import difflib
+import logging
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.logging import print_log
+
+from attn_plugins.errors import UserError
+from attn_plugins.mim import CONFIGS, VARIABLE
+from attn_plugins.registry import nearest
+from attn_plugins.training.variables import refuse_options_in_vain, refuse_variables_in_vain
+
+PRESETS = Path('_base_', 'attention')
+SUFFIXES = ('.py', '.yml', '.yaml', '.json')
+# mmengine puts the variable behind the path of a folder that stands anywhere: this leads to the root from every one, since
+# the parent of the root is the root, whatever is a link on the way.
+ROOT = '../' * 40
+
+
+def load_config(path: str | Path, attention: str | None = None, cfg_options: dict | None = None) -> Config:
+    """Reads a config file, with an attention preset and single values put in their place.
+
+    Args:
+        path (str or Path): The config file.
+        attention (str, optional): Name of a preset in the folder that the config takes its presets from, or the path of
+            a preset's file, which ends with `.py`. None leaves it to the environment variable ATTENTION, which may be
+            either too, and to the config's own default.
+        cfg_options (dict, optional): `{'train_cfg.max_epochs': 1}`, as OpenMMLab's `--cfg-options`.
+
+    Returns:
+        Config: The whole config.
+
+    Raises:
+        UserError: The file or the preset does not exist, the file cannot be read, it imports what cannot be found, it
+            fixes another preset, or a value or an option comes too late to change anything.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise UserError(f'{path} is a folder: give the path of a config file')
+    if not path.is_file():
+        raise UserError(f'there is no config {path}{_nearest_config(path)}')
+    if path.suffix not in SUFFIXES:
+        raise UserError(f'{path} is no config: give the path of a .py file')
+    chosen = os.environ.get(VARIABLE) if attention is None else attention
+    with _environment(chosen):
+        try:
+            cfg = Config.fromfile(path)
+        except FileNotFoundError as error:
+            raise UserError(_missing_base(path, error, chosen)) from error
+        except ImportError as error:
+            raise UserError(_missing_import(path, error)) from error
+        except Exception as error:  # a config is a program: whatever it raises is a fault in it
+            if isinstance(error, KeyError) and error.args[0] == 'attention':
+                raise UserError(_no_attention(path, chosen)) from error
+            reason = error.args[0] if error.args and isinstance(error.args[0], str) else error
+            raise UserError(
+                f'{path} cannot be read ({type(error).__name__}: {reason}): put it right, --debug shows where'
+            ) from error
+    if attention is not None:
+        _check_fixed(cfg, path, attention)
+    refuse_variables_in_vain(cfg)
+    if cfg_options:
+        _check_options(cfg_options)
+        refuse_options_in_vain(cfg, cfg_options)
+        try:
+            cfg.merge_from_dict(cfg_options)
+        except Exception as error:  # a key below a value that is no dict, an index beyond a list
+            reason = str(error.args[0] if error.args else error).splitlines()[0]
+            raise UserError(
+                f'--cfg-options {" ".join(cfg_options)} cannot be put into {path} as it is with its preset ({reason}): put the '
+                'names right'
+            ) from error
+    if attention is None and chosen is not None and preset_of(cfg) is None:
+        print_log(
+            f'{path} takes no presets, so {VARIABLE}={chosen} changes nothing', 'current', logging.WARNING
+        )
+    return cfg
+
+
+def _check_options(cfg_options: dict) -> None:
+    """Refuses what would change nothing: the preset has been put in its place before options are merged."""
+    late = next((key for key in cfg_options if key.split('.')[0] == 'attention'), None)
+    if late is not None:
+        # Of the list of entries, or of the lists for several hosts, unless an option of the only layer is meant.
+        where = re.match(r'attention(\.([A-Z]\w*\.|others\.)?\d+\b.*|$)', late)
+        place = late.replace('attention', 'model.backbone.plugins' + ('' if where else '.0.cfg'), 1)
+        raise UserError(
+            f'--cfg-options {late} comes too late, the layer is in its place by then: change {place}'
+        )
+
+
+def preset_name(attention: str) -> str:
+    """What a preset is called in tables and folders: its name, also where a path was given."""
+    return Path(attention).name.removesuffix('.py')
+
+
+def preset_names(folder: Path | None = None) -> list[str]:
+    """The presets of a folder, by default those of this package, in alphabetical order."""
+    return sorted(file.stem for file in (folder or CONFIGS / PRESETS).glob('*.py'))
+
+
+def leaf_configs() -> list[Path]:
+    """Every config that can be run: those of ./configs, else of the package, in alphabetical order."""
+    root = Path('configs') if Path('configs').is_dir() else CONFIGS
+    return sorted(file for file in root.glob('*/*.py') if '_base_' not in file.parts)
+
+
+def preset_of(cfg: Config) -> str | None:
+    """The name of the preset that was chosen when the config was loaded, None if it was left to the config."""
+    chosen = cfg.env_variables.get(VARIABLE)
+    return None if chosen is None else preset_name(chosen)
+
+
+@contextmanager
+def _environment(attention: str | None) -> Iterator[None]:
+    """Sets the variable while a config is read, and puts back what was there."""
+    if attention is None:
+        yield
+        return
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = _from_any_folder(attention) if _is_path(attention) else attention
+    try:
+        yield
+    finally:
+        os.environ.pop(VARIABLE)
+        if before is not None:
+            os.environ[VARIABLE] = before
+
+
+def _is_path(attention: str) -> bool:
+    return attention.endswith('.py')
+
+
+def _from_any_folder(attention: str) -> str:
+    """The path of a preset's file, without suffix, as a config can have it behind any folder."""
+    path = Path(attention).expanduser()
+    if not path.is_file():
+        others = sorted(map(str, path.parent.glob('*.py')))
+        raise UserError(
+            f'there is no attention preset {attention}: '
+            + (
+                nearest(str(path), others)
+                if others
+                else 'give the path of a .py file that has attention = [...]'
+            )
+        )
+    if set(str(path.absolute())) & set('\'"\\{}'):
+        raise UserError(
+            f'{attention} has quotes, braces or backslashes in its path: rename the file or its folder'
+        )
+    return ROOT + os.path.abspath(path).lstrip('/').removesuffix('.py')
+
+
+def _check_fixed(cfg: Config, path: Path, attention: str) -> None:
+    """Refuses a preset that the config does not take: it names one for good, or has no place for one."""
+    if preset_of(cfg) is not None:
+        return
+    if 'attention' not in cfg:
+        if attention == 'none':  # the plain model, which it is
+            return
+        raise UserError(
+            f'{path} takes no preset but none, so not {attention}: choose a config that does, or let it take them as the '
+            'README shows under Presets'
+        )
+    folder = next(
+        (parent / PRESETS for parent in path.resolve().parents if (parent / PRESETS).is_dir()),
+        CONFIGS / PRESETS,
+    )
+    file = Path(attention).expanduser() if _is_path(attention) else folder / f'{attention}.py'
+    if not file.is_file():
+        raise UserError(_unknown_preset(attention, folder))
+    if Config.fromfile(file).get('attention') != cfg.attention:
+        raise UserError(
+            f'{path} is fixed to {_layers(cfg.attention)}, so it does not take {attention}: choose a config that takes any '
+            'preset'
+        )
+
+
+def _layers(attention: list | dict | None) -> str:
+    """The layers of a preset, for messages."""
+    lists = attention.values() if isinstance(attention, dict) else [attention or []]
+    types = dict.fromkeys(str(entry['cfg']['type']) for entries in lists for entry in entries)
+    return ' and '.join(types) or 'no attention'
+
+
+def _missing_base(path: Path, error: FileNotFoundError, attention: str | None) -> str:
+    """Says which of the files that a config is built on is missing: a preset or another base file."""
+    # mmengine's check_file_exist: 'file "configs/x.py" does not exist'.
+    said = re.fullmatch(r'file "(.+)" does not exist', str(error))
+    missing = Path(os.path.normpath(said[1] if said else error.filename or path))
+    chosen = attention is not None and missing.stem == Path(attention).name
+    if chosen or missing.parent.parts[-2:] == PRESETS.parts:
+        folder = next(parent for parent in missing.parents if parent.is_dir())
+        return _unknown_preset(attention or missing.stem, folder)
+    return f'{path} is built on {missing}, which does not exist: put its _base_ right'
+
+
+def _missing_import(path: Path, error: ImportError) -> str:
+    """Names the module that a config imports, itself or with custom_imports, and that is not found."""
+    # The first of a chain: mmengine puts another around it that lists sys.path.
+    while isinstance(cause := error.__cause__ or error.__context__, ImportError):
+        error = cause
+    if not isinstance(error, ModuleNotFoundError) or error.name is None:
+        return f'{path} imports what cannot be imported ({error}): put that right'
+    return (
+        f'{path} imports {error.name}, which is not found: put PYTHONPATH=FOLDER, the folder that holds it, before '
+        'the command, or install it'
+    )
+
+
+def _no_attention(path: Path, attention: str | None) -> str:
+    return (
+        f'{path} takes attention from a preset, and {attention or "its own"} has none: write attention = '
+        "[dict(cfg=dict(type='attn_plugins.SE'))] there"
+    )
+
+
+def _unknown_preset(name: str, folder: Path) -> str:
+    names = preset_names(folder)
+    close = difflib.get_close_matches(name, names, n=1)
+    meant = f', did you mean {close[0]}' if close else ''
+    known = f'choose from {", ".join(names)}, or' if names else f'there are none in {folder},'
+    return (
+        f"there is no attention preset {name!r}{meant}: {known} give the path of your own preset's .py file"
+    )
+
+
+def _nearest_config(path: Path) -> str:
+    """The end of the sentence: the existing config whose name is nearest, with a path that can be typed."""
+    near = [file for file in path.parent.glob('*.py') if file.is_file()]
+    files = near + leaf_configs()
+    by_name = {file.name: str(file) for file in reversed(files)}
+    if not by_name:
+        return ': give the path of a config file'
+    close = difflib.get_close_matches(path.with_suffix('.py').name, by_name, n=1, cutoff=0.3)
+    return f': did you mean {by_name[close[0]]}?' if close else f': {nearest(path.name, by_name)}'
