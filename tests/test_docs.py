@@ -175,7 +175,7 @@ def test_a_failed_check_is_shown_as_one():
 
 
 def test_the_readme_counts_the_hosts_and_positions_that_are_tested():
-    from attn_plugins.insertion.positions import POSITIONS
+    from attn_plugins.insertion.host_tables import POSITIONS
     from tests.insertion.families import FAMILIES
 
     assert f'{len(FAMILIES)} hosts, {len(POSITIONS)} named places' in (ROOT / 'README.md').read_text()

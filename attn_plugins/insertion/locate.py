@@ -7,7 +7,7 @@ from torch import nn
 
 from attn_plugins.compat import children_of
 from attn_plugins.errors import InsertionError
-from attn_plugins.insertion.positions import declared, places
+from attn_plugins.insertion.host_tables import declared, places
 from attn_plugins.insertion.tree import Node, matching, walk
 from attn_plugins.registry import nearest
 

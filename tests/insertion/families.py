@@ -15,7 +15,7 @@ from mmseg.registry import MODELS as MMSEG  # noqa: F401
 from torch import nn
 from torchvision import models
 
-from attn_plugins.insertion.positions import POSITIONS
+from attn_plugins.insertion.host_tables import POSITIONS
 
 
 class Family(NamedTuple):

@@ -16,7 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 from attn_plugins import inserted_layers, plug
 from attn_plugins.insertion.locate import Places
 from tests.insertion.families import FAMILIES, Family
-from tests.insertion.test_positions import Scale, entry_of, outputs
+from tests.insertion.test_host_tables import Scale, entry_of, outputs
 
 # One place each, those of the residual branch first.
 PREFERRED = ('after_conv2', 'after_depthwise', 'block_output', 'fpn_output', 'stage_output', 'level_output')

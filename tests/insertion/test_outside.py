@@ -13,7 +13,7 @@ from torch import nn
 
 import attn_plugins
 from attn_plugins import InsertionError, inserted_layers
-from tests.insertion.test_positions import Scale
+from tests.insertion.test_host_tables import Scale
 
 SE = dict(type='attn_plugins.SE', reduction=4)
 IEBN = dict(type='attn_plugins.IEBN')

@@ -18,7 +18,7 @@ from attn_plugins.training.config import load_config
 from attn_plugins.training.library import prepare
 from tests.insertion.families import FAMILIES
 from tests.insertion.hosts import CA, HOSTS, IEBN, SE
-from tests.insertion.test_positions import entry_of
+from tests.insertion.test_host_tables import entry_of
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 PRESETS = sorted(path.stem for path in (CONFIGS / '_base_' / 'attention').glob('*.py'))

@@ -156,7 +156,7 @@ def test_norm_eval_of_a_detectors_backbone_is_said(log_lines):
 
 def test_a_users_own_layer_is_a_layer(log_lines):
     """It starts as it was built, is missed in a checkpoint, and is listed."""
-    from tests.insertion.test_positions import Scale
+    from tests.insertion.test_host_tables import Scale
 
     host, defaults, position, count = HOSTS['mmdet MobileNetV2']
     model = MODELS.build(

@@ -6,8 +6,8 @@ from mmengine.registry import MODELS
 from torch import nn
 
 from attn_plugins import InsertionError, inserted_layers, plug
+from attn_plugins.insertion.host_tables import POSITIONS
 from attn_plugins.insertion.locate import Places
-from attn_plugins.insertion.positions import POSITIONS
 from tests.insertion.families import FAMILIES, Family
 
 CELLS = [(name, position) for name in FAMILIES for position in POSITIONS]
