@@ -1,28 +1,29 @@
 """Carries out the entries of `plugins=` on a host, and takes them back."""
 
 import functools
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 
 from mmcv.cnn.bricks.plugin import infer_abbr
+from mmengine.logging import print_log
 from torch import nn
 
 from attn_plugins.compat import children_of
 from attn_plugins.errors import InsertionError
 from attn_plugins.insertion.channels import channels_at
 from attn_plugins.insertion.containers import Plug, SharingPlug
-from attn_plugins.insertion.convs import check_all_shared, sizes_of
 from attn_plugins.insertion.entry import Entry
 from attn_plugins.insertion.identity_start import IdentityStart
 from attn_plugins.insertion.levels import NAME as LEVEL_OUTPUT
 from attn_plugins.insertion.levels import Levels, add_levels, remove_levels
 from attn_plugins.insertion.locate import Places, Target
-from attn_plugins.insertion.norms import norms
+from attn_plugins.insertion.replaced import check_all_shared, norms, sizes_of
 from attn_plugins.insertion.set_aside import shape_of
 from attn_plugins.insertion.shapes import Shapes, in_words, keeps_shape
-from attn_plugins.insertion.share import check_channels, check_shareable, groups, knows_blocks
 from attn_plugins.insertion.tree import Node, is_layer, own_keys
 from attn_plugins.layers.conv.base import ConvLike
 from attn_plugins.layers.norm.base import NormLayer
+from attn_plugins.layers.recurrent import parts_of_blocks, recurrent_parts
 from attn_plugins.randomness import next_number, own_stream
 from attn_plugins.registry import MODELS, build_part
 
@@ -224,3 +225,57 @@ def _check_name(node: Node, name: str) -> None:
         raise InsertionError(
             f"at {node.name}: there is a {name} already: give the second one a postfix in its cfg, as postfix='_2'"
         )
+
+
+def groups(targets: Sequence[Target], share: str | None) -> list[list[Target]]:
+    """The places that get one layer between them: those of a stage, or each its own."""
+    if share is None:
+        return [[target] for target in targets]
+    stages = {}
+    for target in targets:
+        stages.setdefault(target.stage, []).append(target)
+    return list(stages.values())
+
+
+def check_channels(group: Sequence[Target], channels: Sequence[int]) -> None:
+    """Raises an InsertionError if the places of one layer differ in their channels."""
+    for target, found in zip(group, channels, strict=True):
+        if found != channels[0]:
+            raise InsertionError(
+                f"share='stage' needs equal channels in a stage, but {target.node.name} has {found} "
+                f'and the blocks before it {channels[0]}'
+            )
+
+
+def check_shareable(layer: nn.Module, place: str) -> None:
+    """Raises an InsertionError if a layer keeps what is of one place, but several are to share it."""
+    kept = next((part for part in layer.modules() if getattr(part, 'attn_one_place', False)), None)
+    if kept is not None:
+        raise InsertionError(
+            f"share='stage' at {place}: {type(kept).__name__} keeps a running mean of one place: leave share out, or take "
+            "dict(type='shuffled_images')"
+        )
+
+
+def knows_blocks(host: nn.Module, layer: nn.Module, shared: bool, place: str) -> bool:
+    """Whether a layer that blocks share has parts that know of it, as a state that goes from block to block (DIA).
+
+    Raises:
+        InsertionError: The host runs its blocks under activation checkpointing, which loses a state.
+    """
+    name, has_state = type(layer).__name__, any(True for _ in recurrent_parts(layer))
+    if has_state and not shared:
+        print_log(
+            f"{name} at {place} has a state but no other block to hand it to: give the entry share='stage'",
+            logger='current',
+            level=logging.WARNING,
+        )
+    if has_state and shared and any(getattr(module, 'with_cp', False) for module in host.modules()):
+        raise InsertionError(
+            f'{name} hands its state from block to block, and activation checkpointing runs the blocks again one '
+            'by one: set with_cp=False'
+        )
+    parts = list(parts_of_blocks(layer)) if shared else []
+    for part in parts:
+        part.shared = True
+    return bool(parts)
