@@ -56,6 +56,12 @@ MOVED = {
     'losses': 'distillation.losses',
     'losses.schedule': 'distillation.losses.loss_schedule',
 }
+# Module that has lost names to others -> name -> where it is now; found by the module's old name only.
+NAMES = {
+    'training.config': dict.fromkeys(('preset_name', 'preset_names', 'preset_of'), 'training.presets'),
+    'training.hooks': dict.fromkeys(('TrainingRecordHook',), 'training.resume'),
+    'training.runner': dict.fromkeys(('how_to_resume', 'TRAINING'), 'training.resume'),
+}
 
 
 def new_name(name: str) -> str | None:
@@ -79,7 +85,10 @@ class _Alias(MetaPathFinder, Loader):
 
     def exec_module(self, module) -> None:
         """Puts the present module into the place of the empty one that stands for it."""
-        sys.modules[module.__name__] = import_module(new_name(module.__name__))
+        present = import_module(new_name(module.__name__))
+        for name, home in NAMES.get(present.__name__.removeprefix('attn_plugins.'), {}).items():
+            setattr(present, name, getattr(import_module(f'attn_plugins.{home}'), name))
+        sys.modules[module.__name__] = present
 
 
 def keep_old_names() -> None:

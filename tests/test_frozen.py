@@ -13,8 +13,9 @@ from mmengine.config import Config
 
 from attn_plugins.benchmark.plan import plan_suite
 from attn_plugins.benchmark.suite import read_suite
-from attn_plugins.training.config import leaf_configs, load_config, preset_names
+from attn_plugins.training.config import leaf_configs, load_config
 from attn_plugins.training.library import build_model
+from attn_plugins.training.presets import preset_names
 
 ROOT = Path(__file__).resolve().parents[1]
 FROZEN = Path(__file__).parent / 'data' / 'frozen.json'

@@ -13,8 +13,9 @@ import attn_plugins.layers
 from attn_plugins.benchmark.plan import plan_suite
 from attn_plugins.benchmark.suite import read_suite
 from attn_plugins.layers.place import place_of, plugins_of
-from attn_plugins.training.config import load_config, preset_names
+from attn_plugins.training.config import load_config
 from attn_plugins.training.library import build_model
+from attn_plugins.training.presets import preset_names
 
 ROOT = Path(__file__).resolve().parent.parent
 PRESETS = preset_names(ROOT / 'configs' / '_base_' / 'attention')

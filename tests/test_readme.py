@@ -11,8 +11,9 @@ from mmengine.registry import MODELS, init_default_scope
 
 from attn_plugins import inserted_layers
 from attn_plugins.distillation import distillation_of
-from attn_plugins.training.config import load_config, preset_names
+from attn_plugins.training.config import load_config
 from attn_plugins.training.library import build_model, register
+from attn_plugins.training.presets import preset_names
 from tests.stack import TORCH_2_1
 
 ROOT = Path(__file__).parents[1]

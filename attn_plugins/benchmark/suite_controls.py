@@ -7,7 +7,7 @@ from attn_plugins.benchmark.suite_checks import EXAMPLES, check_mapping
 from attn_plugins.benchmark.suite_presets import BASELINE
 from attn_plugins.errors import UserError
 from attn_plugins.registry import nearest
-from attn_plugins.training.config import preset_name
+from attn_plugins.training.presets import preset_name
 
 
 def read_controls(

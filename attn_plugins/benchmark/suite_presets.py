@@ -5,7 +5,7 @@ from pathlib import Path
 
 from attn_plugins.benchmark.suite_checks import EXAMPLES, check_keys, check_list, check_options, find_file
 from attn_plugins.errors import UserError
-from attn_plugins.training.config import preset_name
+from attn_plugins.training.presets import preset_name
 
 # The preset that every other one is compared with.
 BASELINE = 'none'

@@ -12,7 +12,8 @@ from rich.table import Table
 from attn_plugins.cli.arguments import add_model_options, positive
 from attn_plugins.cli.errors import friendly_errors
 from attn_plugins.cost import LEFT_OUT
-from attn_plugins.training.config import load_config, preset_name
+from attn_plugins.training.config import load_config
+from attn_plugins.training.presets import preset_name
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -39,7 +39,8 @@ def main(argv: list[str] | None = None) -> None:
         from attn_plugins.cost.cost import count_cost
         from attn_plugins.machine import versions
         from attn_plugins.training.checkpoint import latest_checkpoint
-        from attn_plugins.training.config import load_config, preset_of
+        from attn_plugins.training.config import load_config
+        from attn_plugins.training.presets import preset_of
         from attn_plugins.training.publish import publish
 
         cfg = load_config(args.config, args.attention, args.cfg_options)

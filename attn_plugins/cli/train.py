@@ -53,7 +53,8 @@ def main(argv: list[str] | None = None) -> None:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     with friendly_errors(args.debug):
         from attn_plugins.training.launch import end_distributed
-        from attn_plugins.training.runner import how_to_resume, prepare_run, train
+        from attn_plugins.training.resume import how_to_resume
+        from attn_plugins.training.runner import prepare_run, train
 
         cfg = prepare_run(args.config, args.attention, args.cfg_options, args.work_dir, args.launcher)
         with friendly_errors(args.debug, lambda: how_to_resume(cfg.work_dir, args.from_scratch)):

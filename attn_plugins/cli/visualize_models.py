@@ -8,7 +8,8 @@ from attn_plugins.errors import UserError
 
 def load_subjects(args: argparse.Namespace) -> list:
     """The models, in the order of their columns."""
-    from attn_plugins.training.config import load_config, preset_name
+    from attn_plugins.training.config import load_config
+    from attn_plugins.training.presets import preset_name
     from attn_plugins.visualization.subject import load_subject, load_trained
 
     if args.config:

@@ -12,8 +12,9 @@ from attn_plugins.cost.cost import count_madds, count_parameters
 from attn_plugins.cost.forward_pass import make_input
 from attn_plugins.errors import UserError
 from attn_plugins.registry import nearest
-from attn_plugins.training.config import load_config, preset_name
+from attn_plugins.training.config import load_config
 from attn_plugins.training.library import build_model
+from attn_plugins.training.presets import preset_name
 
 # The preset that leaves the plain model.
 PLAIN = 'none'

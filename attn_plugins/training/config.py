@@ -4,8 +4,6 @@ import difflib
 import logging
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from mmengine.config import Config
@@ -14,13 +12,17 @@ from mmengine.logging import print_log
 from attn_plugins.errors import UserError
 from attn_plugins.mim import CONFIGS, VARIABLE
 from attn_plugins.registry import nearest
+from attn_plugins.training.presets import (
+    PRESETS,
+    check_takes_preset,
+    no_attention,
+    preset_in_environment,
+    preset_of,
+    unknown_preset,
+)
 from attn_plugins.training.variables import refuse_options_in_vain, refuse_variables_in_vain
 
-PRESETS = Path('_base_', 'attention')
 SUFFIXES = ('.py', '.yml', '.yaml', '.json')
-# mmengine puts the variable behind the path of a folder that stands anywhere: this leads to the root from every one, since
-# the parent of the root is the root, whatever is a link on the way.
-ROOT = '../' * 40
 
 
 def load_config(path: str | Path, attention: str | None = None, cfg_options: dict | None = None) -> Config:
@@ -48,7 +50,7 @@ def load_config(path: str | Path, attention: str | None = None, cfg_options: dic
     if path.suffix not in SUFFIXES:
         raise UserError(f'{path} is no config: give the path of a .py file')
     chosen = os.environ.get(VARIABLE) if attention is None else attention
-    with _environment(chosen):
+    with preset_in_environment(chosen):
         try:
             cfg = Config.fromfile(path)
         except FileNotFoundError as error:
@@ -57,13 +59,13 @@ def load_config(path: str | Path, attention: str | None = None, cfg_options: dic
             raise UserError(_missing_import(path, error)) from error
         except Exception as error:  # a config is a program: whatever it raises is a fault in it
             if isinstance(error, KeyError) and error.args[0] == 'attention':
-                raise UserError(_no_attention(path, chosen)) from error
+                raise UserError(no_attention(path, chosen)) from error
             reason = error.args[0] if error.args and isinstance(error.args[0], str) else error
             raise UserError(
                 f'{path} cannot be read ({type(error).__name__}: {reason}): put it right, --debug shows where'
             ) from error
     if attention is not None:
-        _check_fixed(cfg, path, attention)
+        check_takes_preset(cfg, path, attention)
     refuse_variables_in_vain(cfg)
     if cfg_options:
         _check_options(cfg_options)
@@ -95,98 +97,10 @@ def _check_options(cfg_options: dict) -> None:
         )
 
 
-def preset_name(attention: str) -> str:
-    """What a preset is called in tables and folders: its name, also where a path was given."""
-    return Path(attention).name.removesuffix('.py')
-
-
-def preset_names(folder: Path | None = None) -> list[str]:
-    """The presets of a folder, by default those of this package, in alphabetical order."""
-    return sorted(file.stem for file in (folder or CONFIGS / PRESETS).glob('*.py'))
-
-
 def leaf_configs() -> list[Path]:
     """Every config that can be run: those of ./configs, else of the package, in alphabetical order."""
     root = Path('configs') if Path('configs').is_dir() else CONFIGS
     return sorted(file for file in root.glob('*/*.py') if '_base_' not in file.parts)
-
-
-def preset_of(cfg: Config) -> str | None:
-    """The name of the preset that was chosen when the config was loaded, None if it was left to the config."""
-    chosen = cfg.env_variables.get(VARIABLE)
-    return None if chosen is None else preset_name(chosen)
-
-
-@contextmanager
-def _environment(attention: str | None) -> Iterator[None]:
-    """Sets the variable while a config is read, and puts back what was there."""
-    if attention is None:
-        yield
-        return
-    before = os.environ.get(VARIABLE)
-    os.environ[VARIABLE] = _from_any_folder(attention) if _is_path(attention) else attention
-    try:
-        yield
-    finally:
-        os.environ.pop(VARIABLE)
-        if before is not None:
-            os.environ[VARIABLE] = before
-
-
-def _is_path(attention: str) -> bool:
-    return attention.endswith('.py')
-
-
-def _from_any_folder(attention: str) -> str:
-    """The path of a preset's file, without suffix, as a config can have it behind any folder."""
-    path = Path(attention).expanduser()
-    if not path.is_file():
-        others = sorted(map(str, path.parent.glob('*.py')))
-        raise UserError(
-            f'there is no attention preset {attention}: '
-            + (
-                nearest(str(path), others)
-                if others
-                else 'give the path of a .py file that has attention = [...]'
-            )
-        )
-    if set(str(path.absolute())) & set('\'"\\{}'):
-        raise UserError(
-            f'{attention} has quotes, braces or backslashes in its path: rename the file or its folder'
-        )
-    return ROOT + os.path.abspath(path).lstrip('/').removesuffix('.py')
-
-
-def _check_fixed(cfg: Config, path: Path, attention: str) -> None:
-    """Refuses a preset that the config does not take: it names one for good, or has no place for one."""
-    if preset_of(cfg) is not None:
-        return
-    if 'attention' not in cfg:
-        if attention == 'none':  # the plain model, which it is
-            return
-        raise UserError(
-            f'{path} takes no preset but none, so not {attention}: choose a config that does, or let it take them as the '
-            'README shows under Presets'
-        )
-    folder = next(
-        (parent / PRESETS for parent in path.resolve().parents if (parent / PRESETS).is_dir()),
-        CONFIGS / PRESETS,
-    )
-    file = Path(attention).expanduser() if _is_path(attention) else folder / f'{attention}.py'
-    if not file.is_file():
-        raise UserError(_unknown_preset(attention, folder))
-    if Config.fromfile(file).get('attention') != cfg.attention:
-        raise UserError(
-            f'{path} is fixed to {_layers(cfg.attention)}, so it does not take {attention}: choose a config that takes any '
-            'preset'
-        )
-
-
-def _layers(attention: list | dict | None) -> str:
-    """The layers of a preset, for messages."""
-    lists = attention.values() if isinstance(attention, dict) else [attention or []]
-    types = dict.fromkeys(str(entry['cfg']['type']) for entries in lists for entry in entries)
-    return ' and '.join(types) or 'no attention'
 
 
 def _missing_base(path: Path, error: FileNotFoundError, attention: str | None) -> str:
@@ -197,7 +111,7 @@ def _missing_base(path: Path, error: FileNotFoundError, attention: str | None) -
     chosen = attention is not None and missing.stem == Path(attention).name
     if chosen or missing.parent.parts[-2:] == PRESETS.parts:
         folder = next(parent for parent in missing.parents if parent.is_dir())
-        return _unknown_preset(attention or missing.stem, folder)
+        return unknown_preset(attention or missing.stem, folder)
     return f'{path} is built on {missing}, which does not exist: put its _base_ right'
 
 
@@ -211,23 +125,6 @@ def _missing_import(path: Path, error: ImportError) -> str:
     return (
         f'{path} imports {error.name}, which is not found: put PYTHONPATH=FOLDER, the folder that holds it, before '
         'the command, or install it'
-    )
-
-
-def _no_attention(path: Path, attention: str | None) -> str:
-    return (
-        f'{path} takes attention from a preset, and {attention or "its own"} has none: write attention = '
-        "[dict(cfg=dict(type='attn_plugins.SE'))] there"
-    )
-
-
-def _unknown_preset(name: str, folder: Path) -> str:
-    names = preset_names(folder)
-    close = difflib.get_close_matches(name, names, n=1)
-    meant = f', did you mean {close[0]}' if close else ''
-    known = f'choose from {", ".join(names)}, or' if names else f'there are none in {folder},'
-    return (
-        f"there is no attention preset {name!r}{meant}: {known} give the path of your own preset's .py file"
     )
 
 

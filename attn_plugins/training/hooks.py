@@ -75,30 +75,6 @@ class CheckpointFitsHook(Hook):
         check_fits(checkpoint, model, self.path, self.advice)
 
 
-class TrainingRecordHook(Hook):
-    """Writes the settings of a training beside its checkpoints, each time with one, so that both are of the same training; then its end.
-
-    Args:
-        path (Path): The file.
-        settings (dict[str, str]): As `settings_of` gives them.
-    """
-
-    def __init__(self, path: Path, settings: dict[str, str]):
-        self.path, self.settings = path, settings
-
-    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """The main process alone saves."""
-        self._write(finished=False)
-
-    def after_train(self, runner: Runner) -> None:
-        """Beyond the last checkpoint there was a validation, and now that is over too."""
-        if is_main_process() and self.path.is_file():
-            self._write(finished=True)
-
-    def _write(self, finished: bool) -> None:
-        write_json(self.path, dict(settings=self.settings, finished=finished))
-
-
 class StartWeightsHook(Hook):
     """Refuses to train when a part of the model, which should start from given weights, has some that they lack or have in another shape.
 

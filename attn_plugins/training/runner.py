@@ -1,15 +1,12 @@
 """Trains and tests a config: training resumes by itself, and only what it has begun; a tested checkpoint fits its model."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 from traceback import format_exception, walk_tb
 
 import torch
 from mmengine.config import Config
-from mmengine.dist import barrier, get_world_size, is_main_process
 from mmengine.hooks import Hook
 from mmengine.logging import MMLogger
 from mmengine.registry import RUNNERS
@@ -18,29 +15,26 @@ from mmengine.runner import Runner, TestLoop, ValLoop
 from attn_plugins.datasets.check import check_data
 from attn_plugins.errors import UserError
 from attn_plugins.explain import explain, explain_batch, is_disk_full
-from attn_plugins.files import read_json
-from attn_plugins.training.checkpoint import (
-    broken_checkpoints,
-    check_file,
-    latest_checkpoint,
-    numbered_checkpoints,
-    progress_of,
-    seed_of,
-)
-from attn_plugins.training.config import load_config, preset_of
+from attn_plugins.training.checkpoint import check_file, seed_of
+from attn_plugins.training.config import load_config
 from attn_plugins.training.divergence import FiniteLossHook
 from attn_plugins.training.drawn_order import DrawnOrderHook
 from attn_plugins.training.exact_resume import ResumeHook
-from attn_plugins.training.fingerprint import differences, settings_of
-from attn_plugins.training.hooks import CheckpointFitsHook, TrainingRecordHook
+from attn_plugins.training.hooks import CheckpointFitsHook
 from attn_plugins.training.launch import init_distributed
 from attn_plugins.training.library import library_of, prepare
 from attn_plugins.training.loops import ExactRunner
+from attn_plugins.training.presets import preset_of
 from attn_plugins.training.random_start import warn_of_random_start
+from attn_plugins.training.resume import (
+    Decision,
+    TrainingRecordHook,
+    decide,
+    put_aside,
+    say,
+    training_settings,
+)
 from attn_plugins.training.scores import NoDetectionsHook
-
-# Beside the checkpoints of a training: its settings.
-TRAINING = 'training.json'
 
 
 def prepare_run(
@@ -112,27 +106,27 @@ def train(
     warnings = check_data(cfg, ('train_dataloader', 'val_dataloader'))
     prepare(cfg)  # before its settings are taken: those of a dumped config are of after it
     work_dir = Path(cfg.work_dir)
-    settings = _settings(cfg, work_dir)
-    hooks = [*hooks, TrainingRecordHook(work_dir / TRAINING, settings), FiniteLossHook()]
-    changed = ''
+    settings = training_settings(cfg, work_dir)
+    hooks = [*hooks, TrainingRecordHook(work_dir, settings), FiniteLossHook()]
     if from_scratch:
-        _put_aside(work_dir)
+        put_aside(work_dir)
+        decision = Decision()
     else:
-        checkpoint, changed = _checkpoint_to_resume(cfg, work_dir, resume, settings)
-        if checkpoint is not None:
-            if resume in (None, 'auto') and (end := _end_of(cfg, checkpoint)) and _has_ended(work_dir):
-                _say(
-                    f'{work_dir}: this training has finished, {checkpoint.name} is {end} (--from-scratch starts over)'
-                )
-                return
-            cfg.resume, cfg.load_from = True, str(checkpoint)
-            if cfg.get('randomness', {}).get('seed') is None:  # mmengine would draw one for the data
-                cfg.randomness = {**cfg.get('randomness', {}), 'seed': seed_of(checkpoint)}
-            hooks.append(
-                CheckpointFitsHook(checkpoint, 'choose another --work-dir, or start over with --from-scratch')
-            )
-            _say(f'resuming from {checkpoint} (--from-scratch starts over)')
-    runner = _build(cfg, [*hooks, ResumeHook(changed)])
+        decision = decide(cfg, work_dir, resume, settings)
+    if decision.end:
+        say(
+            f'{work_dir}: this training has finished, {decision.checkpoint.name} is {decision.end} '
+            '(--from-scratch starts over)'
+        )
+        return
+    if decision.checkpoint is not None:
+        cfg.resume, cfg.load_from = True, str(decision.checkpoint)
+        if cfg.get('randomness', {}).get('seed') is None:  # mmengine would draw one for the data
+            cfg.randomness = {**cfg.get('randomness', {}), 'seed': seed_of(decision.checkpoint)}
+        advice = 'choose another --work-dir, or start over with --from-scratch'
+        hooks.append(CheckpointFitsHook(decision.checkpoint, advice))
+        say(f'resuming from {decision.checkpoint} (--from-scratch starts over)')
+    runner = _build(cfg, [*hooks, ResumeHook(decision.changed)])
     # Into the run's log, which there is now.
     for text in warnings:
         runner.logger.warning(text)
@@ -163,15 +157,6 @@ def test(cfg: Config, checkpoint: str | Path, hooks: Sequence[Hook] = ()) -> dic
     with _first_batch_explained(lambda: True):
         metrics = runner.test()
     return {name: float(value) for name, value in metrics.items()}
-
-
-def how_to_resume(work_dir: str, from_scratch: bool = False) -> str:
-    """What to do after a run was cut off, for the end of a sentence."""
-    path = latest_checkpoint(work_dir)
-    if path is None:
-        return 'run the same command again: no checkpoint was written yet, so it starts from the beginning'
-    without = ' without --from-scratch' if from_scratch else ''
-    return f'run the same command again{without}: it resumes from {progress_of(path)}'
 
 
 def _check_weights(cfg: Config) -> None:
@@ -211,91 +196,6 @@ def _use_amp(cfg: Config) -> None:
     cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
 
 
-def _settings(cfg: Config, work_dir: Path) -> dict[str, str]:
-    """The settings of this training; a config that was dumped by a resumed part of it names a checkpoint of its own."""
-    settings = settings_of(cfg)
-    if Path(str(cfg.get('load_from'))).parent == work_dir:
-        settings['load_from'] = repr(None)
-    if get_world_size() > 1:
-        settings['processes'] = str(get_world_size())
-    return settings
-
-
-def _checkpoint_to_resume(
-    cfg: Config, work_dir: Path, resume: str | None, settings: dict[str, str]
-) -> tuple[Path | None, str]:
-    """The checkpoint that this training goes on from, None if it begins, and what of its settings is another now.
-
-    Raises:
-        UserError: The work dir is of a training with other settings, or the named checkpoint cannot be used.
-    """
-    if resume not in (None, 'auto'):
-        check_file(resume)
-        return Path(resume), _changed_settings(Path(resume).parent, settings)
-    broken = broken_checkpoints(work_dir)
-    if broken:
-        _say(f'passed over, since cut short: {", ".join(map(str, broken))}')
-    checkpoint = latest_checkpoint(work_dir)
-    if checkpoint is None:
-        return None, ''
-    if _record(work_dir) is None:
-        _say(f'nothing in {work_dir} says with which settings it was trained: they are taken to be these')
-    changed = _changed_settings(work_dir, settings)
-    if changed and (resume is None or _end_of(cfg, checkpoint)):
-        if resume is None:
-            which = 'which differs in'
-            choice = (
-                'start over with --from-scratch, or go on from its last checkpoint nevertheless with --resume'
-            )
-        else:
-            which, choice = 'which has finished and differs in', 'or start over with --from-scratch'
-        raise UserError(
-            f'{work_dir} holds another training, {which} {changed}: choose another --work-dir, {choice}'
-        )
-    return checkpoint, changed
-
-
-def _record(work_dir: Path) -> dict | None:
-    """The settings with which a folder was trained, and whether that has come to its end; None of OpenMMLab's own tools."""
-    content = read_json(work_dir / TRAINING)
-    if content is None or 'settings' in content:
-        return content
-    return dict(settings=content, finished=True)  # of before it said so
-
-
-def _changed_settings(work_dir: Path, settings: dict[str, str]) -> str:
-    record = _record(work_dir)
-    return differences(record['settings'], settings) if record else ''
-
-
-def _has_ended(work_dir: Path) -> bool:
-    """Whether the training got beyond its last checkpoint, to the end of the validation after it, as far as is known."""
-    record = _record(work_dir)
-    return record is None or record['finished']
-
-
-def _end_of(cfg: Config, checkpoint: Path) -> str | None:
-    """'epoch 12 of 12' if a checkpoint is the last of its training, else None."""
-    kind, _, number = checkpoint.stem.partition('_')
-    most = (cfg.get('train_cfg') or {}).get(dict(epoch='max_epochs', iter='max_iters').get(kind))
-    return f'{progress_of(checkpoint)} of {most}' if most and int(number) >= most else None
-
-
-def _put_aside(work_dir: Path) -> None:
-    """Moves the checkpoints of an earlier run into a folder beside, so that none of them is resumed from."""
-    earlier = [*numbered_checkpoints(work_dir), *work_dir.glob('last_checkpoint'), *work_dir.glob(TRAINING)]
-    if earlier and is_main_process():
-        name = time.strftime('before_%Y%m%d_%H%M%S')
-        folder = next(
-            place for n in count(1) if not (place := work_dir / (name if n == 1 else f'{name}_{n}')).exists()
-        )
-        folder.mkdir()
-        for path in earlier:
-            path.rename(folder / path.name)
-        _say(f'starting over: the earlier checkpoints are in {folder}')
-    barrier()
-
-
 @contextmanager
 def _first_batch_explained(is_first: Callable[[], bool]) -> Iterator[None]:
     """Turns what a model says of a batch that it cannot take into a sentence; a step later it would be a defect.
@@ -315,11 +215,6 @@ def _first_batch_explained(is_first: Callable[[], bool]) -> Iterator[None]:
         if sentence is None or is_disk_full(error):
             raise
         raise UserError(sentence) from error
-
-
-def _say(text: str) -> None:
-    if is_main_process():
-        print(text, flush=True)
 
 
 def _build(cfg: Config, hooks: Sequence[Hook]) -> Runner:

@@ -6,14 +6,8 @@ import shutil
 import pytest
 
 from attn_plugins.errors import UserError
-from attn_plugins.training.config import (
-    CONFIGS,
-    leaf_configs,
-    load_config,
-    preset_name,
-    preset_names,
-    preset_of,
-)
+from attn_plugins.training.config import CONFIGS, leaf_configs, load_config
+from attn_plugins.training.presets import preset_name, preset_names, preset_of
 
 VARY = """
 _base_ = './_base_/attention/{{$ATTENTION:none}}.py'

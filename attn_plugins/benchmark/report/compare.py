@@ -18,7 +18,7 @@ from attn_plugins.benchmark.suite_comparisons import all_pairs
 from attn_plugins.benchmark.suite_presets import BASELINE
 from attn_plugins.benchmark.tuning import Tried, tried
 from attn_plugins.mim import CONFIGS
-from attn_plugins.training.config import preset_name
+from attn_plugins.training.presets import preset_name
 
 # Of a metric of which nobody has said that more is better.
 NEUTRAL = {BETTER: 'higher', WORSE: 'lower'}
