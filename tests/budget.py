@@ -21,6 +21,7 @@ BUDGET = {
     'insertion': 208,
     'layers': 100,
     'models': 20,
+    'moved': 5,
     'official': 10,
     'ops': 20,
     'packaging': 10,

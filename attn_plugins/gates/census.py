@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from attn_plugins.gates.gate_statistics import ALL, Decisions, Saturation, Spread
 from attn_plugins.gates.watch import Reading, check_used, choose_layers, watch_gates
-from attn_plugins.layers.channel.parts.excitation import SwitchExcitation
+from attn_plugins.layers.channel.sem import SwitchExcitation
 from attn_plugins.registry import EXCITATIONS
 
 

@@ -5,12 +5,27 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from attn_plugins.compat import traced_zip
-from attn_plugins.ops.context import attention_pool
 from attn_plugins.ops.gating import Gating, Given, Tensors
 from attn_plugins.ops.maps import scale_and_shift, sums
 from attn_plugins.ops.pool import at_least_float32, global_mean
 from attn_plugins.ops.recalibrate import recalibrate
 from attn_plugins.ops.residual import add_branch
+
+
+def attention_pool(x: Tensor, logits: Tensor) -> Tensor:
+    """z_nc = sum_hw softmax_hw(logits)_nhw x_nchw: a mean over space whose weights all channels share.
+
+    It is computed as published.
+
+    Args:
+        x (Tensor): The map, (N, C, H, W).
+        logits (Tensor): One per place, (N, 1, H, W).
+
+    Returns:
+        Tensor: The descriptor, (N, C), in the dtype of `x`.
+    """
+    weights = logits.flatten(1).softmax(1).to(x.dtype)
+    return (x.flatten(2) @ weights[:, :, None])[:, :, 0]
 
 
 class ContextGating(Gating):

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from attn_plugins.layers.channel.dia import lstm_step
 from attn_plugins.layers.recurrent import recurrent_parts
-from attn_plugins.ops.lstm import lstm_step
 from tests.layers.channel.test_squeeze import descriptor
 from tests.layers.helpers import exact, random_map
 

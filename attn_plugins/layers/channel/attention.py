@@ -21,7 +21,7 @@ from attn_plugins.registry import MODELS, SQUEEZES, build_part
 # A symbolic trace takes it as it is: it asks for the number of axes.
 torch.fx.wrap('multiply_gates')
 
-# Squeezes are in squeeze.py and dct.py, excitations in excitation.py and lstm.py, gates in gate.py.
+# A part that one method brought stands in that method's file: 'fc' in se.py, 'dct' in fca.py. The others are in parts/.
 
 
 @MODELS.register_module()

@@ -1,8 +1,42 @@
 """Efficient Channel Attention (Wang et al., CVPR 2020, arXiv:1910.03151). Checked against BangguWu/ECANet b332f6b."""
 
+import math
+
+from torch import Tensor, nn
+
 from attn_plugins.layers.channel.attention import ChannelAttention
+from attn_plugins.layers.checks import check_kernel_size
 from attn_plugins.layers.place import Place
-from attn_plugins.registry import MODELS
+from attn_plugins.registry import EXCITATIONS, MODELS
+
+
+@EXCITATIONS.register_module('conv1d')
+class Conv1dExcitation(nn.Module):
+    """The local cross-channel interaction of ECA: e = conv1d_k(z) along the channels, without bias.
+
+    Parameters: k K. By default k follows the channels: t = int(|(log2 C + 1) / 2|), k = t if t is odd, else t + 1.
+
+    Args:
+        in_channels (int): C.
+        kernel_size (int, optional): k, odd; None computes it from C.
+        features (int): K.
+    """
+
+    def __init__(self, in_channels: int, kernel_size: int | None = None, features: int = 1):
+        super().__init__()
+        if kernel_size is None:
+            kernel_size = int(abs((math.log2(in_channels) + 1) / 2)) // 2 * 2 + 1
+        check_kernel_size(kernel_size)
+        self.conv = nn.Conv1d(features, 1, kernel_size, padding=kernel_size // 2, bias=False)
+
+    def init_weights(self) -> None:
+        """Draws the kernel anew by torch's default for convolutions."""
+        self.conv.reset_parameters()
+
+    def forward(self, descriptor: Tensor) -> Tensor:
+        """(N, C) or (N, C, K) -> (N, C)."""
+        signals = descriptor[:, None] if self.conv.in_channels == 1 else descriptor.transpose(1, 2)
+        return self.conv(signals.to(self.conv.weight.dtype))[:, 0]
 
 
 @MODELS.register_module()

@@ -4,9 +4,55 @@ Checked against hujie-frank/SENet 0262d43 (structure), hyunjaelee410/style-based
 Andrew-Qibin/ssdlite-pytorch-mobilenext 6219e33 (numbers).
 """
 
+from mmcv.cnn import build_activation_layer
+from torch import Tensor, nn
+
 from attn_plugins.layers.channel.attention import ChannelAttention
+from attn_plugins.layers.checks import hidden_channels
 from attn_plugins.layers.place import Place
-from attn_plugins.registry import MODELS
+from attn_plugins.registry import EXCITATIONS, MODELS
+
+
+@EXCITATIONS.register_module('fc')
+class FCExcitation(nn.Module):
+    """The bottleneck of SE, e = W2 act(W1 z + b1) + b2, with C // reduction hidden channels.
+
+    Parameters: 2 C m + m + C with m = C // reduction; without bias 2 C m; K > 1 values per channel add (K - 1) C m.
+
+    Args:
+        in_channels (int): C.
+        reduction (int): C // m.
+        bias (bool): Whether both layers have a bias.
+        act_cfg (dict): Activation between them.
+        features (int): K.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        reduction: int = 16,
+        bias: bool = True,
+        act_cfg: dict | None = None,
+        features: int = 1,
+    ):
+        super().__init__()
+        hidden = hidden_channels(in_channels, reduction)
+        self.features = features
+        self.fc1 = nn.Linear(in_channels * features, hidden, bias=bias)
+        self.act = build_activation_layer(act_cfg or dict(type='ReLU'))
+        self.fc2 = nn.Linear(hidden, in_channels, bias=bias)
+
+    def init_weights(self) -> None:
+        """Draws both layers anew by torch's default for linear layers."""
+        self.fc1.reset_parameters()
+        self.fc2.reset_parameters()
+
+    def forward(self, descriptor: Tensor) -> Tensor:
+        """(N, C) or (N, C, K) -> (N, C)."""
+        fc1 = self.fc1
+        if self.features > 1:
+            descriptor = descriptor.flatten(1)
+        return self.fc2(self.act(fc1(descriptor.to(fc1.weight.dtype))))
 
 
 @MODELS.register_module()

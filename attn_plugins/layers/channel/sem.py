@@ -4,10 +4,72 @@ Checked against Qrange-group/SEM db5e194.
 """
 
 from collections.abc import Sequence
+from functools import partial
+
+import torch
+from torch import Tensor, nn
 
 from attn_plugins.layers.channel.attention import ChannelAttention
+from attn_plugins.layers.channel.parts.excitation import build_excitation
 from attn_plugins.layers.place import Place
-from attn_plugins.registry import MODELS
+from attn_plugins.registry import EXCITATIONS, MODELS
+
+# What a switch makes of its scores, (N, M).
+DECISIONS = {'sigmoid': torch.sigmoid, 'softmax': partial(torch.softmax, dim=1)}
+
+
+@EXCITATIONS.register_module('switch')
+class SwitchExcitation(nn.Module):
+    """The switch of SEM over any list of excitations: e_i = v_i E_i(z), v = sigmoid(F z + f), a number per sample.
+
+    The M weighted logits stay apart, (N, C, M), so that each goes through the gate and the gates multiply. A list of one is
+    that excitation with a switch before its gate.
+    Parameters: those of the excitations and M K C + M.
+
+    Args:
+        in_channels (int): C.
+        excitations (list): M names or configs of excitations with one logit per channel.
+        decision (str): What weighs them: 'sigmoid' as published; 'softmax', where they compete, v = softmax(F z + f); or
+            'none', v = 1, which has no switch.
+        features (int): K.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        excitations: Sequence[str | dict] = ('fc', 'conv1d', 'instance_enhance'),
+        decision: str = 'sigmoid',
+        features: int = 1,
+    ):
+        super().__init__()
+        if decision not in (*DECISIONS, 'none'):
+            raise ValueError(
+                f'decision={decision!r} of a switch must be one of {", ".join(DECISIONS)} or none'
+            )
+        if isinstance(excitations, (str, dict)) or not excitations:
+            raise ValueError(f'excitations={excitations!r} of a switch must be a list of at least one')
+        self.excitations = nn.ModuleList(build_excitation(cfg, in_channels, features) for cfg in excitations)
+        if any(isinstance(excitation, SwitchExcitation) for excitation in self.excitations):
+            raise ValueError('a switch cannot hold another switch: put all excitations into one list')
+        self.decide = DECISIONS.get(decision)
+        self.switch = (
+            None if self.decide is None else nn.Linear(in_channels * features, len(self.excitations))
+        )
+
+    def init_weights(self) -> None:
+        """The excitations' own initialisation; torch's default for the switch."""
+        if self.switch is not None:
+            self.switch.reset_parameters()
+        for excitation in self.excitations:
+            excitation.init_weights()
+
+    def forward(self, descriptor: Tensor) -> Tensor:
+        """(N, C) or (N, C, K) -> (N, C, M)."""
+        logits = torch.stack([excitation(descriptor) for excitation in self.excitations], 2)
+        if self.switch is None:
+            return logits
+        weights = self.decide(self.switch(descriptor.flatten(1).to(self.switch.weight.dtype)))
+        return logits * weights[:, None]
 
 
 @MODELS.register_module()

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from attn_plugins.layers.channel import dct
+from attn_plugins.layers.channel.fca import frequency_pairs
 from attn_plugins.registry import SQUEEZES
 from tests.layers.channel.test_squeeze import descriptor
 
@@ -16,6 +16,6 @@ def test_the_lowest_frequency_is_the_mean():
 
 @pytest.mark.parametrize('ranking', ['top', 'low', 'bot'])
 def test_rankings_hold_32_frequencies_each_once(ranking):
-    pairs = dct.frequency_pairs(f'{ranking}32', 64)
+    pairs = frequency_pairs(f'{ranking}32', 64)
     assert len(set(pairs)) == 32 and all(0 <= i < 7 for pair in pairs for i in pair)
-    assert dct.frequency_pairs(f'{ranking}4', 64) == pairs[:4]
+    assert frequency_pairs(f'{ranking}4', 64) == pairs[:4]

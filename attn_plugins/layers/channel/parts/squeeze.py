@@ -11,11 +11,8 @@ from torch import Tensor, nn
 
 from attn_plugins.compat import traced_zip
 from attn_plugins.ops.statistics import (
-    AbsoluteSum,
     Maximum,
     Mean,
-    MeanVariance,
-    SquareSum,
     Statistic,
 )
 from attn_plugins.registry import SQUEEZES, build_part
@@ -94,72 +91,6 @@ class StripsSqueeze(Squeeze):
     def forward(self, rows: Tensor, columns: Tensor) -> Tensor:
         """(N, C, H, 1) and (N, C, 1, W) -> (N (H + W), C), rows first."""
         return torch.cat([rows[..., 0], columns[:, :, 0]], 2).transpose(1, 2).flatten(0, 1)
-
-
-@SQUEEZES.register_module('l1')
-class L1Squeeze(Squeeze):
-    """z_nc = sum_hw |x_nchw|, a sum and not a mean (GCT); float32 for a map in half precision, which it would overflow.
-
-    Args:
-        in_channels (int): Channels of the map; any number works.
-    """
-
-    def __init__(self, in_channels: int):
-        super().__init__(in_channels, AbsoluteSum())
-
-
-@SQUEEZES.register_module('l2')
-class L2Squeeze(Squeeze):
-    """z_nc = sqrt(sum_hw x_nchw^2 + eps) (GCT); float32 for a map in half precision, which the squares would overflow.
-
-    Args:
-        in_channels (int): Channels of the map; any number works.
-        eps (float): Added to the sum.
-    """
-
-    def __init__(self, in_channels: int, eps: float = 1e-5):
-        super().__init__(in_channels, SquareSum())
-        self.eps = eps
-
-    def forward(self, square_sum: Tensor) -> Tensor:
-        """(N, C) -> (N, C)."""
-        return (square_sum + self.eps).sqrt()
-
-
-@SQUEEZES.register_module('std')
-class StdSqueeze(Squeeze):
-    """z_nc = sqrt(var_hw(x_nchw) + eps); a 1x1 map has variance 0.
-
-    Args:
-        in_channels (int): Channels of the map; any number works.
-        eps (float): Added to the variance.
-        unbiased (bool): Whether the variance divides by H W - 1 instead of H W.
-    """
-
-    def __init__(self, in_channels: int, eps: float = 1e-5, unbiased: bool = True):
-        super().__init__(in_channels, MeanVariance(unbiased))
-        self.eps = eps
-
-    def forward(self, mean: Tensor, variance: Tensor) -> Tensor:
-        """(N, C) twice -> (N, C)."""
-        return (variance + self.eps).sqrt()
-
-
-@SQUEEZES.register_module('mean_std')
-class MeanStdSqueeze(StdSqueeze):
-    """The style of SRM, z_nc = [mean_hw(x_nchw), sqrt(var_hw(x_nchw) + eps)], in one pass over the map.
-
-    Args:
-        in_channels (int): Channels of the map; any number works.
-        eps (float): Added to the variance.
-        unbiased (bool): Whether the variance divides by H W - 1 instead of H W.
-    """
-
-    features = 2
-
-    def forward(self, mean: Tensor, variance: Tensor) -> Tensor:
-        """(N, C) twice -> (N, C, 2)."""
-        return torch.stack((mean, (variance + self.eps).sqrt()), 2)
 
 
 @SQUEEZES.register_module('stack')

@@ -2,7 +2,7 @@
 
 import torch
 
-from attn_plugins.ops.noise import add_noise, add_noise_as_published
+from attn_plugins.layers.norm.noisy_bn import add_noise, add_noise_as_published
 from tests.ops.compare import assert_as_published, random
 
 

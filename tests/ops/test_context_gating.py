@@ -2,7 +2,7 @@
 
 import torch
 
-from attn_plugins.ops.context import attention_pool
+from attn_plugins.ops.context_gating import attention_pool
 from tests.ops.compare import random
 
 
