@@ -7,6 +7,7 @@ from importlib.machinery import ModuleSpec
 
 # Old name -> new name, of modules and of whole packages, without 'attn_plugins.'.
 MOVED = {
+    'analysis': 'cost',
     'analysis.census': 'gates.census',
     'analysis.census_plot': 'gates.census_plot',
     'analysis.cost': 'cost.cost',
