@@ -2,10 +2,10 @@
 
 `python .dev_scripts/check_resume.py [NAME ...] [--kills 3] [--seed 0] [--out docs/benchmarks/resuming.md]`
 
-Each training is `tools/train.py CONFIG` with DigitScenes that are drawn for it, first in one piece, then killed (SIGKILL, the whole process
-group) after a random number of iterations and started again with the same words until it ends. Weights, those averaged (EMA), the optimizer,
-schedules, the losses' own weights and all validation metrics are compared at tolerance 0.
-"""
+Each training is `tools/train.py CONFIG` with DigitScenes that are drawn for it, first in one piece, then killed
+(SIGKILL, the whole process group) after a random number of iterations and started again with the same words until it
+ends. Weights, those averaged (EMA), the optimizer, schedules, the losses' own weights and all validation metrics are
+compared at tolerance 0."""
 
 import argparse
 import json
@@ -117,7 +117,9 @@ TRAININGS = {
 
 
 class Comparison(NamedTuple):
-    """How often it was killed, what was said at each resuming, what the uninterrupted training came to, and what differs."""
+    """How often it was killed, what was said at each resuming, what the uninterrupted training came to, and what
+    differs.
+    """
 
     killed: int
     said: list[str]
@@ -174,7 +176,9 @@ def kill(process: Process) -> None:
 def train_with_kills(
     folder: Path, training: Training, kills: int, dice: random.Random, iterations: int
 ) -> tuple[int, list[str]]:
-    """Kills it after a random number of iterations, as often as asked or until it ends; returns how often, and what was said at resuming."""
+    """Kills it after a random number of iterations, as often as asked or until it ends; returns how often, and what
+    was said at resuming.
+    """
     done, said = 0, []
     while True:
         log = folder / f'broken{done}.log'
@@ -254,7 +258,8 @@ def main() -> int:
             bad += bool(found.differences)
             weights, validations = len(found.whole['state_dict']), len(found.whole['validations'])
             rows.append(
-                f'| {name} | {found.killed} | {len(found.said)} | {weights} | {validations} | {len(found.differences)} |'
+                f'| {name} | {found.killed} | {len(found.said)} | {weights} | {validations} | '
+                f'{len(found.differences)} |'
             )
             print(
                 rows[-1],
@@ -266,9 +271,8 @@ def main() -> int:
         args.out.write_text(
             '# Trainings that were killed and resumed\n\n'
             + f'`python .dev_scripts/check_resume.py --kills {args.kills} --seed {args.seed}`\n\n'
-            '| training | kills | resumed from a checkpoint | weights compared | validations compared | differences |\n|---|---|---|---|---|---|\n'
-            + '\n'.join(rows)
-            + '\n'
+            '| training | kills | resumed from a checkpoint | weights compared | validations compared | '
+            'differences |\n|---|---|---|---|---|---|\n' + '\n'.join(rows) + '\n'
         )
     return bool(bad)
 

@@ -1,4 +1,6 @@
-"""Counts every config x preset of a project's suites into its counted.json; what is there already is kept, it may be stopped."""
+"""Counts every config x preset of a project's suites into its counted.json; what is there already is kept, it may be
+stopped.
+"""
 
 import argparse
 import gc
@@ -26,9 +28,8 @@ KERNELS = deform_conv.ext_module
 class Counter:
     """Counts runs, a segmentor on the crop that it trains on.
 
-    What stands beside the backbone costs the same in every run that leaves it as it is, and is counted once: a detector's
-    heads have no kernels for shapes alone, and take a minute.
-    """
+    What stands beside the backbone costs the same in every run that leaves it as it is, and is counted once: a
+    detector's heads have no kernels for shapes alone, and take a minute."""
 
     def __init__(self):
         self.beside = {}
@@ -58,7 +59,9 @@ def _costs(model: nn.Module, inputs: Tensor) -> dict:
 
 
 class ShapesAlone:
-    """mmcv's kernels of deformable convolution, for shapes alone: the product that they end in, which is what is counted."""
+    """mmcv's kernels of deformable convolution, for shapes alone: the product that they end in, which is what is
+    counted.
+    """
 
     def deform_conv_forward(
         self, x: Tensor, weight: Tensor, offset: Tensor, output: Tensor, *more, **options

@@ -1,4 +1,6 @@
-"""Measures the latency of every config x preset of a project's offline suite, in turn, into the project's latency.json."""
+"""Measures the latency of every config x preset of a project's offline suite, in turn, into the project's
+latency.json.
+"""
 
 import argparse
 import json

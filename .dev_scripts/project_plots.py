@@ -1,4 +1,6 @@
-"""The pictures of the projects' studies: paired differences to the plain model, from the report that was kept; accuracy beside cost."""
+"""The pictures of the projects' studies: paired differences to the plain model, from the report that was kept;
+accuracy beside cost.
+"""
 
 import io
 import json
@@ -65,7 +67,9 @@ CHOSEN = '0010'
 
 
 def efficiency(project: str) -> str:
-    """Scores of the offline form with their 95 % intervals over counted M-Adds and over measured latency, a row for each task."""
+    """Scores of the offline form with their 95 % intervals over counted M-Adds and over measured latency, a row for
+    each task.
+    """
     report, content, latency = (
         json.loads((PROJECTS / project / f'{name}.json').read_text())
         for name in ('digitscenes_report', 'counted', 'latency')
@@ -123,7 +127,9 @@ def _colour(name: str) -> str:
 
 
 def _points(axes: plt.Axes, results: dict[str, tuple[float, float]]) -> None:
-    """Results with their names, moved up where they would cover one another; what the study recommends has another shape."""
+    """Results with their names, moved up where they would cover one another; what the study recommends has another
+    shape.
+    """
     xs = [x for x, _ in results.values()]
     for name, (x, y) in results.items():
         chosen = name.startswith(CHOSEN)

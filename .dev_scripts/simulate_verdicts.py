@@ -1,4 +1,6 @@
-"""Counts false verdicts in drawn suites, through the functions that a report goes through; prints docs/benchmarks/verdicts.md."""
+"""Counts false verdicts in drawn suites, through the functions that a report goes through; prints
+docs/benchmarks/verdicts.md.
+"""
 
 import argparse
 import math
@@ -119,7 +121,8 @@ def share(scores: np.ndarray, false: tuple[str, ...], staged: float | None = Non
     Args:
         scores: (suites, models, seeds).
         false: The words that are false.
-        staged: Half-width of the interval by which Stein's rule adds seeds to the first five; None takes all seeds of the scores.
+        staged: Half-width of the interval by which Stein's rule adds seeds to the first five; None takes all seeds of
+            the scores.
     """
     if staged is None:
         return np.isin(words(scores, first=None, **options), false).any(-1).mean()
@@ -196,13 +199,16 @@ def _most(cells: dict, word: str, suites: int, rng, mended: bool = True) -> str:
     again = np.mean([shares_of(kind, correlation, n, suites, rng, mended)[word][size] for _ in range(5)])
     seeds, comparisons = f'{n} seeds' if n else 'seeds by spread', FAMILIES[size]
     return (
-        f'{100 * value:.1f} % ({kind.name}, correlation {correlation:g}, {seeds}, {comparisons} comparison{"s" if comparisons > 1 else ""}; drawn anew with '
+        f'{100 * value:.1f} % ({kind.name}, correlation {correlation:g}, {seeds}, {comparisons} '
+        f'comparison{"s" if comparisons > 1 else ""}; drawn anew with '
         f'{5 * suites:,} suites: {100 * again:.1f} %)'
     )
 
 
 def _looked_at(suites: int, rng) -> float:
-    """The share of suites of equal models that are decided at some time when somebody looks after each seed from the fifth on."""
+    """The share of suites of equal models that are decided at some time when somebody looks after each seed from the
+    fifth on.
+    """
     scores = _normal(rng, (suites, 2, MOST), 0.0)
     found = [
         np.isin(words(scores[..., :n], None, None), (BETTER, WORSE)) for n in range(LEAST_SEEDS, MOST + 1)
@@ -211,7 +217,9 @@ def _looked_at(suites: int, rng) -> float:
 
 
 def _unseen(suites: int, rng) -> list[float]:
-    """The share of presets that are called equal within the margin though, alone, they collapse in 10 % of their seeds."""
+    """The share of presets that are called equal within the margin though, alone, they collapse in 10 % of their
+    seeds.
+    """
     shares = []
     for n in (5, 10, 20):
         scores = _normal(rng, (suites, 2, n), 0.0)

@@ -1,8 +1,8 @@
-"""Writes what is counted of every config into its metafile and its header; with --check it only says whether they are up to date.
+"""Writes what is counted of every config into its metafile and its header; with --check it only says whether they are
+up to date.
 
-By hand in configs/*/metafile.yml: Collections, and of a model `Results` (reproduced, null until it is) and `Published`. The
-rest is made from the configs, a new one gets its entry.
-"""
+By hand in configs/*/metafile.yml: Collections, and of a model `Results` (reproduced, null until it is) and
+`Published`. The rest is made from the configs, a new one gets its entry."""
 
 import argparse
 import logging

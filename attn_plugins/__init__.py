@@ -1,4 +1,5 @@
-"""Attention and norm layers for OpenMMLab models: the layers, their insertion, and the study of what they gain and cost.
+"""Attention and norm layers for OpenMMLab models: the layers, their insertion, and the study of what they gain and
+cost.
 
 Importing this package needs mmengine only, and no torch: what is public is imported on first use, by `__getattr__`.
 """
@@ -22,8 +23,8 @@ _PUBLIC = {
     'load_official': 'attn_plugins.official',
     'plug': 'attn_plugins.insertion',
 }
-# Models, most of which need one of the three libraries. mmengine's registries resolve `type='attn_plugins.SSDLiteHead'` by
-# the same attribute access.
+# Models, most of which need one of the three libraries. mmengine's registries resolve
+# `type='attn_plugins.SSDLiteHead'` by the same attribute access.
 _MODELS = {
     'CifarResNet': 'attn_plugins.models.backbones.cifar_resnet',
     'DeepLabV3Head': 'attn_plugins.models.aspp_head',

@@ -1,8 +1,9 @@
 """The private names of torch that this package leans on: each with what it is for and where it was last seen.
 
-Everything else takes them from here, so that a new version breaks this file and no other; those of mmengine stand in `mim.py`,
-which must not import torch. Two private names cannot stand here: `_load_from_state_dict`, torch's way to rename keys before
-they are loaded, and `_save_to_state_dict` are overridden in the classes that need it (`Wrapper`, `GeneralizedAttention`,
+Everything else takes them from here, so that a new version breaks this file and no other; those of mmengine stand in
+`mim.py`, which must not import torch. Two private names cannot stand here: `_load_from_state_dict`, torch's way to
+rename keys before they are loaded, and `_save_to_state_dict` are overridden in the classes that need it (`Wrapper`,
+`GeneralizedAttention`,
 `Adapter`). Seen in torch 2.1.2 and
 2.12.1, unless another is named.
 """
@@ -55,16 +56,20 @@ __all__ = [
 # torch 2.12.1; torch 2.1.2 has no such kernel, so None.
 CPU_ATTENTION = getattr(torch.ops.aten, '_scaled_dot_product_flash_attention_for_cpu', None)
 
-# Products that write into what they are added to: mmcv's deformable convolutions end in the first, `ops/attention_in_parts.py` has the
-# second. `torch.utils.flop_counter` counts `addmm` and `baddbmm` and leaves these out. Seen in torch 2.12.1.
+# Products that write into what they are added to: mmcv's deformable convolutions end in the first,
+# `ops/attention_in_parts.py` has the second. `torch.utils.flop_counter` counts `addmm` and `baddbmm` and leaves these
+# out. Seen in torch 2.12.1.
 IN_PLACE_PRODUCTS = (torch.ops.aten.addmm_, torch.ops.aten.baddbmm_)
 
-# Whether a compiler or an exporter reads the code. `torch.compiler` has it since torch 2.3; it is a constant in a compiled graph.
+# Whether a compiler or an exporter reads the code. `torch.compiler` has it since torch 2.3; it is a constant in a
+# compiled graph.
 in_compiler = getattr(torch.compiler, 'is_compiling', None) or torch._utils.is_compiling
 
 
 def in_function_transform() -> bool:
-    """Whether a transform of `torch.func` is at work, which takes no `torch.autograd.Function` with a context of its own."""
+    """Whether a transform of `torch.func` is at work, which takes no `torch.autograd.Function` with a context of its
+    own.
+    """
     return torch._C._are_functorch_transforms_active()
 
 
@@ -107,7 +112,9 @@ def set_compiled_call(module: nn.Module, call: Callable) -> None:
 
 
 def counts_graphs_by_function() -> bool:
-    """Whether `torch.compile` takes the number of graphs that it may make of a function. Seen in torch 2.12.1, not in 2.1.2."""
+    """Whether `torch.compile` takes the number of graphs that it may make of a function. Seen in torch 2.12.1, not in
+    2.1.2.
+    """
     return 'recompile_limit' in inspect.signature(torch.compile).parameters
 
 
@@ -122,11 +129,12 @@ def compile_function(function: Callable, recompile_limit: int) -> Callable:
 
 
 class CompilerBytes:
-    """Within it torch's compiler counts the bytes that its kernels read and write; `bytes` is the sum of all graphs yet.
+    """Within it torch's compiler counts the bytes that its kernels read and write; `bytes` is the sum of all graphs
+    yet.
 
     The compiler counts only where its log of metrics is on, and a graph from its caches counts what was counted when it
-    was stored, which may be nothing: so the caches are off. The log's lines are kept to itself. Seen in torch 2.12.1; the compiler of torch 2.1 has no such log.
-    """
+    was stored, which may be nothing: so the caches are off. The log's lines are kept to itself. Seen in torch 2.12.1;
+    the compiler of torch 2.1 has no such log."""
 
     def __enter__(self):
         # Here, since they take a second to import and need a compiler's packages.
@@ -166,17 +174,17 @@ def changed_arguments(operator: Callable, args: tuple, kwargs: dict) -> list:
 def children_of(module: nn.Module) -> dict[str, nn.Module | None]:
     """A module's own dict of its children, to be read and written.
 
-    `named_children()` leaves out a child that stands there twice and one that is None, and `setattr` would go through what
-    a module makes of it. Empty before the module's `__init__` has run. Not by `__dict__`, which torch 2.1 cannot compile.
-    """
+    `named_children()` leaves out a child that stands there twice and one that is None, and `setattr` would go through
+    what a module makes of it. Empty before the module's `__init__` has run. Not by `__dict__`, which torch 2.1 cannot
+    compile."""
     return getattr(module, '_modules', {})
 
 
 class OldFlopCounterMode(FlopCounterMode):
     """The counter of M-Adds as torch has it before 2.4, whose hooks hand on several arguments for one that is a tuple.
 
-    A neck's maps are such a tuple. Its hooks are for backward passes, which are not counted here; these note modules alone.
-    """
+    A neck's maps are such a tuple. Its hooks are for backward passes, which are not counted here; these note modules
+    alone."""
 
     def _enter_module(self, name: str) -> Callable:
         def enter(module, inputs):

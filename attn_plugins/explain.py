@@ -20,7 +20,8 @@ WRITE_FAILED = ('PytorchStreamWriter failed writing', 'file write failed', 'iost
 CUT_SHORT = ('PytorchStreamReader failed', 'failed finding central directory', 'Ran out of input')
 # What data sets, suites, reports and pictures take, and a model with layers does not: the extra `benchmark`.
 OPTIONAL = (
-    'filelock', 'jinja2', 'matplotlib', 'psutil', 'pycocotools', 'pytorch_grad_cam', 'rich', 'scipy', 'setproctitle', 'sklearn',
+    'filelock', 'jinja2', 'matplotlib', 'psutil', 'pycocotools',
+    'pytorch_grad_cam', 'rich', 'scipy', 'setproctitle', 'sklearn',
     'yaml',
 )  # fmt: skip
 # The functions of the standard library that make a folder; where that fails, no file is missing.
@@ -37,7 +38,8 @@ def explain(error: BaseException) -> str | None:
         return _unknown_type(message)
     if match := re.search(r'Target (\d+) is out of bounds', message):
         return (
-            f'a label or a pixel of a mask has the class number {match[1]}, and the head has fewer classes: `python tools/'
+            f'a label or a pixel of a mask has the class number {match[1]}, and the head has fewer classes: '
+            '`python tools/'
             'check_data.py CONFIG --read-files` names the files'
         )
     if isinstance(error, IndexError) and 'Target -1 is out of bounds' in message:
@@ -49,7 +51,8 @@ def explain(error: BaseException) -> str | None:
         return f'the config has an option that does not exist: {message}'
     if isinstance(error, ModuleNotFoundError) and str(error.name).partition('.')[0] in OPTIONAL:
         return (
-            f'this takes {error.name}, which is not installed: run `pip install "attn_plugins[benchmark]"`, in a checkout '
+            f'this takes {error.name}, which is not installed: run `pip install "attn_plugins[benchmark]"`, in '
+            'a checkout '
             "`pip install '.[benchmark]'`"
         )
     if isinstance(error, RuntimeError) and 'out of memory' in message:
@@ -90,7 +93,8 @@ def explain_batch(error: BaseException) -> str | None:
         module = names.get('self')
         if any(base.__module__ == 'torch.nn.modules.module' for base in type(module).__mro__):
             return (
-                f'a batch does not pass {type(module).__name__} ({said_by(error)}): what comes before it, its options or '
+                f'a batch does not pass {type(module).__name__} ({said_by(error)}): what comes before it, its '
+                'options or '
                 'the data do not fit; --debug, and the log file, show where'
             )
     return None
@@ -128,7 +132,10 @@ def said_by(error: BaseException) -> str:
 def _unreachable(error: URLError) -> str:
     """A sentence for weights or data that would be downloaded, on a machine without a network."""
     url = next((names['url'] for names in _frames(error) if isinstance(names.get('url'), str)), 'a file')
-    return f'{url} cannot be downloaded ({error.reason}): get it elsewhere and name the file, as init_cfg.checkpoint or load_from'
+    return (
+        f'{url} cannot be downloaded ({error.reason}): get it elsewhere and name the file, as '
+        'init_cfg.checkpoint or load_from'
+    )
 
 
 def _failed_build(error: BaseException) -> str | None:
@@ -140,23 +147,30 @@ def _failed_build(error: BaseException) -> str | None:
         return None
     kind = getattr(names['registry'], 'name', 'part')
     return (
-        f'the {kind} {names["obj_cls"].__name__} cannot be built from its config ({said_by(error)}): put its options right, '
+        f'the {kind} {names["obj_cls"].__name__} cannot be built from its config ({said_by(error)}): put its '
+        'options right, '
         '--debug shows where'
     )
 
 
 def _failed_score(error: BaseException) -> str | None:
-    """A sentence for a metric that cannot score what the model gives, or a hook that asks for a metric that there is not."""
+    """A sentence for a metric that cannot score what the model gives, or a hook that asks for a metric that there is
+    not.
+    """
     for names in _frames(error):
         part = names.get('self')
         kinds = [base.__name__ for base in type(part).__mro__ if base.__module__.startswith('mmengine.')]
         if 'BaseMetric' in kinds:
             return (
-                f'{type(part).__name__} cannot score what the model gives ({said_by(error)}): put its options, as metric, right; '
+                f'{type(part).__name__} cannot score what the model gives ({said_by(error)}): put its options, '
+                'as metric, right; '
                 '--debug shows where'
             )
         if 'CheckpointHook' in kinds and isinstance(error, KeyError):
-            return f'default_hooks.checkpoint.save_best names {error}, and no metric is called so: choose one of the log'
+            return (
+                f'default_hooks.checkpoint.save_best names {error}, and no metric is called so: '
+                'choose one of the log'
+            )
     return None
 
 

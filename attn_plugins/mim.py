@@ -1,7 +1,7 @@
 """Makes `_base_ = 'attn_plugins::ssdlite/...py'` work in a user's own project, from the configs shipped in `.mim`.
 
-And the three libraries' own (`mmseg::fcn/...py`) on the maintained family, whose mmengine still looks for packages under the
-upstream names, and says that mmsegmentation is not installed.
+And the three libraries' own (`mmseg::fcn/...py`) on the maintained family, whose mmengine still looks for packages
+under the upstream names, and says that mmsegmentation is not installed.
 
 What is private to mmengine is leaned on here only. Seen in mmengine 0.10.7 and onedl-mmengine 0.10.12.
 """
@@ -27,10 +27,9 @@ def register_configs() -> None:
     """Tells mmengine of this package's configs; a second call changes nothing.
 
     mmengine inherits configs from packages that stand in a table of its own only, marks what it inherits with the
-    package's name as the scope to build it in, and, upstream's, looks in the wrong folder for a package that is installed
-    with `pip install -e`. So the paths are found here, and without a scope: the configs are those of mmdet, mmseg and
-    mmpretrain, built in the scope that each names itself (`default_scope`).
-    """
+    package's name as the scope to build it in, and, upstream's, looks in the wrong folder for a package that is
+    installed with `pip install -e`. So the paths are found here, and without a scope: the configs are those of mmdet,
+    mmseg and mmpretrain, built in the scope that each names itself (`default_scope`)."""
     if NAME in MODULE2PACKAGE:
         return
     MODULE2PACKAGE[NAME] = NAME

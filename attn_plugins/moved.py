@@ -91,7 +91,9 @@ def new_name(name: str) -> str | None:
 
 
 class _Alias(MetaPathFinder, Loader):
-    """Stands before Python's own finders, which would find `engine.hooks` in the folder of `engine` and load it twice."""
+    """Stands before Python's own finders, which would find `engine.hooks` in the folder of `engine` and load it
+    twice.
+    """
 
     def find_spec(self, name: str, path=None, target=None) -> ModuleSpec | None:
         if name.startswith('attn_plugins.') and new_name(name):

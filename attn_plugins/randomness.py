@@ -1,4 +1,6 @@
-"""Streams of random numbers of their own: what is drawn from one leaves those of Python, NumPy and torch where they were."""
+"""Streams of random numbers of their own: what is drawn from one leaves those of Python, NumPy and torch where they
+were.
+"""
 
 import hashlib
 import random
@@ -73,7 +75,9 @@ def seed_streams(*key: int | str) -> None:
 
 
 def next_number() -> int:
-    """Reads the number that torch's stream would give next, and leaves it there: a seed that is the run's and the moment's."""
+    """Reads the number that torch's stream would give next, and leaves it there: a seed that is the run's and the
+    moment's.
+    """
     with torch.random.fork_rng([]):
         return int(torch.randint(2**62, (), device='cpu'))
 

@@ -74,7 +74,8 @@ LOSSES = Registry('loss', scope='attn_plugins', locations=['attn_plugins.distill
 
 # What the libraries say while they are imported of options that no config of ours has.
 NOISE = ('OneDL', 'faster_coco_eval is not installed')
-# 'No CUDA runtime is found', on every machine that has CUDA's files and no GPU, whenever torch's extensions are imported.
+# 'No CUDA runtime is found', on every machine that has CUDA's files and no GPU, whenever torch's extensions are
+# imported.
 logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)
 LIBRARIES = ('mmdet', 'mmseg', 'mmpretrain')
 
@@ -108,7 +109,9 @@ MOST = 30
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:
-    """The end of the sentence on a misspelt word: 'did you mean A or B?', else all choices, the nearest of many, or none."""
+    """The end of the sentence on a misspelt word: 'did you mean A or B?', else all choices, the nearest of many, or
+    none.
+    """
     choices = sorted(choices)
     if not choices:
         return 'there are none to choose from'

@@ -1,4 +1,5 @@
-"""Trainings of what is no OpenMMLab model: each is written when it is finished, so that the same command goes on after a stop.
+"""Trainings of what is no OpenMMLab model: each is written when it is finished, so that the same command goes on
+after a stop.
 
 For the parts of a project that no suite can run, such as translation and style transfer.
 """
@@ -23,7 +24,8 @@ class Training(NamedTuple):
     Attributes:
         name: What to call it while it runs.
         file: Where what came of it stands once it is finished.
-        train: Trains, told whom to tell how many steps are done; returns what came of it, and a few words for the screen.
+        train: Trains, told whom to tell how many steps are done; returns what came of it, and a few words for the
+            screen.
     """
 
     name: str
@@ -32,7 +34,8 @@ class Training(NamedTuple):
 
 
 def keep_settings(file: Path, settings: dict) -> None:
-    """Writes what decides all trainings of a folder into it, or makes sure that it is what decided those that are there.
+    """Writes what decides all trainings of a folder into it, or makes sure that it is what decided those that are
+    there.
 
     Raises:
         UserError: The folder holds results of other settings.

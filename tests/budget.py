@@ -1,4 +1,6 @@
-"""What each folder of tests may take: `make test` prints it beside what was taken, and warns; no test fails by a clock."""
+"""What each folder of tests may take: `make test` prints it beside what was taken, and warns; no test fails by a
+clock.
+"""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -50,7 +50,9 @@ def data_trees(tmp_path_factory):
 
 @pytest.fixture
 def any_md5(monkeypatch):
-    """mmpretrain takes the files of a small CIFAR, whose MD5 sums cannot be the published ones; it still looks whether all are there."""
+    """mmpretrain takes the files of a small CIFAR, whose MD5 sums cannot be the published ones; it still looks
+    whether all are there.
+    """
     monkeypatch.setattr('mmpretrain.datasets.cifar.check_md5', lambda path, md5: True)
 
 

@@ -123,7 +123,9 @@ def workplace(tmp_path, data_trees, any_md5, monkeypatch):
 
 
 def short_run(leaf: str) -> list[str]:
-    """The options that make a leaf's training two steps of two images and one validation, in sizes a test can pay for."""
+    """The options that make a leaf's training two steps of two images and one validation, in sizes a test can pay
+    for.
+    """
     cfg = load_config(ROOT / leaf)
     by_epoch = 'max_epochs' in cfg.train_cfg
     options = {
@@ -156,7 +158,8 @@ def short_run(leaf: str) -> list[str]:
         options |= {f'model.losses.{i}.schedule': None for i in range(len(cfg.model.losses))}
     options |= smaller(f'{model}.data_preprocessor.size', network.get('data_preprocessor', {}).get('size'))
     if cfg.default_scope == 'mmdet':
-        # Scores start below every threshold in use, COCO's evaluation of no box has no result, and NMS of all takes seconds.
+        # Scores start below every threshold in use, COCO's evaluation of no box has no result, and NMS of all takes
+        # seconds.
         stage = f'{model}.test_cfg.rcnn' if 'rcnn' in network.test_cfg else f'{model}.test_cfg'
         options[f'{stage}.score_thr'] = 0.0
         options[f'{stage}.max_per_img'] = 20
@@ -185,7 +188,9 @@ def smaller(key: str, size) -> dict[str, str]:
 
 
 def kind_of(leaf: str) -> tuple:
-    """What decides how a leaf is trained, its model apart: the library, the data and the schedule; a student is one of its own."""
+    """What decides how a leaf is trained, its model apart: the library, the data and the schedule; a student is one
+    of its own.
+    """
     cfg = load_config(ROOT / leaf)
     if built_model(cfg) is not cfg.model:
         return (leaf,)
@@ -199,7 +204,9 @@ TRAINED = {
 
 
 def check_trained(weights: dict, optimizer: dict, leaf: str) -> None:
-    """Every weight is finite, there are as many as are listed, and gradients have come to more than nine tenths of them."""
+    """Every weight is finite, there are as many as are listed, and gradients have come to more than nine tenths of
+    them.
+    """
     assert all(value.isfinite().all() for value in weights.values())
     of_statistics = ('running_mean', 'running_var', 'num_batches_tracked')
     counted = sum(value.numel() for key, value in weights.items() if not key.endswith(of_statistics))

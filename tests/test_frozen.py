@@ -1,4 +1,5 @@
-"""What a user's checkpoints and results rest on does not change unseen: the keys of every config's weights, the hash of every suite's run.
+"""What a user's checkpoints and results rest on does not change unseen: the keys of every config's weights, the hash
+of every suite's run.
 
 A change that is meant is written down by `python -m tests.test_frozen`, and its commit says what users have to do.
 """

@@ -170,7 +170,9 @@ SOURCE = '#include <torch/types.h>\nint answer() { return ANSWER; }\n'
 
 @pytest.fixture
 def compile_file(tmp_path):
-    """Compiles a file as torch's build of mmcv does, `-c` twice included, with a compiler of the test's own around the real one."""
+    """Compiles a file as torch's build of mmcv does, `-c` twice included, with a compiler of the test's own around
+    the real one.
+    """
     (tmp_path / 'include' / 'torch').mkdir(parents=True)
     (tmp_path / 'include' / 'torch' / 'types.h').write_text('#pragma once\n#define ANSWER 42\n')
     (tmp_path / 'header').mkdir()

@@ -11,6 +11,7 @@ if find_spec('attn_plugins') is None:
     # An installation that was cut off leaves a .venv without the package: then this is that Python already.
     if not python.exists() or Path(sys.prefix).resolve() == venv.resolve():
         sys.exit(
-            'error: attn_plugins is not installed for this Python: run `make install`, or `pip install .` in your environment'
+            'error: attn_plugins is not installed for this Python: run `make install`, or `pip install .` in '
+            'your environment'
         )
     os.execv(python, [str(python), *sys.orig_argv[1:]])

@@ -1,4 +1,6 @@
-"""Count and measure the layers beside the authors' formulas, timm's and OpenMMLab's modules, once they are shown to be equal."""
+"""Count and measure the layers beside the authors' formulas, timm's and OpenMMLab's modules, once they are shown to
+be equal.
+"""
 
 import sys
 

@@ -1,4 +1,6 @@
-"""Counts what the gates of a trained model do: how much each varies between images, channels and places, and under attacks."""
+"""Counts what the gates of a trained model do: how much each varies between images, channels and places, and under
+attacks.
+"""
 
 import sys
 

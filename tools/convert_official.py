@@ -1,4 +1,6 @@
-"""Converts a checkpoint that a module's authors published into one of a config: mapped names, nothing missing, nothing over."""
+"""Converts a checkpoint that a module's authors published into one of a config: mapped names, nothing missing,
+nothing over.
+"""
 
 import sys
 

@@ -1,4 +1,6 @@
-"""Merges gates that are nearly constant into the norm or convolution beside them; accuracy, latency and parameters before and after."""
+"""Merges gates that are nearly constant into the norm or convolution beside them; accuracy, latency and parameters
+before and after.
+"""
 
 import sys
 

@@ -1,4 +1,6 @@
-"""Make a trained checkpoint fit to be given away: weights alone, named by their hash, with the config and the counted cost."""
+"""Make a trained checkpoint fit to be given away: weights alone, named by their hash, with the config and the counted
+cost.
+"""
 
 import sys
 

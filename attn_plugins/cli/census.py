@@ -1,4 +1,6 @@
-"""Counts what the gates of a trained model do: how much each varies between images, channels and places, and under attacks."""
+"""Counts what the gates of a trained model do: how much each varies between images, channels and places, and under
+attacks.
+"""
 
 import argparse
 import sys
@@ -17,7 +19,9 @@ EXAMPLES = """examples:
 
 
 class Attack(ConfigOptions):
-    """argparse's action for `--attacked [NAME] KEY=VALUE ...`, which may be repeated: one attack each, called by its words."""
+    """argparse's action for `--attacked [NAME] KEY=VALUE ...`, which may be repeated: one attack each, called by its
+    words.
+    """
 
     def __call__(self, parser, namespace, values, option_string=None):
         """Adds an attack to those before it."""
@@ -48,7 +52,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         action=Attack,
         default={},
         metavar='KEY=VALUE',
-        help='single values of the config that make it the attacked model; repeat it for several attacks; a first word without '
+        help='single values of the config that make it the attacked model; repeat it for several '
+        'attacks; a first word without '
         "'=' is the attack's name",
     )
     parser.add_argument(
@@ -121,7 +126,8 @@ def _print(report: dict) -> None:
 
     table = Table(
         title=f'{report["config"]}, {report["which"]}',
-        caption='std: standard deviations of the gate between images (of a channel), channels and places; spread: what a '
+        caption='std: standard deviations of the gate between images (of a channel), channels and '
+        'places; spread: what a '
         'constant per channel misses of the gate, relative; saturated: within 5 % of an end of the range',
         title_justify='left',
         caption_justify='left',

@@ -1,4 +1,6 @@
-"""Converts a checkpoint that a module's authors published into one of a config: mapped names, nothing missing, nothing over."""
+"""Converts a checkpoint that a module's authors published into one of a config: mapped names, nothing missing,
+nothing over.
+"""
 
 import argparse
 from pathlib import Path
@@ -62,5 +64,6 @@ def main(argv: list[str] | None = None) -> None:
         torch.save(dict(state_dict=converted, meta=dict(converted_from=args.input.name)), args.output)
         count = sum(value.numel() for value in part.parameters())
         print(
-            f'{args.output}: {len(converted)} tensors, {count:,} parameters, from {len(weights)} tensors of {args.input}'
+            f'{args.output}: {len(converted)} tensors, {count:,} parameters, from {len(weights)} tensors of '
+            f'{args.input}'
         )

@@ -47,7 +47,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--match',
         metavar='KEY',
-        help='instead of all else: the value of this number of the config, such as model.backbone.widen_factor, with which the '
+        help='instead of all else: the value of this number of the config, such as '
+        'model.backbone.widen_factor, with which the '
         'model without attention has as many parameters as with the preset; a control for suites',
     )
     args = parser.parse_args(argv)
@@ -109,7 +110,8 @@ def table_of(costs: list[dict]) -> Table:
         title=f'{first["config"]}, input {given}',
         title_justify='left',
         caption='counted: parameters, multiply-adds; measured: latency (median, 20th to 80th percentile of '
-        f'{latency["repeats"]}), peak memory; {latency["device"]}, {threads}, {latency["dtype"]}; the network {LEFT_OUT}',
+        f'{latency["repeats"]}), peak memory; {latency["device"]}, {threads}, {latency["dtype"]}; the network '
+        f'{LEFT_OUT}',
         caption_justify='left',
     )
     table.add_column('attention', no_wrap=True)

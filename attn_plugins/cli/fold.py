@@ -1,4 +1,6 @@
-"""Merges gates that are nearly constant into the norm or convolution beside them, and reports what that does to the model."""
+"""Merges gates that are nearly constant into the norm or convolution beside them, and reports what that does to the
+model.
+"""
 
 import argparse
 import sys
@@ -156,7 +158,8 @@ def _written(merged: list[str], cfg) -> str:
         return 'No layer could be folded, so no model was written.'
     if cfg is None:
         return (
-            'folded.pth has the weights of the folded model, but plugins= has no words for the layers that are left, so '
+            'folded.pth has the weights of the folded model, but plugins= has no words for the layers that are '
+            'left, so '
             'there is no config that loads it: fold all layers of an entry of plugins=, or none (--layers).'
         )
     return 'folded.pth has the weights of the folded model, and folded.py is the config that loads it.'

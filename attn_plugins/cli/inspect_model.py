@@ -43,7 +43,8 @@ def inspect(cfg: Config, size: tuple[int, int] | None) -> 'tuple[ModuleInfo, dic
         size: Height and width of the image; None for that of the config's test images.
 
     Returns:
-        tuple: The model's modules, and the totals: `image`, `input_shape`, `proposals`, `parameters`, `madds`, `layers`,
+        tuple: The model's modules, and the totals: `image`, `input_shape`, `proposals`, `parameters`, `madds`,
+            `layers`,
         `added_parameters`, `added_madds`.
     """
     from attn_plugins.cost.cost import count_madds, count_parameters
@@ -82,7 +83,10 @@ def summary_of(totals: dict) -> str:
         )
     else:
         line = f'no inserted layers; {parameters:,} parameters, {madds / 1e6:,.2f} million multiply-adds'
-    return f'{line}\ninput {describe_input(totals["input_shape"], totals["image"], totals["proposals"])}; the network {LEFT_OUT}'
+    return (
+        f'{line}\ninput '
+        f'{describe_input(totals["input_shape"], totals["image"], totals["proposals"])}; the network {LEFT_OUT}'
+    )
 
 
 def main(argv: list[str] | None = None) -> None:

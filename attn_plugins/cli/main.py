@@ -10,7 +10,8 @@ COMMANDS = {
     'benchmark': 'run, watch and report a suite of configs x presets x seeds',
     'cost': "count and measure what a config's model costs",
     'inspect_model': "a config's model as a tree with every inserted layer",
-    'visualize': 'pictures of what trained models look at: class activation and attention maps, gates, receptive fields',
+    'visualize': 'pictures of what trained models look at: class activation and attention maps, gates, '
+    'receptive fields',
     'census': 'what the gates of a trained model do: how much they vary, and under attacks',
     'fold': 'merges the gates that are nearly constant into the weights beside them',
     'convert_official': "the authors' checkpoint into one of a config",

@@ -1,4 +1,6 @@
-"""Make a trained checkpoint fit to be given away: weights alone, named by their hash, with the config and the counted cost."""
+"""Make a trained checkpoint fit to be given away: weights alone, named by their hash, with the config and the counted
+cost.
+"""
 
 import argparse
 from pathlib import Path
@@ -12,7 +14,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
         description=__doc__,
-        epilog='Writes NAME-HASH.pth, which `init_cfg=dict(type="Pretrained", checkpoint=...)`, load_from and tools/test.py take, '
+        epilog='Writes NAME-HASH.pth, which `init_cfg=dict(type="Pretrained", checkpoint=...)`, '
+        'load_from and tools/test.py take, '
         'NAME-HASH.py, the whole config, and NAME-HASH.json: parameters, M-Adds, versions, SHA-256.',
     )
     parser.add_argument('config', help='config file that the checkpoint was trained with')

@@ -1,4 +1,6 @@
-"""Pictures of what trained models look at, as the words ask for them; what they show is computed in attn_plugins.visualization."""
+"""Pictures of what trained models look at, as the words ask for them; what they show is computed in
+attn_plugins.visualization.
+"""
 
 import argparse
 import sys

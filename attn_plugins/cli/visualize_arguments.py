@@ -95,7 +95,8 @@ def _add_attention_maps(commands) -> None:
         nargs='+',
         action='append',
         metavar='NAME',
-        help="modules' names, low to high, NAME[i] for one of several maps; once for all models, or once for each in their "
+        help="modules' names, low to high, NAME[i] for one of several maps; once for all models, or once "
+        'for each in their '
         'order (default: the first, the middle and the last stage of the backbone)',
     )
     command.add_argument(

@@ -97,9 +97,8 @@ def count_madds(model: nn.Module, inputs: Tensor) -> dict[str, int]:
 def _count(model: nn.Module, inputs: Tensor) -> FlopCounterMode:
     """Torch's counter after one forward pass of a copy of the model on the input's device.
 
-    Nothing in the copy asks for a gradient: the parts of a split parameter (Deformable DETR's queries) would still ask for
-    one under `no_grad`, without a history, and the counter stumbles over that.
-    """
+    Nothing in the copy asks for a gradient: the parts of a split parameter (Deformable DETR's queries) would still
+    ask for one under `no_grad`, without a history, and the counter stumbles over that."""
     run = ForwardPass(deepcopy(model).to(inputs.device).requires_grad_(False), inputs)
     # Before torch 2.4 modules were counted only when they were handed over; since then that gives a warning.
     mode, mods = (FlopCounterMode, None) if torch.__version__ >= (2, 4) else (OldFlopCounterMode, run)
@@ -165,9 +164,9 @@ def measure_latency(model: nn.Module, inputs: Tensor, repeats: int = 20) -> dict
 def peak_memory(model: nn.Module, inputs: Tensor) -> int:
     """Most bytes held at one time during one forward pass without gradients: weights, buffers, input, activations.
 
-    What the pass adds is on a GPU the caching allocator's own record (`torch.cuda.max_memory_allocated`). On a CPU it is
-    the sum of all live tensors, followed operation by operation; scratch space inside an operation is not seen there.
-    The resident size of the process is not used: it also holds what the allocator has not given back.
+    What the pass adds is on a GPU the caching allocator's own record (`torch.cuda.max_memory_allocated`). On a CPU it
+    is the sum of all live tensors, followed operation by operation; scratch space inside an operation is not seen
+    there. The resident size of the process is not used: it also holds what the allocator has not given back.
 
     Raises:
         UserError: The model cannot run on this input.
@@ -232,7 +231,8 @@ def count_training_memory(model: nn.Module, inputs: Tensor) -> dict[str, int]:
         inputs (Tensor): At least two images (N, C, H, W): batch norms over one place need more than one value.
 
     Returns:
-        dict: `weights`, for the weights with gradient and momentum, and `per_image`, for the maps that the backward pass
+        dict: `weights`, for the weights with gradient and momentum, and `per_image`, for the maps that the backward
+            pass
         needs, each storage once, divided by N. The loss's own are not among them.
 
     Raises:

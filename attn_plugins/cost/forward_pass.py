@@ -173,7 +173,9 @@ def _data_samples(batch: int, height: int, width: int) -> list[BaseDataElement]:
 
 
 def _random_boxes(number: int, height: int, width: int) -> Tensor:
-    """Boxes (number, 4) as (x1, y1, x2, y2), of all sizes, so that every level of a pyramid gets some; always the same."""
+    """Boxes (number, 4) as (x1, y1, x2, y2), of all sizes, so that every level of a pyramid gets some; always the
+    same.
+    """
     generator = torch.Generator().manual_seed(0)
     places, lengths = torch.rand(2, number, 2, generator=generator)
     image = torch.tensor([width, height])

@@ -1,4 +1,6 @@
-"""The plain model with as many parameters as one with attention: the value of one number of its config, such as a width."""
+"""The plain model with as many parameters as one with attention: the value of one number of its config, such as a
+width.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -47,7 +49,8 @@ class Match:
     def __str__(self):
         difference = f'{self.parameters / self.wanted - 1:+.2%}'.replace('%', ' %')
         return (
-            f'{self.option}={self.value}: {self.parameters:,} parameters ({preset_name(self.attention)}: {self.wanted:,}, '
+            f'{self.option}={self.value}: {self.parameters:,} parameters ({preset_name(self.attention)}: '
+            f'{self.wanted:,}, '
             f'{difference}); '
             + (
                 f'that is the value of the config, so {PLAIN} itself is the nearest'
@@ -66,9 +69,9 @@ def match_parameters(
 ) -> Match:
     """The value of a number with which the plain model has the parameters nearest to the config's with a preset.
 
-    Models are built and their parameters counted, which takes about ten of them: the number is doubled in steps away from the
-    config's own until the count is passed, then halved in. The count must not fall where the number grows. Floats are
-    tried to four significant digits.
+    Models are built and their parameters counted, which takes about ten of them: the number is doubled in steps away
+    from the config's own until the count is passed, then halved in. The count must not fall where the number grows.
+    Floats are tried to four significant digits.
 
     Args:
         config: The config file.
@@ -78,8 +81,8 @@ def match_parameters(
         size: Height and width of the images on which it is seen that the model runs; by default those of the config.
 
     Raises:
-        UserError: The config sets no such number, it changes nothing or does not lead to that count, or the model cannot
-            be built or run with another value of it.
+        UserError: The config sets no such number, it changes nothing or does not lead to that count, or the model
+            cannot be built or run with another value of it.
     """
     wanted = count_parameters(build_model(load_config(config, attention, cfg_options)))
     start = _number(load_config(config, PLAIN, cfg_options), option, config)
@@ -105,7 +108,8 @@ def match_parameters(
                 raise
             reason = (str(error).strip().splitlines() or [''])[-1]
             raise UserError(
-                f'the plain model cannot be built with {option}={value(i)} ({type(error).__name__}: {reason}): choose an option '
+                f'the plain model cannot be built with {option}={value(i)} ({type(error).__name__}: {reason}): '
+                'choose an option '
                 'that takes any number'
             ) from error
 
@@ -115,7 +119,8 @@ def match_parameters(
     if above is None:
         if count(last) == count(first):
             raise UserError(
-                f'{option} changes nothing: with {value(first)} and with {value(last)} the plain model has {count(last):,} '
+                f'{option} changes nothing: with {value(first)} and with {value(last)} the plain model has '
+                f'{count(last):,} '
                 'parameters'
             )
         raise UserError(
@@ -148,7 +153,9 @@ def _number(cfg: Config, option: str, config: str | Path) -> int | float:
 
 
 def _bracket(count: Callable[[int], int], wanted: int, first: int) -> tuple[int | None, int | None, int]:
-    """Two places, the count of the first below `wanted` and that of the second not, or None twice; the last that was tried."""
+    """Two places, the count of the first below `wanted` and that of the second not, or None twice; the last that was
+    tried.
+    """
     grows = count(first) < wanted
     here, step = first, max(1, first // 16)
     while (here < MOST * first) if grows else here > 1:
@@ -162,7 +169,9 @@ def _bracket(count: Callable[[int], int], wanted: int, first: int) -> tuple[int 
 
 
 def _check_runs(cfg: Config, option: str, value: float, size: tuple[int, int] | None) -> None:
-    """Refuse a model whose parts do not fit one another: it can be built, and its parameters be counted, all the same."""
+    """Refuse a model whose parts do not fit one another: it can be built, and its parameters be counted, all the
+    same.
+    """
     model = build_model(cfg).eval()
     inputs = make_input(cfg, model, size)
     try:
@@ -171,7 +180,8 @@ def _check_runs(cfg: Config, option: str, value: float, size: tuple[int, int] | 
         reason = (str(error.__cause__).strip().splitlines() or [''])[0]
         others = [f'{name}={number}' for name, number in _followers(cfg.model, 'model.') if name != option]
         raise UserError(
-            f'with {option}={value} the plain model can be built and cannot run ({reason}): another number must follow it'
+            f'with {option}={value} the plain model can be built and cannot run ({reason}): another number '
+            'must follow it'
             + (f', {" or ".join(others)} perhaps' if others else '')
             + '; choose one that the whole model follows'
         ) from error

@@ -78,8 +78,8 @@ def describe(model: nn.Module, madds: dict[str, int], name: str = '', path: str 
         else:
             info.children.append(describe(child, madds, key, below))
         info.children += reversed(plugs)  # the innermost runs first
-    # Lists of modules, and modules whose forward is called by name, are not counted themselves. Those that are know more
-    # than the sum: a module that several blocks share is counted under one name, for all of them.
+    # Lists of modules, and modules whose forward is called by name, are not counted themselves. Those that are know
+    # more than the sum: a module that several blocks share is counted under one name, for all of them.
     if path not in madds:
         info.madds = sum(child.madds for child in info.children)
     return info

@@ -44,9 +44,14 @@ def holds(missing: Path) -> str:
 
 
 def _nearest(config: dict, missing: Path) -> str:
-    """The end of the sentence on data of one's own: the nearest name that is there, and the keys that say where they are."""
+    """The end of the sentence on data of one's own: the nearest name that is there, and the keys that say where they
+    are.
+    """
     keys = [key for key in ('data_root', 'ann_file', 'data_prefix') if config.get(key)]
-    said = f'set {" and ".join(keys) or "data_root"} of {type_name(config)} to where its files are, relative to this folder'
+    said = (
+        f'set {" and ".join(keys) or "data_root"} of {type_name(config)} to where its files are, '
+        'relative to this folder'
+    )
     folder = next(parent for parent in missing.absolute().parents if parent.is_dir())
     name = missing.absolute().relative_to(folder).parts[0]
     close = difflib.get_close_matches(name, [entry.name for entry in os.scandir(folder)], n=1)
@@ -98,7 +103,8 @@ def _class_folders(config: dict) -> str | None:
         return f'its class folders stand one level too deep, in {folders[0].path}: move them up, or set data_prefix'
     if entries and not folders:
         return (
-            f'{folder} holds images without class folders: unpack train.txt and val.txt of {CAFFE_LISTS} into {folder.parent}/'
+            f'{folder} holds images without class folders: unpack train.txt and val.txt of {CAFFE_LISTS} into '
+            f'{folder.parent}/'
             'meta, where mmpretrain reads the labels, or sort the images into a folder for every class'
         )
     return None

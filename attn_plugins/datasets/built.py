@@ -66,7 +66,9 @@ def library_of_dataset(config: dict, default: str | None) -> str | None:
 
 @contextmanager
 def as_a_runner(scope: str | None) -> Iterator[None]:
-    """Looks names up in a library's scope, says nothing that the runner will say, and leaves the random numbers as they are."""
+    """Looks names up in a library's scope, says nothing that the runner will say, and leaves the random numbers as
+    they are.
+    """
     if scope in LIBRARIES:
         register(scope)
     with (

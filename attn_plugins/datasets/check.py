@@ -138,7 +138,10 @@ def _no_batch(dataloader: dict, dataset: Dataset) -> str | None:
         dataloader.get('drop_last') and not dataloader.get('batch_sampler'),
     )
     if drops and 0 < len(dataset) < batch:
-        return f'its {len(dataset)} images make no batch of {batch}, and drop_last leaves out what is less: set batch_size or drop_last'
+        return (
+            f'its {len(dataset)} images make no batch of {batch}, and drop_last leaves out what is '
+            'less: set batch_size or drop_last'
+        )
     return None
 
 
@@ -160,7 +163,9 @@ def inspect_dataset(
     key: str = 'dataset',
     ignored: frozenset[int] = frozenset(),
 ) -> list[DatasetCheck]:
-    """Looks at the data of one dataset's config, and of those in it; `scope` is the library whose classes its types name."""
+    """Looks at the data of one dataset's config, and of those in it; `scope` is the library whose classes its types
+    name.
+    """
     parts = list(named_parts(config, key))
     scope = library_of_dataset(parts[0][1], scope)
     checks = [DatasetCheck(split, name, part, scope, ignored=ignored) for name, part in parts]
@@ -239,13 +244,17 @@ def _look_at(check: DatasetCheck, dataset: Dataset) -> None:
 
 
 def _is_read_at_once(dataset: Dataset) -> bool:
-    """Whether the annotation file takes less than a second to be looked at as a whole, as COCO's of the validation does."""
+    """Whether the annotation file takes less than a second to be looked at as a whole, as COCO's of the validation
+    does.
+    """
     ann_file = str(getattr(dataset, 'ann_file', ''))
     return os.path.isfile(ann_file) and os.path.getsize(ann_file) <= AT_ONCE
 
 
 def _is_needed(dataset: Dataset, index: int) -> bool:
-    """Whether a file that is not there is needed: test images without masks, and images from another store, can be drawn."""
+    """Whether a file that is not there is needed: test images without masks, and images from another store, can be
+    drawn.
+    """
     return not getattr(getattr(dataset, 'pipeline', None), 'transforms', None) or bool(
         try_sample(dataset, index)
     )

@@ -1,4 +1,6 @@
-"""Whether the splits of the data, and with them heads and evaluators, agree on the classes: their names, number and order."""
+"""Whether the splits of the data, and with them heads and evaluators, agree on the classes: their names, number and
+order.
+"""
 
 import os
 from collections import Counter
@@ -32,8 +34,8 @@ SPLITS = {'train', 'training', 'val', 'valid', 'validation', 'test', 'testing'}
 def misread_classes(config: dict) -> str | None:
     """The sentence for classes that would be read otherwise than they are meant, or not at all.
 
-    `classes=('ship')` is a string, whose letters would be taken for classes; `CLASSES` was their name in older versions.
-    """
+    `classes=('ship')` is a string, whose letters would be taken for classes; `CLASSES` was their name in older
+    versions."""
     metainfo = config.get('metainfo') or {}
     if 'CLASSES' in metainfo and 'classes' not in metainfo:
         return 'metainfo.CLASSES is read by nothing: it is called metainfo.classes now'
@@ -48,7 +50,9 @@ def misread_classes(config: dict) -> str | None:
 
 
 def compare_classes(cfg: Config, checks: list['DatasetCheck']) -> None:
-    """Adds to the checks of a config's datasets what of their classes fits neither each other, nor the model, nor the metric."""
+    """Adds to the checks of a config's datasets what of their classes fits neither each other, nor the model, nor the
+    metric.
+    """
     for check in checks:
         check.faults += _unknown_categories(check) or _labels_beyond(check) or _junk(check)
     for split in dict.fromkeys(check.split for check in checks):
@@ -74,7 +78,9 @@ def compare_classes(cfg: Config, checks: list['DatasetCheck']) -> None:
 
 
 def class_names(check: 'DatasetCheck') -> tuple[str, ...] | None:
-    """The classes of a dataset in the order of their numbers, None where it does not say; of one that joins others its own."""
+    """The classes of a dataset in the order of their numbers, None where it does not say; of one that joins others
+    its own.
+    """
     metainfo = getattr(check.whole, 'metainfo', None)
     if not isinstance(metainfo, dict) or 'classes' not in metainfo:
         metainfo = getattr(check.dataset, 'metainfo', None) or {}
@@ -83,7 +89,9 @@ def class_names(check: 'DatasetCheck') -> tuple[str, ...] | None:
 
 
 def _numbered(check: 'DatasetCheck') -> tuple[str, ...] | None:
-    """The classes by the numbers that labels have: mmdet's COCO numbers them as the file does, whatever the config's order."""
+    """The classes by the numbers that labels have: mmdet's COCO numbers them as the file does, whatever the config's
+    order.
+    """
     categories = _categories(check)
     if categories:
         return tuple(str(categories.get(key, key)) for key in check.dataset.cat_ids)
@@ -115,7 +123,8 @@ def _unknown_categories(check: 'DatasetCheck') -> list[str]:
     there = listed(list(categories.values()))
     hint = nearest(absent[0], categories.values()) if len(categories) <= 30 else f'it has {there}'
     return [
-        f'{check.dataset.ann_file} has no category {listed(absent)} of its {len(names)} classes, so that the numbers of the '
+        f'{check.dataset.ann_file} has no category {listed(absent)} of its {len(names)} classes, so that the '
+        'numbers of the '
         f'others would be shifted: {hint}; set metainfo=dict(classes=...) to what the file has, here and in every split'
     ]
 
@@ -126,7 +135,8 @@ def _labels_beyond(check: 'DatasetCheck') -> list[str]:
     if not beyond:
         return []
     return [
-        f'{labels[beyond[0]]} labels are {beyond[0]}, and there are {len(names)} classes, numbered from 0: number them anew, or name '
+        f'{labels[beyond[0]]} labels are {beyond[0]}, and there are {len(names)} classes, numbered from 0: '
+        'number them anew, or name '
         'all classes'
     ]
 
@@ -139,7 +149,8 @@ def _junk(check: 'DatasetCheck') -> list[str]:
         return [f'the folder {check.dataset.img_prefix}/{junk[0]} is taken for a class: delete it']
     if len(folders) > 1 and {name.lower() for name in folders} <= SPLITS:
         check.warnings.append(
-            f'its classes are called {", ".join(folders)}: data_prefix is the folder above those of the classes, if these are splits'
+            f'its classes are called {", ".join(folders)}: data_prefix is the folder above those of the '
+            'classes, if these are splits'
         )
     return []
 
@@ -188,7 +199,8 @@ def _compare_splits(train: 'DatasetCheck', other: 'DatasetCheck') -> None:
     zeros = [getattr(check.dataset, 'reduce_zero_label', None) for check in (train, other)]
     if None not in zeros and zeros[0] != zeros[1]:
         other.faults.append(
-            f'reduce_zero_label is {zeros[1]} here and {zeros[0]} in {train.key}, so that the numbers are shifted by one: set both alike'
+            f'reduce_zero_label is {zeros[1]} here and {zeros[0]} in {train.key}, so that the numbers are '
+            'shifted by one: set both alike'
         )
         return
     ours, theirs = _numbered(train), _numbered(other)

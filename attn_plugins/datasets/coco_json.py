@@ -95,7 +95,8 @@ def _boxes(path: str | Path, images: dict, annotations: list[tuple]) -> tuple[li
         first = ', '.join(f'{value:g}' for value in given[0][0])
         said.insert(
             0,
-            f'{path}: its boxes look like corners (x1, y1, x2, y2), as the first, ({first}): COCO has x, y, width, height',
+            f'{path}: its boxes look like corners (x1, y1, x2, y2), as the first, ({first}): COCO has x, y, '
+            'width, height',
         )
     few = len(wrong) <= FEW * len(annotations)
     return ([], said) if few else (said, [])

@@ -36,7 +36,9 @@ class Scene:
 
 
 def draw_scene(rng: np.random.Generator, digits: list[Digit], size: int) -> Scene:
-    """Draw one scene of ``size`` x ``size`` pixels with two to five of ``digits``; the same ``rng`` state, the same scene."""
+    """Draw one scene of ``size`` x ``size`` pixels with two to five of ``digits``; the same ``rng`` state, the same
+    scene.
+    """
     image = _background(rng, size)
     taken: list[tuple[int, int, int, int]] = []
     for _ in range(

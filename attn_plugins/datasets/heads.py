@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
 # The word for those who mean it, in a config or behind --cfg-options.
 SPARE = 'allow_spare_classes'
-# Parts of a model whose classes are not those of the data set: proposals, stuff, boundaries, one head a task, a teacher.
+# Parts of a model whose classes are not those of the data set: proposals, stuff, boundaries, one head a task, a
+# teacher.
 OTHER_CLASSES = (
-    'backbone', 'neck', 'data_preprocessor', 'rpn_head', 'semantic_head', 'task_heads', 'teacher', 'reid', 'train_cfg', 'test_cfg',
+    'backbone', 'neck', 'data_preprocessor', 'rpn_head', 'semantic_head',
+    'task_heads', 'teacher', 'reid', 'train_cfg', 'test_cfg',
 )  # fmt: skip
 OTHER_HEADS = ('STDCHead',)
 
@@ -102,7 +104,9 @@ def compare_heads(
 
 
 def unlike_one_hot(cfg: Config, heads: list[tuple[str, dict]]) -> str | None:
-    """The sentence for mixed batches, as mmpretrain's Mixup makes, whose labels are of another length than the head's."""
+    """The sentence for mixed batches, as mmpretrain's Mixup makes, whose labels are of another length than the
+    head's.
+    """
     model = built_model(cfg)
     preprocessor = model.get('data_preprocessor') or cfg.get('data_preprocessor') or {}
     mixes = (
@@ -114,7 +118,8 @@ def unlike_one_hot(cfg: Config, heads: list[tuple[str, dict]]) -> str | None:
     if not mixes or not isinstance(number, int) or not classes or number in classes:
         return None
     return (
-        f'data_preprocessor.num_classes is {number} and {heads[0][0]}.num_classes {heads[0][1]["num_classes"]}, so that the labels '
+        f'data_preprocessor.num_classes is {number} and {heads[0][0]}.num_classes '
+        f'{heads[0][1]["num_classes"]}, so that the labels '
         f'of mixed images would not fit: set data_preprocessor.num_classes={heads[0][1]["num_classes"]}'
     )
 
@@ -128,7 +133,8 @@ def unlike_weights(head: tuple[str, dict]) -> str | None:
         if isinstance(weights, (list, tuple)) and len(weights) != options['num_classes']:
             key = f'{path}.loss_decode' + (f'.{i}' if isinstance(losses, (list, tuple)) else '')
             return (
-                f'{key}.class_weight has {len(weights)} numbers and {path}.num_classes is {options["num_classes"]}: give one for each '
+                f'{key}.class_weight has {len(weights)} numbers and {path}.num_classes is '
+                f'{options["num_classes"]}: give one for each '
                 f'class, or set {key}.class_weight=None'
             )
     return None

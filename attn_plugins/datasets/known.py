@@ -1,4 +1,6 @@
-"""The public data sets that our configs read: where they stand, which lists they have, how many images are published."""
+"""The public data sets that our configs read: where they stand, which lists they have, how many images are
+published.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,7 +128,8 @@ def inspect_known(name: str, root: str | Path | None = None) -> list[DatasetChec
         root (str or Path, optional): The folder it stands in, by default where our configs expect it.
 
     Returns:
-        list[DatasetCheck]: One per split. A number that is not the published one is a fault of an otherwise whole split.
+        list[DatasetCheck]: One per split. A number that is not the published one is a fault of an otherwise whole
+        split.
     """
     known = KNOWN[name]
     checks = []

@@ -1,8 +1,8 @@
-"""The mixed-data attack: k foreign images in every batch, whose statistics they pollute (Liang et al., AAAI 2020, IEBN).
+"""The mixed-data attack: k foreign images in every batch, whose statistics they pollute (Liang et al., AAAI 2020,
+IEBN).
 
-The article mixes images of MNIST or Fashion-MNIST into the batches of CIFAR-100. How many, and whether they have a part in
-the loss, is not published: both are options here.
-"""
+The article mixes images of MNIST or Fashion-MNIST into the batches of CIFAR-100. How many, and whether they have a
+part in the loss, is not published: both are options here."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -16,14 +16,18 @@ from attn_plugins.randomness import random_state_kept
 from attn_plugins.registry import DATA_SAMPLERS, DATASETS
 
 NO_LABEL = -1  # of images without a part in the loss: a model that gives them one fails at it
-TO_COLOUR = "dict(type='NumpyToPIL'), dict(type='torchvision/Grayscale', num_output_channels=3), dict(type='PILToNumpy')"
+TO_COLOUR = (
+    "dict(type='NumpyToPIL'), dict(type='torchvision/Grayscale', num_output_channels=3), "
+    "dict(type='PILToNumpy')"
+)
 
 
 @DATASETS.register_module()
 class MixedDataset(Dataset):
     """A classifier's own images, and behind them the foreign ones, each with its own pipeline.
 
-    Its length is that of the own images, so every sampler draws from these; `foreign_indices` are those of the others, which
+    Its length is that of the own images, so every sampler draws from these; `foreign_indices` are those of the
+    others, which
     `MixedBatchSampler` adds to each batch. With another batch sampler, or none, there are no foreign images in a batch.
 
     Every data sample says in its metainfo whether it is `foreign` and whether it has a part `in_loss`, where
@@ -32,8 +36,8 @@ class MixedDataset(Dataset):
     Args:
         dataset (dict or Dataset): The own images.
         foreign (dict or Dataset): The foreign ones, of the same channels, height and width after their pipeline.
-        foreign_loss (bool): The foreign images have a part in the loss: their classes follow the own ones, so that the head
-            needs as many as both have together.
+        foreign_loss (bool): The foreign images have a part in the loss: their classes follow the own ones, so that
+            the head needs as many as both have together.
 
     Raises:
         UserError: A foreign image has another shape than the own ones; a pipeline does not end in PackInputs; or a part
@@ -98,8 +102,8 @@ class MixedBatchSampler(Sampler):
     """Batches of own images, and k foreign ones behind them in each, from a `MixedDataset`.
 
     The foreign images of a batch are all different. They depend on the sampler's seed, the epoch, the process and the
-    batch's number alone: each process adds its own k, and a training that is resumed gets those of an uninterrupted one.
-    A last batch with fewer own images has k foreign ones too.
+    batch's number alone: each process adds its own k, and a training that is resumed gets those of an uninterrupted
+    one. A last batch with fewer own images has k foreign ones too.
 
     `batch_sampler = dict(type='attn_plugins.MixedBatchSampler', foreign=8)`; mmengine gives the sampler and the
     dataloader's batch size.
@@ -118,13 +122,15 @@ class MixedBatchSampler(Sampler):
     def __init__(self, sampler: Sampler, batch_size: int, foreign: int, drop_last: bool = False) -> None:
         if not 0 <= foreign <= batch_size:
             raise UserError(
-                f'foreign={foreign} images cannot be added to a batch of {batch_size} own ones: give batch_sampler.foreign '
+                f'foreign={foreign} images cannot be added to a batch of {batch_size} own ones: give '
+                'batch_sampler.foreign '
                 f'from 0 to {batch_size}'
             )
         indices = getattr(getattr(sampler, 'dataset', None), 'foreign_indices', None)
         if indices is None or not hasattr(sampler, 'seed'):
             raise UserError(
-                'MixedBatchSampler draws from an attn_plugins.MixedDataset, by a sampler with a seed: make it the outermost '
+                'MixedBatchSampler draws from an attn_plugins.MixedDataset, by a sampler with a seed: make it '
+                'the outermost '
                 'dataset of the dataloader, with the sampler DefaultSampler or InfiniteSampler'
             )
         if foreign > len(indices):
@@ -166,7 +172,8 @@ def _classes(dataset: Dataset) -> tuple[str, ...]:
     classes = dataset.metainfo.get('classes')
     if not classes:
         raise UserError(
-            f'{type(dataset).__name__} names no classes, by which foreign_loss=True numbers the foreign labels: give it '
+            f'{type(dataset).__name__} names no classes, by which foreign_loss=True numbers the foreign '
+            'labels: give it '
             'metainfo=dict(classes=...)'
         )
     return tuple(classes)

@@ -176,7 +176,8 @@ def _faults_of_mask(
     """What is wrong with a mask (H, W) of class numbers."""
     if mask.ndim != 2:
         return [
-            f'{path} is no mask of class numbers: it has {mask.shape[-1]} channels, where one is needed that holds the number '
+            f'{path} is no mask of class numbers: it has {mask.shape[-1]} channels, where one is needed that '
+            'holds the number '
             "of each pixel's class"
         ]
     faults = []
@@ -190,7 +191,8 @@ def _faults_of_mask(
     if foreign:
         known = ' nor '.join(map(str, sorted(ignored)))
         faults.append(
-            f'{path} has the value {listed(foreign)}, which is neither below {most} nor {known}, the ignore_index of its dataset or head'
+            f'{path} has the value {listed(foreign)}, which is neither below {most} nor {known}, the '
+            'ignore_index of its dataset or head'
         )
     return faults
 

@@ -6,18 +6,22 @@ from pathlib import Path
 DIGIT_SCENES = 'digit_scenes'
 ARCHIVE = 'get {} from {} and unpack {} into {{root}}'
 MNIST = (
-    'get train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz from '
+    'get train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz and '
+    't10k-labels-idx1-ubyte.gz from '
     '{} and put them, unpacked by gunzip, into {{root}}'
 )
 VOC2012 = (
     'get VOCtrainval_11-May-2012.tar from host.robots.ox.ac.uk/pascal/VOC/voc2012 and unpack it into {parent}'
 )
-# A pattern of what only this data set has, in `TYPE ANN_FILE PREFIXES` of a config -> what to do, with {root} for its folder
-# and {converters} for mmseg's. The first that matches counts; a data set of one's own, in COCO's format, matches none.
+# A pattern of what only this data set has, in `TYPE ANN_FILE PREFIXES` of a config -> what to do, with {root} for its
+# folder and {converters} for mmseg's. The first that matches counts; a data set of one's own, in COCO's format,
+# matches none.
 SOURCES = {
-    'leftImg8bit|gtFine': 'get gtFine_trainvaltest.zip and leftImg8bit_trainvaltest.zip from www.cityscapes-dataset.com, unpack '
+    'leftImg8bit|gtFine': 'get gtFine_trainvaltest.zip and leftImg8bit_trainvaltest.zip from '
+    'www.cityscapes-dataset.com, unpack '
     'them into {root}, then run `pip install cityscapesscripts && python {converters}/cityscapes.py {root} --nproc 8`',
-    '(train|val)2017': 'get train2017.zip, val2017.zip and annotations_trainval2017.zip from cocodataset.org/#download and '
+    '(train|val)2017': 'get train2017.zip, val2017.zip and annotations_trainval2017.zip from '
+    'cocodataset.org/#download and '
     'unpack them into {root}',
     'SegmentationClassAug|Segmentation/(train)?aug': VOC2012
     + ', get the SBD (benchmark.tgz), unpack it and name its '

@@ -1,4 +1,6 @@
-"""Splits a data set in two by a hash of each image's name, as values are not to be tuned on what a model is tested on."""
+"""Splits a data set in two by a hash of each image's name, as values are not to be tuned on what a model is tested
+on.
+"""
 
 import hashlib
 from pathlib import Path
@@ -13,8 +15,8 @@ from attn_plugins.registry import DATASETS
 def Split(dataset: dict, share: float, held_out: bool) -> BaseDataset:
     """Builds a data set and keeps the images that are held out, or the others.
 
-    An image is held out if SHA-256 of its file's and folder's name, or of its number where it has none, is among the lowest `share` of all values. So the
-    same images are, in every run, whatever else is filtered.
+    An image is held out if SHA-256 of its file's and folder's name, or of its number where it has none, is among the
+    lowest `share` of all values. So the same images are, in every run, whatever else is filtered.
 
     Args:
         dataset (dict): The data set's config.
@@ -29,7 +31,8 @@ def Split(dataset: dict, share: float, held_out: bool) -> BaseDataset:
     built = DATASETS.build(dataset)
     if not isinstance(built, BaseDataset):
         raise UserError(
-            f'{type(built).__name__} is no BaseDataset of mmengine, whose images can be chosen: split its files, and name the '
+            f'{type(built).__name__} is no BaseDataset of mmengine, whose images can be chosen: split its '
+            'files, and name the '
             'two parts in the config'
         )
     built.full_init()

@@ -18,7 +18,8 @@ class Survey:
         labels (Counter): How many images or boxes each class has, by its number.
         is_labelled (bool): Whether the samples say what is on them: a class or boxes. Masks are not counted here.
         image_ids (list): The numbers that COCO's images have.
-        boxes, boxes_beyond (int): How many boxes there are, and how many reach beyond their image's right or lower side.
+        boxes, boxes_beyond (int): How many boxes there are, and how many reach beyond their image's right or lower
+        side.
     """
 
     files: dict[str, list[tuple[int, str]]] = field(default_factory=dict)

@@ -91,7 +91,9 @@ def _file_in(error: Exception) -> str | None:
 
 
 def _absent_paths(config: dict, error: Exception) -> list[Path]:
-    """What is not there of what a class has looked for: the first that a config names, and the last, as its error says."""
+    """What is not there of what a class has looked for: the first that a config names, and the last, as its error
+    says.
+    """
     if isinstance(error, (TypeError, KeyError)):
         return []
     root = Path(config.get('data_root') or '')

@@ -55,7 +55,8 @@ def _check_batches(pair: Pair, ours: list[Tensor], theirs: list[Tensor], images:
         for x in maps:
             if x.dim() < 2 or len(x) != images:
                 raise UserError(
-                    f'{path!r} of the {whose} hands on {tuple(x.shape)} for {images} images: proposals, for one, are not the same in '
+                    f'{path!r} of the {whose} hands on {tuple(x.shape)} for {images} images: proposals, for '
+                    'one, are not the same in '
                     'student and teacher, so compare modules that hand on one map, or the logits, of each image'
                 )
 
@@ -64,7 +65,8 @@ def _check_gradient(pair: Pair, ours: list[Tensor]) -> None:
     """Refuses modules of the student that no gradient leads from."""
     if torch.is_grad_enabled() and not any(x.requires_grad for x in ours):
         raise UserError(
-            f'{pair.student!r} of the student is frozen, or inside of what activation checkpointing runs, so that nothing learns '
+            f'{pair.student!r} of the student is frozen, or inside of what activation checkpointing runs, so '
+            'that nothing learns '
             'from it: compare a later module, or set with_cp=False'
         )
 
@@ -78,13 +80,15 @@ def _of_head(loss: DistillationLoss, pair: Pair, head: Logits | None, channels: 
     if head is None:
         if loss.activation is None or loss.activation == 'softmax' and loss.classes is None:
             raise UserError(
-                f'{loss.name} cannot see what the {channels} channels of {pair.student!r} are: set its activation to sigmoid or '
+                f'{loss.name} cannot see what the {channels} channels of {pair.student!r} are: set its '
+                'activation to sigmoid or '
                 'softmax, and classes to the channels of one anchor'
             )
         return {}
     if loss.classes is None and not head.fit(channels):
         raise UserError(
             f'{pair.student!r} has {channels} channels, which are not {head.classes} of each of '
-            f'{" or ".join(map(str, sorted(set(head.anchors))))} anchors: name the module that gives the logits of the classes'
+            f'{" or ".join(map(str, sorted(set(head.anchors))))} anchors: name the module that gives the '
+            'logits of the classes'
         )
     return dict(activation=head.activation, classes=head.classes)

@@ -43,7 +43,8 @@ class Distillation(nn.Module):
             )
         if self.needs_teacher and not teacher.given:
             raise UserError(
-                f'{names[[loss.needs_teacher for loss in self.losses].index(True)]} compares with a teacher: give teacher='
+                f'{names[[loss.needs_teacher for loss in self.losses].index(True)]} compares with a teacher: '
+                'give teacher='
             )
 
     @property
@@ -75,7 +76,9 @@ class Distillation(nn.Module):
         student.register_forward_hook(self._after, with_kwargs=True)
 
     def apply(self, fn: Callable[[nn.Module], None]) -> 'Distillation':
-        """As torch's, by which OpenMMLab initialises; what it draws for the losses' own weights comes from a stream of its own."""
+        """As torch's, by which OpenMMLab initialises; what it draws for the losses' own weights comes from a stream
+        of its own.
+        """
         with own_stream(next_number(), 'distillation'):
             return super().apply(fn)
 
@@ -89,7 +92,8 @@ class Distillation(nn.Module):
             nn.Module: The teacher, frozen, in eval mode.
 
         Raises:
-            UserError: It sees other images than the student, a path is not in it, or its head makes other probabilities of logits.
+            UserError: It sees other images than the student, a path is not in it, or its head makes other
+                probabilities of logits.
         """
         teacher = self.teacher.make(student, [pair.teacher for pairs in self.pairs for pair in pairs])
         _check_layouts(teacher, [pair.teacher for pair in self._feature_pairs()], 'teacher')
@@ -124,7 +128,8 @@ class Distillation(nn.Module):
             return None
         if self.now is None:
             raise UserError(
-                "a Distiller is trained with custom_hooks=[dict(type='attn_plugins.DistillationHook')], which loads and tests "
+                "a Distiller is trained with custom_hooks=[dict(type='attn_plugins.DistillationHook')], which "
+                'loads and tests '
                 'the teacher: add it to the config'
             )
         self.features.start()
@@ -188,7 +193,8 @@ class Distillation(nn.Module):
             return loss(gradient)
         if any('gt_instances' in sample or 'gt_sem_seg' in sample for sample in batch['data_samples']):
             raise UserError(
-                f'{loss.name} mirrors the images, and boxes and masks would have to be mirrored with them: it is for classifiers'
+                f'{loss.name} mirrors the images, and boxes and masks would have to be mirrored with them: it '
+                'is for classifiers'
             )
         self.mirroring = True
         try:
@@ -205,7 +211,9 @@ def distillation_of(model: nn.Module) -> Distillation | None:
 
 
 def _check_layouts(model: nn.Module, paths: list[str], whose: str) -> None:
-    """Refuses modules that are seen to hand on no maps, as those in which the channels come last; what is not seen may be one."""
+    """Refuses modules that are seen to hand on no maps, as those in which the channels come last; what is not seen
+    may be one.
+    """
     shapes = Shapes(model)
     for path in paths:
         seen = shapes.at(find(list(walk(model)), path, whose).name)

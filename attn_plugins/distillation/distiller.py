@@ -1,4 +1,6 @@
-"""`Distiller`: a student from config that trains with its own losses and with losses of a teacher's features beside them."""
+"""`Distiller`: a student from config that trains with its own losses and with losses of a teacher's features beside
+them.
+"""
 
 from collections.abc import Sequence
 from copy import deepcopy
@@ -30,20 +32,22 @@ def Distiller(
     Equation:
         total = own_share * (the student's losses) + sum_l weight_l factor_l(t) sum_pairs loss_l(student's, teacher's)
 
-    What is returned is the student itself, of its own class, with its own state-dict keys: whatever trains, tests or loads
-    it sees a plain model. The teacher is no part of it: frozen, in eval mode, outside optimizer, EMA, DDP and checkpoint, run
-    once per step on the student's own batch. `custom_hooks=[dict(type='attn_plugins.DistillationHook')]` loads the teacher's
-    weights before training, tests it, and tells the losses how far the training is; without it a training is refused.
+    What is returned is the student itself, of its own class, with its own state-dict keys: whatever trains, tests or
+    loads it sees a plain model. The teacher is no part of it: frozen, in eval mode, outside optimizer, EMA, DDP and
+    checkpoint, run once per step on the student's own batch.
+    `custom_hooks=[dict(type='attn_plugins.DistillationHook')]` loads the teacher's weights before training, tests it,
+    and tells the losses how far the training is; without it a training is refused.
 
     Args:
         student (dict): The config of a classifier, detector or segmentor.
         teacher (dict, optional): That of another, of any of the three libraries, with
-            `init_cfg=dict(type='Pretrained', checkpoint=...)`. `config='their_config.py'` takes its model from a file. It may
-            be left out where no loss needs one. Its data_preprocessor is the student's if it has none.
-        losses (Sequence[dict]): Of `attn_plugins.distillation.losses`, as `dict(type='attn_plugins.ActivationTransfer', p=2)`. Without
-            any the student trains alone.
-        pairs (Sequence): Module paths that losses of features compare, as `['backbone.layer3', ['neck', 'backbone.neck']]`:
-            a path in both, or the student's and the teacher's. A loss may have `pairs` of its own.
+            `init_cfg=dict(type='Pretrained', checkpoint=...)`. `config='their_config.py'` takes its model from a
+            file. It may be left out where no loss needs one. Its data_preprocessor is the student's if it has none.
+        losses (Sequence[dict]): Of `attn_plugins.distillation.losses`, as
+            `dict(type='attn_plugins.ActivationTransfer', p=2)`. Without any the student trains alone.
+        pairs (Sequence): Module paths that losses of features compare, as `['backbone.layer3', ['neck',
+            'backbone.neck']]`: a path in both, or the student's and the teacher's. A loss may have `pairs` of its
+            own.
         logits (str or Sequence[str], optional): The same for losses of logits: `'head.fc'`.
         random_teacher (bool): Allows a teacher without trained weights.
         data_preprocessor (dict, optional): Of the student and the teacher; mmengine hands a config's own on.

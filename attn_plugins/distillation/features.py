@@ -57,7 +57,9 @@ class Features:
 
 
 def _copied(output):
-    """Copies the maps that a module hands on: the host may change its own in place, as a ResNet adds the shortcut to `bn2`'s."""
+    """Copies the maps that a module hands on: the host may change its own in place, as a ResNet adds the shortcut to
+    `bn2`'s.
+    """
     if isinstance(output, Tensor):
         return output.clone()
     return [_copied(part) for part in output] if isinstance(output, (list, tuple)) else output
@@ -75,7 +77,8 @@ def find(nodes: list[Node], path: str, whose: str) -> Node:
     if found:
         names = ', '.join(node.name for node in found[:3])
         raise UserError(
-            f'{path!r} matches {len(found)} modules of the {whose} ({names}{", ..." if len(found) > 3 else ""}): write one'
+            f'{path!r} matches {len(found)} modules of the {whose} '
+            f'({names}{", ..." if len(found) > 3 else ""}): write one'
         )
     raise UserError(f'the {whose} has no module {path!r}: {nearest(path, (node.name for node in nodes))}')
 
@@ -88,7 +91,8 @@ def maps_of(kept: dict[str, list], path: str, whose: str) -> list[Tensor]:
     """
     if path not in kept:
         raise UserError(
-            f'{path!r} of the {whose} is not called in its forward pass, so there is nothing to compare: name another module'
+            f'{path!r} of the {whose} is not called in its forward pass, so there is nothing to compare: name '
+            'another module'
         )
     tensors = [
         part for output in kept[path] for part in (output if isinstance(output, (list, tuple)) else [output])

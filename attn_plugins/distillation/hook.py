@@ -23,10 +23,10 @@ INTERVAL = 50
 class DistillationHook(Hook):
     """Prepares the teacher of an `attn_plugins.Distiller` before training, and is needed for it.
 
-    The teacher gets its weights, all of them, and is tested on the validation data with the validation's metrics. One that
-    scores like chance is refused: a student that learns from it trains for days without an error. Chance is the share of
-    the most frequent class (top-1, plus three standard deviations), one over the number of classes (mIoU), and a mAP of 0.01.
-    A training that is resumed has begun with the same teacher, and does not test it again.
+    The teacher gets its weights, all of them, and is tested on the validation data with the validation's metrics. One
+    that scores like chance is refused: a student that learns from it trains for days without an error. Chance is the
+    share of the most frequent class (top-1, plus three standard deviations), one over the number of classes (mIoU),
+    and a mAP of 0.01. A training that is resumed has begun with the same teacher, and does not test it again.
 
     Args:
         test_teacher (bool): Whether the teacher is tested; False for one of another task than the student.
@@ -86,7 +86,8 @@ class DistillationHook(Hook):
         made = distillation_of(runner.model)
         if made is None:
             raise UserError(
-                'DistillationHook is for a model of type attn_plugins.Distiller, and this one is none: take the hook out of '
+                'DistillationHook is for a model of type attn_plugins.Distiller, and this one is none: take '
+                'the hook out of '
                 'custom_hooks, or make the model one'
             )
         return made
@@ -99,7 +100,8 @@ def _check_schedules(made: Distillation, runner: Runner) -> None:
         if loss.schedule.begin >= last:
             unit = 'epochs' if loss.schedule.by_epoch else 'iterations'
             raise UserError(
-                f'{loss.name} begins at {loss.schedule.begin:g} of {last} {unit}, so it never acts: change begin or by_epoch in '
+                f'{loss.name} begins at {loss.schedule.begin:g} of {last} {unit}, so it never acts: change '
+                'begin or by_epoch in '
                 'its schedule'
             )
 
@@ -131,7 +133,8 @@ def _refuse_chance(runner: Runner, teacher: nn.Module, path: str) -> None:
             except (AssertionError, RuntimeError, TypeError, ValueError) as error:
                 reason = str(error).splitlines()[0] if str(error) else type(error).__name__
                 raise UserError(
-                    f"the teacher cannot take the student's images ({reason}): give student and teacher images of one size, "
+                    f"the teacher cannot take the student's images ({reason}): give student and teacher images "
+                    'of one size, '
                     'and models of one task'
                 ) from error
             loop.evaluator.process(data_samples=outputs, data_batch=batch)
@@ -148,8 +151,10 @@ def _refuse_chance(runner: Runner, teacher: nn.Module, path: str) -> None:
     for name, bound in known.items():
         if not float(scores[name]) > bound:
             raise UserError(
-                f'the teacher {path} scores like chance on the validation data: {name} {float(scores[name]):.4g}, where up to '
-                f'{bound:.4g} is chance; give one that was trained for these data and classes, in this order and at this size '
+                f'the teacher {path} scores like chance on the validation data: {name} '
+                f'{float(scores[name]):.4g}, where up to '
+                f'{bound:.4g} is chance; give one that was trained for these data and classes, in this order '
+                'and at this size '
                 '(DistillationHook(test_teacher=False) takes it as it is)'
             )
     if not known:

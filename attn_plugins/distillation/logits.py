@@ -32,9 +32,8 @@ class Logits(NamedTuple):
 def logits_of(model: nn.Module, path: str, whose: str) -> Logits | None:
     """What the head around a module says, the innermost first; None of a detector whose heads say nothing.
 
-    mmdet's dense heads say all of it. mmpretrain's heads of several labels an image, and mmseg's of one channel, take a sigmoid;
-    all others of the two take a softmax, over all channels.
-    """
+    mmdet's dense heads say all of it. mmpretrain's heads of several labels an image, and mmseg's of one channel, take
+    a sigmoid; all others of the two take a softmax, over all channels."""
     nodes = list(walk(model))
     modules = {node.name: node.module for node in nodes}
     names = find(nodes, path, whose).name.split('.')
@@ -57,8 +56,10 @@ def agreed_head(loss: DistillationLoss, pair: Pair, student: nn.Module, teacher:
             values = [getattr(head, option) for head in (ours, theirs)]
             if getattr(loss, option) is None and values[0] != values[1]:
                 raise UserError(
-                    f"{loss.name} compares {pair.student!r}, whose head has {option}={values[0]!r}, with the teacher's {pair.teacher!r}, "
-                    f'which has {option}={values[1]!r}: take a teacher whose head is alike, or say with {option}= what both are'
+                    f'{loss.name} compares {pair.student!r}, whose head has {option}={values[0]!r}, with the '
+                    f"teacher's {pair.teacher!r}, "
+                    f'which has {option}={values[1]!r}: take a teacher whose head is alike, or say with '
+                    f'{option}= what both are'
                 )
     return ours
 

@@ -112,7 +112,8 @@ class Teacher:
 
 
 def _load(path: str) -> Config:
-    """A config of `PACKAGE::CONFIG`, from the current directory, or of this package's (configs/...), with its own preset.
+    """A config of `PACKAGE::CONFIG`, from the current directory, or of this package's (configs/...), with its own
+    preset.
 
     Raises:
         UserError: There is none.
@@ -145,7 +146,8 @@ def _check_images(student: nn.Module, teacher: nn.Module) -> None:
     )
     if ours.shape != theirs.shape or not torch.allclose(ours, theirs, atol=1e-3):
         raise UserError(
-            "the teacher's data_preprocessor makes other values of an image than the student's (mean, std, order of colours or "
+            "the teacher's data_preprocessor makes other values of an image than the student's (mean, std, "
+            'order of colours or '
             'padding), and it is given the same batch: train both with the same one'
         )
 

@@ -1,4 +1,6 @@
-"""A census of a trained model's gates over data: how much each varies between images, channels and places, and under attacks."""
+"""A census of a trained model's gates over data: how much each varies between images, channels and places, and under
+attacks.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator

@@ -35,7 +35,8 @@ STYLE = {
 
 
 def draw_census(layers: Sequence[dict], title: str, path: Path) -> None:
-    """Writes the picture: a line per layer with its deviations, its mean between them, and its distance under each attack.
+    """Writes the picture: a line per layer with its deviations, its mean between them, and its distance under each
+    attack.
 
     Args:
         layers: The `result()` of each layer.
@@ -97,7 +98,9 @@ def _draw_layer(panels: Sequence[Axes], i: int, layer: dict, attacks: Sequence[s
 
 
 def draw_decisions(layers: Sequence[dict], path: Path) -> bool:
-    """Writes a heat map per excitation, layers by classes, of the weights that SEM's switches give; False without any."""
+    """Writes a heat map per excitation, layers by classes, of the weights that SEM's switches give; False without
+    any.
+    """
     layers = [layer for layer in layers if 'decisions' in layer]
     if not layers:
         return False

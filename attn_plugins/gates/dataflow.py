@@ -1,4 +1,6 @@
-"""Which operations of a pass make a map and which read it: what must be known before weights beside a layer are changed."""
+"""Which operations of a pass make a map and which read it: what must be known before weights beside a layer are
+changed.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -43,7 +45,9 @@ class Value:
 
     @property
     def leaves_by(self) -> str | None:
-        """Who hands it on so that no step is seen to read it there: a backbone one of its levels, a model its result."""
+        """Who hands it on so that no step is seen to read it there: a backbone one of its levels, a model its
+        result.
+        """
         last = max((step.number for step in self.readers), default=0)
         return next((name for name, steps in self.handed_on.items() if steps >= last), None)
 
@@ -90,8 +94,8 @@ class Call:
 class Dataflow(TorchFunctionMode):
     """Notes every step of a pass: `with Dataflow(model, layers) as flow: model.test_step(data)`.
 
-    Steps that torch does not show (mmcv's compiled ones) do show that they read a map, as they make their results from it
-    (`new_zeros`).
+    Steps that torch does not show (mmcv's compiled ones) do show that they read a map, as they make their results
+    from it (`new_zeros`).
 
     Args:
         model: The model.

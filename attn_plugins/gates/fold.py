@@ -7,9 +7,9 @@ A gate g_c, the same for every image and place, is a scale of channel c, and a s
     forward into the convolutions that read it:           sum_c W_oc (g_c x_c) = sum_c (W_oc g_c) x_c,
     of IEBN into its batch norm's weight:                 g (h - b) + b = (g w) x_hat + b with h = w x_hat + b,
 
-tried in this order. Nothing else may read the map in between, or the weights, and nothing may hand it on that is not seen to be
-read there: `Dataflow` has seen what does, and where that cannot be, the layer stays and the reason is given. For gates that are constant the folded model computes the same.
-"""
+tried in this order. Nothing else may read the map in between, or the weights, and nothing may hand it on that is not
+seen to be read there: `Dataflow` has seen what does, and where that cannot be, the layer stays and the reason is
+given. For gates that are constant the folded model computes the same."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

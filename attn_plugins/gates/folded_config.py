@@ -1,4 +1,6 @@
-"""The config of a model some of whose layers were folded: without them, and with the others at the places where they stayed."""
+"""The config of a model some of whose layers were folded: without them, and with the others at the places where they
+stayed.
+"""
 
 from copy import deepcopy
 
@@ -18,7 +20,8 @@ PLUGGED = ('attn_plugins.Plugged', Plugged)
 
 
 def folded_config(cfg: Config, model: nn.Module) -> Config | None:
-    """A config whose model is the folded one and takes its weights; None where `plugins=` has no words for what is left.
+    """A config whose model is the folded one and takes its weights; None where `plugins=` has no words for what is
+    left.
 
     Where nothing is left the hosts are built by their own library, without `Plugged`. A position that kept some of its
     layers names them by `stages=`, a glob and `norm=` name their modules one by one.

@@ -1,4 +1,6 @@
-"""Statistics of gates over data, one batch after the other: their spread, how many are saturated, what a switch decides."""
+"""Statistics of gates over data, one batch after the other: their spread, how many are saturated, what a switch
+decides.
+"""
 
 from collections.abc import Sequence
 
@@ -69,7 +71,8 @@ class Spread:
 
 
 class Saturation:
-    """How many gates are near an end of their range, [a, b] with the nearest whole numbers around every gate that was seen.
+    """How many gates are near an end of their range, [a, b] with the nearest whole numbers around every gate that was
+    seen.
 
     Near are those below a + 0.05 (b - a) and above b - 0.05 (b - a). Every image counts the same.
     """

@@ -1,4 +1,6 @@
-"""What the inserted layers of a live model multiply their maps by, seen from outside in any pass of it, image by image."""
+"""What the inserted layers of a live model multiply their maps by, seen from outside in any pass of it, image by
+image.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -77,13 +79,14 @@ def watch_gates(
 ) -> Iterator[None]:
     """Within it every call of a layer is shown: `with watch_gates(model, layers, see): model.test_step(data)`.
 
-    A layer that blocks share is seen at each of them. Its numbers begin anew where the network does, as it does for every
-    window of a segmentor that slides one over the image.
+    A layer that blocks share is seen at each of them. Its numbers begin anew where the network does, as it does for
+    every window of a segmentor that slides one over the image.
 
     Args:
         model: The whole model.
         layers: Of it, by name.
-        see: Is given each reading; it may keep it, none of its tensors is written to again but `y`, which is the host's.
+        see: Is given each reading; it may keep it, none of its tensors is written to again but `y`, which is the
+            host's.
     """
     starts = {child.wrapped: child for child in model.modules() if isinstance(child, IdentityStart)}
     calls: Counter[str] = Counter()
@@ -126,7 +129,9 @@ def _count_by_pass(model: nn.Module, calls: Counter, stack: ExitStack) -> None:
 
 
 class Factors(TorchFunctionMode):
-    """Follows a map through the products of a layer, and sums of them, and knows by what they have multiplied it so far."""
+    """Follows a map through the products of a layer, and sums of them, and knows by what they have multiplied it so
+    far.
+    """
 
     def __init__(self):
         super().__init__()
@@ -140,7 +145,9 @@ class Factors(TorchFunctionMode):
         self.known = {id(x): (x, x.new_ones(()))}
 
     def of(self, y: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The map that was begun with, and what has multiplied it in `y`, which broadcasts to it; None if `y` is no product."""
+        """The map that was begun with, and what has multiplied it in `y`, which broadcasts to it; None if `y` is no
+        product.
+        """
         factor = self.known.get(id(y), (None, None))[1]
         return self.start, factor
 

@@ -21,7 +21,8 @@ def channels_at(host: nn.Module, target: Target, own: int | None, shapes: Shapes
         shapes (Shapes): What a forward pass of the host has shown.
 
     Raises:
-        InsertionError: There is no map, the module does not run, nothing tells its channels, or the config's word is wrong.
+        InsertionError: There is no map, the module does not run, nothing tells its channels, or the config's word is
+            wrong.
     """
     node, side = target.node, 'after' if target.side == 'after' else 'before'
     seen = shapes.at(node.name)
@@ -35,7 +36,8 @@ def channels_at(host: nn.Module, target: Target, own: int | None, shapes: Shapes
     if own is not None:
         if isinstance(what, int) and what != own:
             raise InsertionError(
-                f'in_channels={own} in the cfg is not what {type(host).__name__} has at {node.name}, {what} channels: leave it '
+                f'in_channels={own} in the cfg is not what {type(host).__name__} has at {node.name}, {what} '
+                'channels: leave it '
                 'out, the channels are read from the host'
             )
         return own
@@ -44,7 +46,8 @@ def channels_at(host: nn.Module, target: Target, own: int | None, shapes: Shapes
             raise InsertionError(f'{node.name} changes the size of the map: what takes its place keeps it')
         if target.side == 'replace' and seen.after != what:
             raise InsertionError(
-                f'{node.name} makes {in_words(seen.after)} from {what} channels: what takes its place keeps the channels'
+                f'{node.name} makes {in_words(seen.after)} from {what} channels: what takes its place keeps '
+                'the channels'
             )
         return what
     if what is not None:
@@ -55,7 +58,8 @@ def channels_at(host: nn.Module, target: Target, own: int | None, shapes: Shapes
         raise InsertionError(f'{node.name} {verb} {in_words(what)}: a layer needs one map (N, C, H, W){hint}')
     if shapes.complete or isinstance(node.module, (nn.ModuleList, nn.ModuleDict)):
         raise InsertionError(
-            f'{node.name} is not called in a forward of {type(host).__name__}, so a layer there would never run: choose a '
+            f'{node.name} is not called in a forward of {type(host).__name__}, so a layer there would never '
+            'run: choose a '
             'module that is, or give in_channels in the cfg if it is called in training'
         )
     found = _static(node, side)

@@ -1,9 +1,8 @@
 """Compiles the layers in a model with `torch.compile`, each on its own, and leaves the host as it is.
 
-Detectors do not compile whole, but their layers do, and it is the layers that read a map many times. What is compiled hangs
-on a layer as `torch.nn.Module.compile` hangs it there: state dicts, copies and pickles do not know of it, and a copy is
-eager.
-"""
+Detectors do not compile whole, but their layers do, and it is the layers that read a map many times. What is compiled
+hangs on a layer as `torch.nn.Module.compile` hangs it there: state dicts, copies and pickles do not know of it, and a
+copy is eager."""
 
 import functools
 import os
@@ -33,14 +32,14 @@ MOST_GRAPHS = 32
 def compile_layers(model: nn.Module) -> nn.Module:
     """Has every inserted layer of a model run through `torch.compile`, from its next call on.
 
-    Layers that are built alike share their graphs, in all models of a process; each other width has its own, so no width
-    uses up another's limit. A second size of the map makes a graph for changing sizes. The first call of each takes
-    seconds, which is said; what is compiled is kept in a folder (`TORCHINDUCTOR_CACHE_DIR`, by default
-    `~/.cache/attn_plugins/inductor`) for the next run. The numbers are those of the eager layers up to rounding. A compiled
-    layer cannot be differentiated twice, which torch says.
+    Layers that are built alike share their graphs, in all models of a process; each other width has its own, so no
+    width uses up another's limit. A second size of the map makes a graph for changing sizes. The first call of each
+    takes seconds, which is said; what is compiled is kept in a folder (`TORCHINDUCTOR_CACHE_DIR`, by default
+    `~/.cache/attn_plugins/inductor`) for the next run. The numbers are those of the eager layers up to rounding. A
+    compiled layer cannot be differentiated twice, which torch says.
 
-    Where nothing can be compiled, for lack of a C++ compiler or in an old torch, one warning says why, and the layers stay
-    eager; so do layers with a batch norm over all processes.
+    Where nothing can be compiled, for lack of a C++ compiler or in an old torch, one warning says why, and the layers
+    stay eager; so do layers with a batch norm over all processes.
 
     Args:
         model (nn.Module): A model with layers in it; it is changed in place. A second call changes nothing.
@@ -114,13 +113,16 @@ def _runner(structure: tuple) -> Callable:
 
 @functools.cache
 def _compiles(device: str) -> bool:
-    """Whether torch compiles anything here; if not, one warning in a process. Sets the folder that graphs are kept in."""
+    """Whether torch compiles anything here; if not, one warning in a process. Sets the folder that graphs are kept
+    in.
+    """
     folder = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'attn_plugins' / 'inductor'
     os.environ.setdefault('TORCHINDUCTOR_CACHE_DIR', str(folder))
     reason = ''
     if not counts_graphs_by_function():
         reason = (
-            f'torch {torch.__version__} has no limit of graphs for each function, and would stop compiling at the eighth '
+            f'torch {torch.__version__} has no limit of graphs for each function, and would stop compiling at '
+            'the eighth '
             'width without a word'
         )
     else:

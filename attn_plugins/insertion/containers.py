@@ -27,7 +27,8 @@ class Plug(Wrapper):
         replaced (nn.Module, optional): What stood in the place before, without its numbers.
 
     Attributes:
-        attn_starts (bool): Whether this is the first of blocks that share a layer, and the layer has parts to be told so (DIA's state).
+        attn_starts (bool): Whether this is the first of blocks that share a layer, and the layer has parts to be told
+            so (DIA's state).
         attn_ends (bool): Whether it is the last of them.
     """
 
@@ -91,7 +92,8 @@ class Plug(Wrapper):
 
 
 class SharingPlug(Plug):
-    """A plug whose layer is another's: the layer is registered, saved and optimised once, at the first block of a stage.
+    """A plug whose layer is another's: the layer is registered, saved and optimised once, at the first block of a
+    stage.
 
     Args:
         module (nn.Module): The host's module.
@@ -116,7 +118,8 @@ class SharingPlug(Plug):
 
 
 class Kept(Wrapper):
-    """A norm of the host between which and its convolution a layer stands: y = norm(x), and no convolution is beside it.
+    """A norm of the host between which and its convolution a layer stands: y = norm(x), and no convolution is beside
+    it.
 
     mmcv's `fuse_conv_bn` folds a norm into the last convolution that it has met, which would be another one here.
 

@@ -78,10 +78,13 @@ def read_entries(
 
 
 def entries_of_host(plugins: dict, host: nn.Module) -> Any:
-    """The list for a host: by its own class or a base of it, else by those of a module in it, else the one for all others."""
+    """The list for a host: by its own class or a base of it, else by those of a module in it, else the one for all
+    others.
+    """
     if not plugins or set(plugins) & {'type', *WORDS}:
         raise InsertionError(
-            'plugins= is a list of entries, not a dict: write plugins=[dict(...)], or a list for each class of host, as '
+            'plugins= is a list of entries, not a dict: write plugins=[dict(...)], or a list for each class of '
+            'host, as '
             'plugins=dict(ResNet=[dict(...)])'
         )
     # The host is the first of its modules.
@@ -224,7 +227,8 @@ def _check_use(cfg: dict, word: str, share: Any, start: Any) -> None:
         )
     if start and (_is_a(cfg, ConvLike) or word == 'replace'):
         raise InsertionError(
-            f"start='identity' with replace=: {_name(cfg)} takes the place of a module, so nothing is left to start from"
+            f"start='identity' with replace=: {_name(cfg)} takes the place of a module, so nothing is left to "
+            'start from'
         )
 
 

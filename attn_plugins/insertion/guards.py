@@ -67,9 +67,8 @@ FOLDING = ('switch_to_deploy', 'reparameterize', 'merge_kernel', 'local_inject',
 def keep_from_fusion(host: nn.Module) -> None:
     """Keeps mmcv's `fuse_conv_bn` from folding a norm into a convolution that is not its own.
 
-    It goes over the children of a module and folds a batch norm into the last convolution before it. A layer at the norm
-    or the convolution in between is neither to it.
-    """
+    It goes over the children of a module and folds a batch norm into the last convolution before it. A layer at the
+    norm or the convolution in between is neither to it."""
     for module in list(host.modules()):
         if isinstance(module, Wrapper):
             continue
@@ -100,7 +99,9 @@ def refuse_folding(host: nn.Module) -> None:
 
 
 def _folds(module: nn.Module, method: str) -> bool:
-    """Whether a class has the method and it can be called without arguments; others of the name are part of a forward."""
+    """Whether a class has the method and it can be called without arguments; others of the name are part of a
+    forward.
+    """
     function = getattr(type(module), method, None)
     if not callable(function):
         return False
@@ -110,6 +111,7 @@ def _folds(module: nn.Module, method: str) -> bool:
 
 def _refuse(method: str, name: str, *args, **kwargs) -> None:
     raise InsertionError(
-        f'{method}() cannot fold {name} with an inserted layer inside, which depends on the input: keep the model as it '
+        f'{method}() cannot fold {name} with an inserted layer inside, which depends on the input: keep the '
+        'model as it '
         "was trained, or put layers after whole blocks (position='block_output')"
     )

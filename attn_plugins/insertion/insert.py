@@ -252,7 +252,8 @@ def check_shareable(layer: nn.Module, place: str) -> None:
     kept = next((part for part in layer.modules() if getattr(part, 'attn_one_place', False)), None)
     if kept is not None:
         raise InsertionError(
-            f"share='stage' at {place}: {type(kept).__name__} keeps a running mean of one place: leave share out, or take "
+            f"share='stage' at {place}: {type(kept).__name__} keeps a running mean of one place: leave share "
+            'out, or take '
             "dict(type='shuffled_images')"
         )
 

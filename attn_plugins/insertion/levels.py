@@ -87,7 +87,8 @@ def add_levels(host: nn.Module, count: int) -> nn.ModuleDict:
     if not isinstance(host, Levels):
         if 'forward' in host.__dict__ or isinstance(host, torch.fx.GraphModule):
             raise InsertionError(
-                f'level_output stands at the forward of a class, and this {type(host).__name__} has one of its own: put '
+                f'level_output stands at the forward of a class, and this {type(host).__name__} has one of its '
+                'own: put '
                 'layers after its modules'
             )
         host.__class__ = with_levels(type(host))

@@ -78,7 +78,8 @@ class Places:
         lacking = [unit.name for unit in chosen if unit.target is None]
         if lacking:
             raise InsertionError(
-                f'{len(lacking)} of the {len(chosen)} blocks of {type(self.host).__name__} that the entry names have no '
+                f'{len(lacking)} of the {len(chosen)} blocks of {type(self.host).__name__} that the entry '
+                'names have no '
                 f'{position!r} ({", ".join(lacking[:3])}{", ..." if lacking[3:] else ""}): name those that have it, '
                 f'stages={self.having(position)}'
             )
@@ -172,8 +173,8 @@ class Places:
         """The place after or before a module; of an `nn.Sequential` after its last or before its first module.
 
         There the layer's name has the number of a block in it, which layer-wise learning rates read, and hosts that
-        run the modules one by one meet it. A module that also stands elsewhere (one activation for all) is not gone into.
-        """
+        run the modules one by one meet it. A module that also stands elsewhere (one activation for all) is not gone
+        into."""
         node = self.by_name[name]
         while type(node.module).forward is nn.Sequential.forward and len(node.module):
             key = list(children_of(node.module))[-1 if side == 'after' else 0]

@@ -58,8 +58,8 @@ def plug(
         raise InsertionError(
             f"plug takes a model that is built, not {model!r}: Plugged(host='ResNet', ...) builds one"
         )
-    # Layers made in inference mode could never be trained. Nothing here moves the stream on from which the host, or what is built
-    # after it, draws.
+    # Layers made in inference mode could never be trained. Nothing here moves the stream on from which the host, or
+    # what is built after it, draws.
     with torch.inference_mode(False), random_state_kept():
         _plug(model, plugins, strict_plugins, place)
     return model

@@ -74,7 +74,8 @@ SIZES = ('in_channels', 'out_channels', 'kernel_size', 'stride', 'padding', 'dil
 
 
 def sizes_of(target: Target, cfg: dict, name: str) -> tuple[dict, dict]:
-    """The config with the host's groups and bias unless it has its own, and the sizes that the host's convolution fixes.
+    """The config with the host's groups and bias unless it has its own, and the sizes that the host's convolution
+    fixes.
 
     Raises:
         InsertionError: What is replaced is no plain convolution.

@@ -1,8 +1,8 @@
-"""Sets a host's layers aside while it initialises itself, so that it draws what the plain host draws with the same seed.
+"""Sets a host's layers aside while it initialises itself, so that it draws what the plain host draws with the same
+seed.
 
-OpenMMLab's hosts go over all modules that they find, and each that is drawn moves the stream of random numbers on: with layers in
-between, no weight behind the first of them would be the plain host's.
-"""
+OpenMMLab's hosts go over all modules that they find, and each that is drawn moves the stream of random numbers on:
+with layers in between, no weight behind the first of them would be the plain host's."""
 
 import copy
 from collections.abc import Iterator
@@ -18,7 +18,8 @@ ASIDE = '_attn_aside'
 
 
 class SetAside:
-    """Within it the host's modules stand where they stood before anything was put in; a checkpoint meets the layers too.
+    """Within it the host's modules stand where they stood before anything was put in; a checkpoint meets the layers
+    too.
 
     What a layer replaced stands there as well, in the layer's precision and on its device.
 
@@ -55,7 +56,9 @@ class SetAside:
             children[key] = container
 
     def _note_parameters(self) -> None:
-        """Tells mmengine, where it notes what becomes of each parameter of a model that the host is a part of, of what was replaced."""
+        """Tells mmengine, where it notes what becomes of each parameter of a model that the host is a part of, of
+        what was replaced.
+        """
         noted = getattr(self.host, '_params_init_info', None)
         for *_, plain in self.slots:
             for parameter in plain.parameters() if noted is not None else ():
@@ -95,7 +98,9 @@ def shape_of(module: nn.Module) -> nn.Module:
 
 
 def _slots(module: nn.Module) -> Iterator[tuple[dict, str, nn.Module, nn.Module]]:
-    """Where containers stand in a host, once each: (children of the parent, key, container, the host's module there)."""
+    """Where containers stand in a host, once each: (children of the parent, key, container, the host's module
+    there).
+    """
     seen, plain = set(), {}
 
     def below(module: nn.Module) -> Iterator[tuple]:

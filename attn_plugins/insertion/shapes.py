@@ -1,4 +1,6 @@
-"""What enters and leaves every module of a host, seen in a forward pass on torch's meta device, which computes shapes only."""
+"""What enters and leaves every module of a host, seen in a forward pass on torch's meta device, which computes shapes
+only.
+"""
 
 import copy
 import functools
@@ -102,7 +104,9 @@ def _on_meta(host: nn.Module) -> nn.Module:
 
 
 def _calls(host: nn.Module, size: tuple[int, int]) -> Iterator[Callable[[], object]]:
-    """Ways to call a host with images of a size, the likelier first: a whole model, a head or neck on maps, any host."""
+    """Ways to call a host with images of a size, the likelier first: a whole model, a head or neck on maps, any
+    host.
+    """
     parameter = next(host.parameters(), torch.empty(0, device='meta'))
 
     def empty(channels: int, height: int, width: int) -> Tensor:
@@ -220,8 +224,8 @@ def _what(one, other) -> What:
 def _is_spatial(one: tuple, other: tuple) -> bool:
     """Whether the last two axes are a height and a width: they go with the image, or are pooled to a square.
 
-    A host that scales its images to one height itself, as torchvision's detectors do, keeps that and the ratio of the sides.
-    """
+    A host that scales its images to one height itself, as torchvision's detectors do, keeps that and the ratio of the
+    sides."""
     if one == other:
         return one[2] == one[3]
     scaled = one[2] == other[2] and all(

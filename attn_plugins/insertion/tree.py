@@ -67,7 +67,8 @@ def is_layer(module: nn.Module) -> bool:
 
 
 def held_layers(model: nn.Module, prefix: str = '') -> Iterator[tuple[str, nn.Module]]:
-    """Names and modules of all that a plug, OpenMMLab's own `plugins=` or a `norm_cfg=` put in; `IdentityStart` as such.
+    """Names and modules of all that a plug, OpenMMLab's own `plugins=` or a `norm_cfg=` put in; `IdentityStart` as
+    such.
 
     A norm layer has the name of the norm that it stands for, and so have several around each other. A layer that blocks
     share is named at the first.

@@ -1,4 +1,6 @@
-"""What stands by the weights of inserted layers: their start after the host's initialisation, and every checkpoint that is loaded."""
+"""What stands by the weights of inserted layers: their start after the host's initialisation, and every checkpoint
+that is loaded.
+"""
 
 import functools
 import logging
@@ -63,9 +65,9 @@ def keep_weights(host: nn.Module, strict: bool) -> None:
 def _keep_offsets(host: nn.Module) -> None:
     """Has mmengine give mmcv's deformable convolutions (version 1) their zero offsets back.
 
-    They set them when they are built alone, and a host that starts without a checkpoint draws its convolutions after that, those
-    of the offsets too. Its own `init_weights` then asks those of its modules, as mmcv's version 2 has one.
-    """
+    They set them when they are built alone, and a host that starts without a checkpoint draws its convolutions after
+    that, those of the offsets too. Its own `init_weights` then asks those of its modules, as mmcv's version 2 has
+    one."""
     for module in host.modules():
         if hasattr(module, 'init_offset') and not hasattr(module, 'init_weights'):
             module.init_weights = module.init_offset
@@ -93,9 +95,8 @@ def _parts(layer: nn.Module) -> list[nn.Module]:
 def _init_weights(host: nn.Module, *args, **kwargs):
     """The host's own `init_weights` without the layers, then the start of each, but for what a checkpoint has given.
 
-    What was loaded before is kept if the host keeps what it had. A layer draws from a stream of its own, of the moment and
-    its name.
-    """
+    What was loaded before is kept if the host keeps what it had. A layer draws from a stream of its own, of the
+    moment and its name."""
     # A plugged part of a plugged model: the layers of both are set aside, and then started, by the model.
     if getattr(host, 'is_init', False) or is_set_aside(host):
         return type(host).init_weights(host, *args, **kwargs)

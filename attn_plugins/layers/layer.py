@@ -29,10 +29,11 @@ class Layer(ChecksMap):
 
 
 def checks_map(forward: Callable) -> Callable:
-    """A decorator for a layer's `forward`: refuses a map of another rank or of other channels than the layer was built for.
+    """A decorator for a layer's `forward`: refuses a map of another rank or of other channels than the layer was
+    built for.
 
-    No hook of torch's: one alone takes a module off the short way of its calls (an empty one costs SE 2 of 62 us on a map of
-    256 x 16 x 16). A call without a map is left to `forward`, which says what it lacks.
+    No hook of torch's: one alone takes a module off the short way of its calls (an empty one costs SE 2 of 62 us on a
+    map of 256 x 16 x 16). A call without a map is left to `forward`, which says what it lacks.
 
     Args:
         forward (callable): Of a `Layer`, or of a norm layer with `num_features`; the map comes first or as `x`.

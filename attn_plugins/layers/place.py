@@ -1,4 +1,6 @@
-"""Where the authors put a layer: the class attribute `place`, of which the layer's page is made and to which its preset is held."""
+"""Where the authors put a layer: the class attribute `place`, of which the layer's page is made and to which its
+preset is held.
+"""
 
 from dataclasses import dataclass, field
 
@@ -9,8 +11,8 @@ class Place:
 
     Attributes:
         where: The place in words.
-        plugins: The entries of `plugins=` that put the layer there, as `Plugged` takes them, but `cfg` holds options only:
-            the type is the layer's own. An entry without options needs no `cfg`.
+        plugins: The entries of `plugins=` that put the layer there, as `Plugged` takes them, but `cfg` holds options
+            only: the type is the layer's own. An entry without options needs no `cfg`.
         read_in: The authors' file in which the place was read; empty if it is not known, then the place is an example.
         host: The host's `type` in the library, and the options of it that belong to the place.
         library: Whose project the host belongs to.

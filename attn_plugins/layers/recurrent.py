@@ -1,4 +1,6 @@
-"""Parts that know the blocks which share their layer, and those whose state goes from block to block, in one forward of the host."""
+"""Parts that know the blocks which share their layer, and those whose state goes from block to block, in one forward
+of the host.
+"""
 
 from collections.abc import Iterator
 
@@ -10,7 +12,8 @@ class PartOfBlocks(nn.Module):
     """A part that is told where the blocks begin and end that share its layer.
 
     Attributes:
-        shared (bool): Whether there are such blocks; then `Plugged` calls `start` before the first and `end` after the last.
+        shared (bool): Whether there are such blocks; then `Plugged` calls `start` before the first and `end` after
+            the last.
     """
 
     def __init__(self):
@@ -25,9 +28,11 @@ class PartOfBlocks(nn.Module):
 
 
 class Recurrent(PartOfBlocks):
-    """A part that may be called several times in one forward and then goes on from the state that the call before stored.
+    """A part that may be called several times in one forward and then goes on from the state that the call before
+    stored.
 
-    On its own every call starts anew. Nothing is kept from one forward to the next. Deep copies and pickles do not take the state with them.
+    On its own every call starts anew. Nothing is kept from one forward to the next. Deep copies and pickles do not
+    take the state with them.
 
     A block that calls the part several times has as many `sequences`, each with a state of its own: the first call of a
     block goes on from the first call of the block before, the second from the second.

@@ -19,9 +19,8 @@ class Wrapper(nn.Module):
     saves loads into the plain module, and what goes by the names of `named_parameters()` (layer-wise learning rates)
     finds them. Attributes that the wrapper lacks are read from and written to the wrapped module (`norm3.weight`), so
     hosts that reach into their children keep working. Neither deep copies nor the replacement of the wrapped module
-    (SyncBN conversion) break it: hooks are plain functions and find the wrapped module by name. What is the wrapper's own
-    is called `attn_*`, so that it never stands before an attribute of a host.
-    """
+    (SyncBN conversion) break it: hooks are plain functions and find the wrapped module by name. What is the wrapper's
+    own is called `attn_*`, so that it never stands before an attribute of a host."""
 
     #: The attribute under which the wrapped module is held.
     attn_wrapped = 'wrapped'
@@ -91,7 +90,9 @@ class Wrapper(nn.Module):
                 yield from module.named_modules(memo, f'{prefix}.{name}'.lstrip('.'), remove_duplicate)
 
     def apply(self, fn: Callable[[nn.Module], None]) -> 'Wrapper':
-        """As torch's, by which OpenMMLab initialises; what it draws for the wrapper's own parts comes from a stream of its own."""
+        """As torch's, by which OpenMMLab initialises; what it draws for the wrapper's own parts comes from a stream
+        of its own.
+        """
         for name, module in children_of(self).items():
             own = name != self.attn_wrapped
             with own_stream(next_number(), self.attn_number, name) if own else nullcontext():

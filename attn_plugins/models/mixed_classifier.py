@@ -1,4 +1,6 @@
-"""A classifier for the mixed-data attack: foreign images in a batch pollute its statistics, and may be kept out of the loss."""
+"""A classifier for the mixed-data attack: foreign images in a batch pollute its statistics, and may be kept out of
+the loss.
+"""
 
 from mmpretrain.models.classifiers import ImageClassifier
 from mmpretrain.structures import DataSample
@@ -13,12 +15,12 @@ class MixedDataClassifier(ImageClassifier):
     """mmpretrain's `ImageClassifier` on batches of an `attn_plugins.MixedDataset`.
 
     Equation:
-        loss = mean of l(head(f_i), y_i) over the samples i that are `in_loss`, where the features f = neck(backbone(x)) are
-        computed of the whole batch
+        loss = mean of l(head(f_i), y_i) over the samples i that are `in_loss`, where the features f =
+        neck(backbone(x)) are computed of the whole batch
 
-    Foreign images go through backbone and neck, whose batch norms take their statistics from all images, and are left out
-    behind these: neither the loss nor its divisor knows of them. With `foreign_loss=True` of the dataset they stay. Testing,
-    and training without foreign images, is `ImageClassifier`'s; so are the state-dict keys.
+    Foreign images go through backbone and neck, whose batch norms take their statistics from all images, and are left
+    out behind these: neither the loss nor its divisor knows of them. With `foreign_loss=True` of the dataset they
+    stay. Testing, and training without foreign images, is `ImageClassifier`'s; so are the state-dict keys.
 
     Raises:
         UserError: `to_onehot` or a batch augmentation is asked for; or the head's number of classes is not that of the
@@ -29,7 +31,8 @@ class MixedDataClassifier(ImageClassifier):
         super().__init__(*args, **kwargs)
         if getattr(self.data_preprocessor, 'to_onehot', False):
             raise UserError(
-                'MixedDataClassifier takes batches without mixup and the like, which would mix foreign images into own ones, '
+                'MixedDataClassifier takes batches without mixup and the like, which would mix foreign images '
+                'into own ones, '
                 "and labels as numbers: leave the model's train_cfg and data_preprocessor.to_onehot out"
             )
 
@@ -38,7 +41,8 @@ class MixedDataClassifier(ImageClassifier):
         classes = data_samples[0].get('num_classes')
         if classes not in (None, self.head.num_classes):
             raise UserError(
-                f'the head has {self.head.num_classes} classes, and own and foreign images have {classes} together with '
+                f'the head has {self.head.num_classes} classes, and own and foreign images have {classes} '
+                'together with '
                 f'foreign_loss=True: set model.head.num_classes={classes}'
             )
         feats = self.extract_feat(inputs)

@@ -1,4 +1,5 @@
-"""The extra levels of SSDLite320 as in the Coordinate Attention experiments: inverted residuals or sandglasses of stride 2.
+"""The extra levels of SSDLite320 as in the Coordinate Attention experiments: inverted residuals or sandglasses of
+stride 2.
 
 mmdet's `SSDNeck` makes them of a 1x1 and a separable 3x3 convolution and cannot give the published parameter counts.
 Structure: https://github.com/Andrew-Qibin/ssdlite-pytorch-mobilenext, commit 6219e33.

@@ -12,9 +12,9 @@ from attn_plugins.official.model import names_in_model
 def load_official(model: nn.Module, state_dict: Mapping[str, Tensor]) -> None:
     """Loads published weights: names mapped, shapes reshaped, nothing missing, nothing left over.
 
-    Each layer's file carries its own map, `official_names`: the authors' name, or the beginning of one, to ours. What they
-    save but a layer computes is in its `official_constants()` and must agree. In a whole model the layers find their
-    weights by these maps, and the host's follow in order (`names_in_model`).
+    Each layer's file carries its own map, `official_names`: the authors' name, or the beginning of one, to ours. What
+    they save but a layer computes is in its `official_constants()` and must agree. In a whole model the layers find
+    their weights by these maps, and the host's follow in order (`names_in_model`).
 
     Args:
         model (nn.Module): One of our layers, or a model with some, built with the options that the weights were trained

@@ -1,4 +1,6 @@
-"""The activation map of attention transfer (Zagoruyko and Komodakis, ICLR 2017): how strongly each place of a map answers."""
+"""The activation map of attention transfer (Zagoruyko and Komodakis, ICLR 2017): how strongly each place of a map
+answers.
+"""
 
 from torch import Tensor
 

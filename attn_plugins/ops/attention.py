@@ -78,7 +78,8 @@ def _attend_by_kernel(query: Tensor, key: Tensor, value: Tensor, scale: float, m
     if torch.onnx.is_in_onnx_export():
         query, scale = query * (scale * query.shape[-1] ** 0.5), None
     if value.dtype in (torch.float16, torch.bfloat16):
-        # The weights add up to one, so what all values share may go around them: the kernels' backward subtracts it rounded.
+        # The weights add up to one, so what all values share may go around them: the kernels' backward subtracts it
+        # rounded.
         shared = _shared_part(value.detach())
         rows = F.scaled_dot_product_attention(query, key, value - shared, mask, scale=scale) + shared
     else:
@@ -87,7 +88,9 @@ def _attend_by_kernel(query: Tensor, key: Tensor, value: Tensor, scale: float, m
 
 
 def _shared_part(value: Tensor) -> Tensor:
-    """The mean of the values, (N, heads, 1, e), in steps of the largest of them: so it is subtracted without rounding."""
+    """The mean of the values, (N, heads, 1, e), in steps of the largest of them: so it is subtracted without
+    rounding.
+    """
     mean = value.mean(-2, keepdim=True)
     largest = value.abs().amax(-2, keepdim=True) * mean.sign()
     return mean - largest + largest
@@ -104,7 +107,9 @@ def attend_as_published(
 
 
 def _pad_to_one_width(*rows: Tensor) -> list[Tensor]:
-    """Filled up with zeros, which change no product: the CPU's fused kernel wants d = e. Exports have no such kernel."""
+    """Filled up with zeros, which change no product: the CPU's fused kernel wants d = e. Exports have no such
+    kernel.
+    """
     widest = max(part.shape[-1] for part in rows)
     return [part if part.shape[-1] == widest else F.pad(part, (0, widest - part.shape[-1])) for part in rows]
 
@@ -157,9 +162,9 @@ def attend_by_sum_as_published(theta: Tensor, phi: Tensor, value: Tensor, weight
 def attend_channels(x: Tensor, sign: float) -> Tensor:
     """y_c = sum_d softmax_d(sign * x_c . x_d) x_d among the channels, (N, C, H, W) -> (N, C, H, W).
 
-    The authors' code takes softmax_d(max_d(x_c . x_d) - x_c . x_d), which is the sign -1 (`attend_channels_as_published`).
-    The products are sums over all places, too large for half precision: they are taken in float32 at least.
-    """
+    The authors' code takes softmax_d(max_d(x_c . x_d) - x_c . x_d), which is the sign -1
+    (`attend_channels_as_published`). The products are sums over all places, too large for half precision: they are
+    taken in float32 at least."""
     rows = x.flatten(2)
     with without_autocast(x):
         exact = at_least_float32(rows)
@@ -168,7 +173,9 @@ def attend_channels(x: Tensor, sign: float) -> Tensor:
 
 
 def attend_channels_as_published(x: Tensor, sign: float) -> Tensor:
-    """With the sign -1 the authors' code: y_c = sum_d softmax_d(max_d(x_c . x_d) - x_c . x_d) x_d, (N, C, H, W) -> (N, C, H, W)."""
+    """With the sign -1 the authors' code: y_c = sum_d softmax_d(max_d(x_c . x_d) - x_c . x_d) x_d, (N, C, H, W) ->
+    (N, C, H, W).
+    """
     energy = torch.einsum('nchw,ndhw->ncd', x, x)
     if sign < 0:
         energy = energy.max(2, keepdim=True).values - energy

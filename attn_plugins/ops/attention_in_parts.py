@@ -1,7 +1,8 @@
 """Attention that holds the weights of some queries at a time, with terms of the key's column and row.
 
-torch's fused kernels take one width for queries, keys and values on a CPU, and no terms but a map over all pairs. Here the
-weights are made part by part, in the forward pass and again in the backward pass, in memory that every part uses anew.
+torch's fused kernels take one width for queries, keys and values on a CPU, and no terms but a map over all pairs.
+Here the weights are made part by part, in the forward pass and again in the backward pass, in memory that every part
+uses anew.
 `attend_in_parts_as_published` is the same with the whole map; the tests compare the two.
 """
 
@@ -35,8 +36,8 @@ def attend_in_parts(
         query (Tensor, optional): (N, heads, L, d).
         key (Tensor, optional): (N, heads, M, d), with `query` only.
         value (Tensor): (N, heads, M, e).
-        of_columns (Tensor, optional): c, broadcasts to (N, heads, L, columns); without it there is one column. -inf hides
-            a column.
+        of_columns (Tensor, optional): c, broadcasts to (N, heads, L, columns); without it there is one column. -inf
+            hides a column.
         of_rows (Tensor, optional): r, broadcasts to (N, heads, L, rows); without it there is one row.
 
     Returns:
@@ -86,7 +87,8 @@ def _sum_of_terms(first: Tensor | None, second: Tensor | None) -> Tensor:
 
 
 class _Attention(torch.autograd.Function):
-    """`attend_in_parts` of (B, L, d), (B, M, d), (B, M, e), (B, L, columns), (B, L, rows), none of them in half precision.
+    """`attend_in_parts` of (B, L, d), (B, M, d), (B, M, e), (B, L, columns), (B, L, rows), none of them in half
+    precision.
 
     y comes in the layout of a map, (B, e, L).
     """

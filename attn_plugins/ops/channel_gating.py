@@ -1,4 +1,6 @@
-"""A gate per channel, from statistics of the channel's map: SE, ECA, SRM, FCA, GCT, SEM, DIA and every composition of their parts."""
+"""A gate per channel, from statistics of the channel's map: SE, ECA, SRM, FCA, GCT, SEM, DIA and every composition of
+their parts.
+"""
 
 from collections.abc import Iterator, Sequence
 

@@ -31,8 +31,8 @@ def attention_pool(x: Tensor, logits: Tensor) -> Tensor:
 class ContextGating(Gating):
     """y_nc = x_nc * g_nc + t_nc, with the terms that are asked for.
 
-    The descriptor is the mean over space; with attention the places are weighted by softmax_hw(w x + b) (`attention_pool`),
-    and w, (1, C, 1, 1), and b, (1,), are the weights.
+    The descriptor is the mean over space; with attention the places are weighted by softmax_hw(w x + b)
+    (`attention_pool`), and w, (1, C, 1, 1), and b, (1,), are the weights.
 
     Args:
         attention (bool): Whether the places are weighted.
@@ -67,7 +67,9 @@ class ContextGating(Gating):
         return tuple(gradient.to(gate.dtype) for gradient, gate in traced_zip(gradients, gates))
 
     def map_gradient(self, given: Given) -> Tensors:
-        """dx = g dy + dz a + w dl, with the weights a of the places, the gradient dz of the descriptor and dl of the logits."""
+        """dx = g dy + dz a + w dl, with the weights a of the places, the gradient dz of the descriptor and dl of the
+        logits.
+        """
         dy, x, gates, weights, _, kept, gradients = given
         of_context = gradients[0].to(dy.dtype)[:, :, None]
         if not self.attention:

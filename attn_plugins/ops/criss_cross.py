@@ -11,8 +11,8 @@ from attn_plugins.ops.mode import with_formula
 def criss_cross(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """y_hw = sum over the H + W - 1 places of row h and column w of softmax(q_hw . k) v; the centre counts once.
 
-    Columns and rows are attended to one after the other, without their own maps of weights (`attend_in_parts`), and weigh
-    as much as the sums of their exponentials.
+    Columns and rows are attended to one after the other, without their own maps of weights (`attend_in_parts`), and
+    weigh as much as the sums of their exponentials.
 
     Args:
         query (Tensor): (N, d, H, W).

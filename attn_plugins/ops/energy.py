@@ -16,8 +16,9 @@ torch.fx.wrap('global_var_mean')
 class EnergyGate(Fused):
     """y = x * sigmoid(e) with e = (x - mu)^2 / (4 (v + lambda)) + 1/2 and v = sum_hw (x - mu)^2 / (H W - 1).
 
-    mu and v are those of the sample's channel. The statistics are taken in at least single precision, and the distance is
-    scaled before it is squared: so half precision does not overflow. A map of one value has v = 0 and e = 1/2.
+    mu and v are those of the sample's channel. The statistics are taken in at least single precision, and the
+    distance is scaled before it is squared: so half precision does not overflow. A map of one value has v = 0 and e =
+    1/2.
 
     Args:
         e_lambda (float): lambda, positive.

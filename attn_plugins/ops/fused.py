@@ -1,4 +1,6 @@
-"""Ops of a map and a few parameters with a forward and a backward of their own, beside the formula that says what they compute."""
+"""Ops of a map and a few parameters with a forward and a backward of their own, beside the formula that says what
+they compute.
+"""
 
 from abc import ABC, abstractmethod
 

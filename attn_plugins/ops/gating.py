@@ -1,10 +1,9 @@
 """The way of every gated layer, squeeze, excite and recalibrate, with one backward for the three passes over the map.
 
-Differentiated step by step, y = x * gate(squeeze(x)) writes a map for the gate's gradient, one for the squeeze's and one for
-their sum. Here the gradient of the gate is a sum of products that is never written, and the gradient of the map is
-written once, when both of its parts are known. What lies between, the excitation, stays in torch's own graph: so it may be
-any network, with state, with batch norms over all processes, under activation checkpointing.
-"""
+Differentiated step by step, y = x * gate(squeeze(x)) writes a map for the gate's gradient, one for the squeeze's and
+one for their sum. Here the gradient of the gate is a sum of products that is never written, and the gradient of the
+map is written once, when both of its parts are known. What lies between, the excitation, stays in torch's own graph:
+so it may be any network, with state, with batch norms over all processes, under activation checkpointing."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -49,8 +48,8 @@ class Gating(ABC):
     The formula alone decides what is computed; the gradients are those of the formula, with fewer passes over the map.
 
     Attributes:
-        few: Values of a map on a CPU below which the formula is the faster form. Where they cross was seen with one thread in
-            maps of a ResNet-50 (tools/benchmarks/models.py times whole models).
+        few: Values of a map on a CPU below which the formula is the faster form. Where they cross was seen with one
+            thread in maps of a ResNet-50 (tools/benchmarks/models.py times whole models).
     """
 
     few = 200_000
@@ -77,7 +76,9 @@ class Gating(ABC):
 
     @abstractmethod
     def map_gradient(self, given: Given) -> Tensors:
-        """Of `recalibrate` and `squeeze` together, with respect to the map, then of `squeeze` with respect to the weights."""
+        """Of `recalibrate` and `squeeze` together, with respect to the map, then of `squeeze` with respect to the
+        weights.
+        """
 
 
 def gated(gating: Gating, x: Tensor, excite: Callable[..., Tensors], *weights: Tensor) -> Tensor:
@@ -166,7 +167,8 @@ class _Recalibrate(Function):
 
 
 def vjp(formula: Callable[..., Tensors], inputs: Tensors, gradients: Tensors) -> list[Tensor | None]:
-    """The gradients of a formula with respect to its inputs, by torch; they can be differentiated again where that is asked.
+    """The gradients of a formula with respect to its inputs, by torch; they can be differentiated again where that is
+    asked.
 
     Args:
         formula (callable): From the inputs to a tuple.

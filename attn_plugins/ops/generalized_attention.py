@@ -1,4 +1,6 @@
-"""Attention with terms of relative position (generalized attention, ICCV 2019, arXiv:1904.05873), on maps and on sequences."""
+"""Attention with terms of relative position (generalized attention, ICCV 2019, arXiv:1904.05873), on maps and on
+sequences.
+"""
 
 import torch
 from torch import Tensor
@@ -33,9 +35,9 @@ def attend_with_positions(
 ) -> Tensor:
     """y_i = sum_j softmax_j(q_i . k_j + p_i . (W_x p(dx) + W_y p(dy))) v_j without a map over all pairs.
 
-    On a CPU the weights are made part by part from the energies of the axes. Elsewhere these are features of queries and
-    keys for a fused kernel: the energies with a one for every key's column and row, or, where that is narrower and in
-    traces, which are then right for other sizes, the rotated vectors.
+    On a CPU the weights are made part by part from the energies of the axes. Elsewhere these are features of queries
+    and keys for a fused kernel: the energies with a one for every key's column and row, or, where that is narrower
+    and in traces, which are then right for other sizes, the rotated vectors.
 
     Args:
         query (Tensor, optional): (N, heads, H * W, d); the queries' maps may be of one place, the same everywhere.
@@ -45,7 +47,8 @@ def attend_with_positions(
         weights (tuple): W_x and W_y, each (heads, f, dim / 2).
         angles (tuple): Of the queries' W columns and H rows, (W, dim / 4) and (H, dim / 4).
         key_angles (tuple): Of the keys' columns and rows.
-        visible (tuple): Which of the keys' columns is visible from the queries', boolean, and of the rows; None for all.
+        visible (tuple): Which of the keys' columns is visible from the queries', boolean, and of the rows; None for
+            all.
 
     Returns:
         Tensor: (N, heads, H * W, e).

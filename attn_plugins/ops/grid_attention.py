@@ -1,7 +1,7 @@
 """Attention to the places of a map with terms of the key's column and row.
 
-Such a term is c_i[column of j] + r_i[row of j] for the query i and the key j: columns + rows numbers per query, from which
-no map over all pairs has to be made. Beside `attend_separably` stands the formula with that map, beside
+Such a term is c_i[column of j] + r_i[row of j] for the query i and the key j: columns + rows numbers per query, from
+which no map over all pairs has to be made. Beside `attend_separably` stands the formula with that map, beside
 `attend_in_parts` the one of the other; the tests compare.
 """
 
@@ -14,15 +14,17 @@ from attn_plugins.ops.mode import runs_eagerly
 
 
 def prefers_parts(x: Tensor) -> bool:
-    """Where weights made part by part are faster than a fused kernel; on the meta device costs are counted as on a CPU."""
+    """Where weights made part by part are faster than a fused kernel; on the meta device costs are counted as on a
+    CPU.
+    """
     return runs_eagerly(x) and x.device.type in ('cpu', 'meta')
 
 
 def attend_on_grid(query: Tensor, key: Tensor, value: Tensor, of_columns: Tensor, of_rows: Tensor) -> Tensor:
     """y_i = sum_j softmax_j(q_i . k_j + c_i[column of j] + r_i[row of j]) v_j without a map over all pairs.
 
-    On a CPU the weights are made part by part. Elsewhere queries carry c and r, keys a one for their column and their row,
-    and a fused kernel serves.
+    On a CPU the weights are made part by part. Elsewhere queries carry c and r, keys a one for their column and their
+    row, and a fused kernel serves.
 
     Args:
         query (Tensor): (N, heads, L, d).
@@ -71,10 +73,10 @@ def one_hot_places(columns: int, rows: int, like: Tensor) -> Tensor:
 def attend_separably(of_keys: Tensor, value: Tensor, of_columns: Tensor, of_rows: Tensor) -> Tensor:
     """y_yx = sum_j softmax_j(E_j + c_x[column of j] + r_y[row of j]) v_j, in N heads H W (columns + rows) steps.
 
-    The column's term depends on the query's column alone, the row's on its row: so every column of queries attends to the
-    keys of each row first, and then every query to those results. Each is a softmax of its own, with the sums of the first
-    as logarithms in the second, so that nothing vanishes: the error is that of energies rounded to their dtype, however
-    far apart they are, as in one softmax over all keys.
+    The column's term depends on the query's column alone, the row's on its row: so every column of queries attends to
+    the keys of each row first, and then every query to those results. Each is a softmax of its own, with the sums of
+    the first as logarithms in the second, so that nothing vanishes: the error is that of energies rounded to their
+    dtype, however far apart they are, as in one softmax over all keys.
 
     Args:
         of_keys (Tensor): E, (N, heads, rows, columns).

@@ -1,4 +1,6 @@
-"""How similar each place of a channel group is to the group's mean: the gate of SGE (Li et al., 2019, arXiv:1905.09646)."""
+"""How similar each place of a channel group is to the group's mean: the gate of SGE (Li et al., 2019,
+arXiv:1905.09646).
+"""
 
 import torch
 import torch.fx
@@ -16,7 +18,8 @@ torch.fx.wrap('standardize')
 
 
 class SimilarityGate(Fused):
-    """y_i = x_i * sigmoid(w_g t'_i + b_g) with t' = (t - mean_hw t) / (std_hw t + eps) and t_i = <mean_hw x, x_i> per group.
+    """y_i = x_i * sigmoid(w_g t'_i + b_g) with t' = (t - mean_hw t) / (std_hw t + eps) and t_i = <mean_hw x, x_i> per
+    group.
 
     The parameters are w and b, (G,) each.
 
@@ -30,9 +33,8 @@ class SimilarityGate(Fused):
         self.groups, self.eps, self.unbiased = groups, eps, unbiased
 
     def fits(self, x: Tensor) -> bool:
-        """Not for a single place, whose deviation is nothing, divided by eps; nor without gradients, where the formula's
-        element-wise products, which count as no multiply-adds, are taken as they are.
-        """
+        """Not for a single place, whose deviation is nothing, divided by eps; nor without gradients, where the
+        formula's element-wise products, which count as no multiply-adds, are taken as they are."""
         return torch.is_grad_enabled() and x.shape[2] * x.shape[3] > 1
 
     def formula(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

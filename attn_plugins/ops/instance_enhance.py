@@ -24,8 +24,8 @@ def instance_gate(x: Tensor, gate_weight: Tensor, gate_bias: Tensor) -> Tensor:
 def apply_instance_gate(normalized: Tensor, delta: Tensor, bias: Tensor | None) -> Tensor:
     """Puts the gate on the scale of a finished batch norm: y = delta * (h - bias) + bias, h = weight * x_hat + bias.
 
-    Published as weight * delta * x_hat + bias (`EnhancedBatchNorm`). Here it is one scale and shift per (sample, channel), so
-    any batch norm (SyncBN, another norm layer) can have computed `normalized`.
+    Published as weight * delta * x_hat + bias (`EnhancedBatchNorm`). Here it is one scale and shift per (sample,
+    channel), so any batch norm (SyncBN, another norm layer) can have computed `normalized`.
 
     Args:
         normalized (Tensor): h, the batch norm's output, (N, C, H, W).
@@ -42,10 +42,11 @@ def apply_instance_gate(normalized: Tensor, delta: Tensor, bias: Tensor | None) 
 
 
 class EnhancedBatchNorm(Fused):
-    """y = weight * delta * (x - mu) / sqrt(var + eps) + bias with delta = sigmoid(gate_weight * mean_hw(x) + gate_bias).
+    """y = weight * delta * (x - mu) / sqrt(var + eps) + bias with delta = sigmoid(gate_weight * mean_hw(x) +
+    gate_bias).
 
-    mu and var are the batch's, put together from those of its samples, which the gate needs anyway, or the running ones; then
-    it is one scale and shift. The parameters are weight, bias, gate_weight and gate_bias, (C,) each.
+    mu and var are the batch's, put together from those of its samples, which the gate needs anyway, or the running
+    ones; then it is one scale and shift. The parameters are weight, bias, gate_weight and gate_bias, (C,) each.
 
     Args:
         running (tuple, optional): Running mean and variance, (C,) each; with them the batch's own are not taken.

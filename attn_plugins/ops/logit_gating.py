@@ -46,7 +46,9 @@ class LogitGating(Gating):
         return self._times(x, squashed), (squashed,)
 
     def gate_gradients(self, dy: Tensor, x: Tensor, gates: Tensors) -> Tensors:
-        """Of A the sums over space of the logits' gradient, of B those with L, of L the sum over the channels with B."""
+        """Of A the sums over space of the logits' gradient, of B those with L, of L the sum over the channels with
+        B.
+        """
         shift, slope, local, squashed = gates
         backward = torch.ops.aten.tanh_backward if self.tanh else torch.ops.aten.sigmoid_backward
         of_logits = backward((dy * x).to(squashed.dtype), squashed).flatten(2)

@@ -1,15 +1,16 @@
-"""What the backwards of the ops do with whole maps, each in one pass: sums of products, and a scale and a shift per channel.
+"""What the backwards of the ops do with whole maps, each in one pass: sums of products, and a scale and a shift per
+channel.
 
-torch's own batch norm has the fast loops for both on every device; a map (N, C, H, W) is one of N C channels to it. Small
-maps, where a loop per channel costs more than it saves, and maps in channels_last, in half precision or without values take
-the plain way.
-"""
+torch's own batch norm has the fast loops for both on every device; a map (N, C, H, W) is one of N C channels to it.
+Small maps, where a loop per channel costs more than it saves, and maps in channels_last, in half precision or without
+values take the plain way."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-#: Places from which a loop per channel is the faster one (8 to 32 samples of 48 to 576 channels on a CPU, one and two threads).
+#: Places from which a loop per channel is the faster one (8 to 32 samples of 48 to 576 channels on a CPU, one and two
+#: threads).
 MANY_PLACES = 256
 
 
@@ -43,7 +44,9 @@ def scale_and_shift(x: Tensor, scale: Tensor, shift: Tensor | None) -> Tensor:
 
 
 def dense(x: Tensor) -> Tensor:
-    """The map itself if it lies in memory in one of torch's two formats, so that its places are one axis; else a copy that does."""
+    """The map itself if it lies in memory in one of torch's two formats, so that its places are one axis; else a copy
+    that does.
+    """
     standard = x.is_contiguous() or x.is_contiguous(memory_format=torch.channels_last)
     return x if standard else x.contiguous()
 
@@ -91,7 +94,9 @@ def _of_batch(variances: Tensor, means: Tensor) -> tuple[Tensor, Tensor, Tensor]
 
 
 def in_shape(y: Tensor, x: Tensor) -> Tensor:
-    """What was just computed, in the shape of `x`, and no view of it: what a `Function` returns may be changed in place."""
+    """What was just computed, in the shape of `x`, and no view of it: what a `Function` returns may be changed in
+    place.
+    """
     return torch.ops.aten._unsafe_view(y, x.shape)
 
 

@@ -47,16 +47,17 @@ def on_small_maps_too() -> Iterator[None]:
 
 
 def is_small(x: Tensor, few: int) -> bool:
-    """Whether a map has so few values that the steps' own price decides: Python and the nodes of torch's graph, not the memory."""
+    """Whether a map has so few values that the steps' own price decides: Python and the nodes of torch's graph, not
+    the memory.
+    """
     return x.is_cpu and x.numel() < few and not _small_too
 
 
 def without_autocast(x: Tensor) -> AbstractContextManager:
     """Within it products have their operands' dtype. The meta device, on which costs are counted, knows no autocast.
 
-    Autocast takes products of matrices in half precision and leaves sums of products as they are: so the one is only then the
-    other's fast form when nothing is cast, in the forward pass and in a backward pass under autocast.
-    """
+    Autocast takes products of matrices in half precision and leaves sums of products as they are: so the one is only
+    then the other's fast form when nothing is cast, in the forward pass and in a backward pass under autocast."""
     return nullcontext() if x.is_meta else torch.autocast(x.device.type, enabled=False)
 
 
@@ -80,9 +81,8 @@ def runs_eagerly(x: Tensor) -> bool:
 def is_watched(x: Tensor) -> bool:
     """Whether something else sees the single steps.
 
-    Compilers fuse the plain formula themselves, traces and exports write it down, and the transforms of `torch.func` and forward mode
-    differentiate it.
-    """
+    Compilers fuse the plain formula themselves, traces and exports write it down, and the transforms of `torch.func`
+    and forward mode differentiate it."""
     return (
         in_compiler()  # first: torch 2.1 cannot compile the next line
         or type(x) is not Tensor

@@ -1,4 +1,6 @@
-"""Gates over two of a map's three axes, from maximum and mean along the third: CBAM's per place, triplet attention's per pair."""
+"""Gates over two of a map's three axes, from maximum and mean along the third: CBAM's per place, triplet attention's
+per pair.
+"""
 
 import functools
 
@@ -17,8 +19,8 @@ DIMS = {'c': 1, 'h': 2, 'w': 3}
 class PlaneGating(Gating):
     """y = x * (the mean of the gates); each gate is that of the plane which is left when one axis is pooled.
 
-    The descriptor of a plane is [max; mean] along its axis: (N, 2, H, W) for 'c', (N, 2, C, W) for 'h', (N, 2, H, C) for 'w'.
-    The map itself is never permuted.
+    The descriptor of a plane is [max; mean] along its axis: (N, 2, H, W) for 'c', (N, 2, C, W) for 'h', (N, 2, H, C)
+    for 'w'. The map itself is never permuted.
 
     Args:
         axes (str): The axes that are pooled, one for each gate.

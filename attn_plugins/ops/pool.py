@@ -24,9 +24,8 @@ def global_max(x: Tensor) -> Tensor:
 def maximum(x: Tensor, dim: int, keepdim: bool = False) -> Tensor:
     """Maximum along an axis; where nothing is differentiated torch has a faster one, which knows no place.
 
-    In a compiled graph several maxima share their gradient: the places that torch finds there are wrong where it fuses two
-    maxima (seen in torch 2.12.1 on a CPU, CBAM on a map of 56 x 56), so it is not asked for them.
-    """
+    In a compiled graph several maxima share their gradient: the places that torch finds there are wrong where it
+    fuses two maxima (seen in torch 2.12.1 on a CPU, CBAM on a map of 56 x 56), so it is not asked for them."""
     by_place = torch.is_grad_enabled() and not torch.jit.is_tracing() and not in_compiler()
     return x.max(dim, keepdim).values if by_place else x.amax(dim, keepdim)
 

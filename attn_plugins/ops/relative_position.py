@@ -4,9 +4,8 @@ A position is embedded per axis as [sin(D / w_f), cos(D / w_f)] of the differenc
 w_f = 1000^(4 f / dim), f < dim / 4 (arXiv:1904.05873). Since sin(a - b) = sin a cos b - cos a sin b and
 cos(a - b) = cos a cos b + sin a sin b, a product of any query with the embedding of (a, b) is a product of features of
 (query, a) with features of b alone. So no map over all pairs of places is needed to add such terms to an attention.
-Nor is it where the term is taken axis by axis (`map_energies`). `relative_logits_as_published` is the term with that map;
-the tests compare.
-"""
+Nor is it where the term is taken axis by axis (`map_energies`). `relative_logits_as_published` is the term with that
+map; the tests compare."""
 
 import torch
 from torch import Tensor
@@ -89,7 +88,8 @@ def relative_logits_as_published(
     angles: tuple[Tensor, Tensor],
     key_angles: tuple[Tensor, Tensor],
 ) -> Tensor:
-    """q . (W_x p(dx) + W_y p(dy)) with the embedding p of every difference: `map_query_features` @ `map_key_features`^T.
+    """q . (W_x p(dx) + W_y p(dy)) with the embedding p of every difference: `map_query_features` @
+    `map_key_features`^T.
 
     Args:
         query (Tensor): (N, heads, H, W, d).
@@ -117,7 +117,8 @@ def map_energies(
     key_angles: tuple[Tensor, Tensor],
     visible: tuple[Tensor | None, Tensor | None] = (None, None),
 ) -> tuple[Tensor, Tensor]:
-    """q . W_x p(dx) and q . W_y p(dy) of every query of a map, whose sums are the term of all pairs; at least in float32.
+    """q . W_x p(dx) and q . W_y p(dy) of every query of a map, whose sums are the term of all pairs; at least in
+    float32.
 
     Args:
         query (Tensor): (N, heads, H, W, d); H and W are 1 for a query that is the same everywhere.

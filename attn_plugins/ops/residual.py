@@ -1,4 +1,6 @@
-"""The last step of every layer that adds to its map: a weighted branch on top of the input, as the formulas are written."""
+"""The last step of every layer that adds to its map: a weighted branch on top of the input, as the formulas are
+written.
+"""
 
 from torch import Tensor
 

@@ -1,8 +1,7 @@
 """Statistics of a channel's map, which channel attention squeezes it to, each with its gradient.
 
-The gradient of most is slope * x + constant, with a slope and a constant per sample and channel: those of several are added
-before they meet the map. That of the others is added in place.
-"""
+The gradient of most is slope * x + constant, with a slope and a constant per sample and channel: those of several are
+added before they meet the map. That of the others is added in place."""
 
 from abc import ABC, abstractmethod
 

@@ -75,10 +75,10 @@ def split_strips(gates: Tensor, rows: Tensor, columns: Tensor) -> Tensors:
 def conv_strips(strips: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """A 1x1 convolution of strips, (N, C, L, 1), (C', C, 1, 1), (C',) -> (N, C', L, 1).
 
-    As a product of matrices for each sample; where strips are short, one for all (on a CPU 0.8 in place of 2.6 ms at 32 x 576 x 3,
-    and 1.0 in place of 0.6 ms at 8 x 256 x 56); where there is hardly anything to compute, a convolution, as its
-    price is that of its one step (0.76 in place of 0.82 ms for the layer's whole training step at 1 x 256 x 16 x 16).
-    """
+    As a product of matrices for each sample; where strips are short, one for all (on a CPU 0.8 in place of 2.6 ms at
+    32 x 576 x 3, and 1.0 in place of 0.6 ms at 8 x 256 x 56); where there is hardly anything to compute, a
+    convolution, as its price is that of its one step (0.76 in place of 0.82 ms for the layer's whole training step at
+    1 x 256 x 16 x 16)."""
     if strips.shape[0] * strips.shape[2] <= FEW_ROWS:
         return F.conv2d(strips, weight, bias)
     if strips.shape[2] < SHORT:

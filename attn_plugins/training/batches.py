@@ -1,8 +1,8 @@
 """Numbers the batches of a training, and has the random numbers of each image follow from where it stands in them.
 
-With one seed every image is then augmented alike: whatever the model draws, with any number of workers, and in a training that was
-cut off and resumed. mmengine seeds each worker once, so there what an image gets depends on all that its worker did before.
-"""
+With one seed every image is then augmented alike: whatever the model draws, with any number of workers, and in a
+training that was cut off and resumed. mmengine seeds each worker once, so there what an image gets depends on all
+that its worker did before."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -39,7 +39,9 @@ class NumberedBatches:
         self.first = 0
 
     def begin(self, base: int, first: int) -> None:
-        """Says which batch comes first, and the number of the first one of the sampler's pass, from which it is counted."""
+        """Says which batch comes first, and the number of the first one of the sampler's pass, from which it is
+        counted.
+        """
         self.base, self.first = base, first
 
     def __iter__(self) -> Iterator[Numbered]:

@@ -135,7 +135,9 @@ def progress_of(path: Path) -> str:
 
 
 def weights_of(checkpoint) -> 'dict[str, Tensor]':
-    """The weights of a checkpoint by name, as mmengine loads them: with or without `state_dict` around and `module.` before."""
+    """The weights of a checkpoint by name, as mmengine loads them: with or without `state_dict` around and `module.`
+    before.
+    """
     from torch import Tensor
 
     weights = checkpoint.get('state_dict', checkpoint) if isinstance(checkpoint, Mapping) else {}

@@ -75,7 +75,8 @@ def load_config(path: str | Path, attention: str | None = None, cfg_options: dic
         except Exception as error:  # a key below a value that is no dict, an index beyond a list
             reason = str(error.args[0] if error.args else error).splitlines()[0]
             raise UserError(
-                f'--cfg-options {" ".join(cfg_options)} cannot be put into {path} as it is with its preset ({reason}): put the '
+                f'--cfg-options {" ".join(cfg_options)} cannot be put into {path} as it is with its preset '
+                f'({reason}): put the '
                 'names right'
             ) from error
     if attention is None and chosen is not None and preset_of(cfg) is None:

@@ -13,7 +13,9 @@ PATIENCE = 50
 
 
 class FiniteLossHook(Hook):
-    """Ends a training with :class:`Diverged` at the first loss that is not finite; in mixed precision once it stays so."""
+    """Ends a training with :class:`Diverged` at the first loss that is not finite; in mixed precision once it stays
+    so.
+    """
 
     def __init__(self):
         self.in_a_row = 0
@@ -26,6 +28,7 @@ class FiniteLossHook(Hook):
         self.in_a_row = 0 if math.isfinite(loss) else self.in_a_row + 1
         if self.in_a_row > (PATIENCE if isinstance(runner.optim_wrapper, AmpOptimWrapper) else 0):
             raise Diverged(
-                f'the loss is {loss} at iteration {runner.iter + 1} of {runner.max_iters}, so this training has diverged: lower '
+                f'the loss is {loss} at iteration {runner.iter + 1} of {runner.max_iters}, so this training '
+                'has diverged: lower '
                 'the learning rate, warm it up or clip the gradients'
             )

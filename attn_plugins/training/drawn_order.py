@@ -29,12 +29,14 @@ class DrawnOrderHook(Hook):
         sampler = loader.batch_sampler.sampler
         if not isinstance(sampler, DefaultSampler):
             runner.logger.warning(
-                f'shuffled_images: {type(sampler).__name__} goes through the images in its own order, and if that is by class '
+                f'shuffled_images: {type(sampler).__name__} goes through the images in its own order, and if '
+                'that is by class '
                 f"many get the gate of their own: set {name}.sampler=dict(type='DefaultSampler', shuffle=True)"
             )
         elif not sampler.shuffle:
             sampler.shuffle, sampler.seed = True, SEED
             runner.logger.info(
-                f'shuffled_images: the images of {name} come in an order drawn with the seed {SEED}, as by class each would get '
+                f'shuffled_images: the images of {name} come in an order drawn with the seed {SEED}, as by '
+                'class each would get '
                 'the gate of its own'
             )

@@ -1,4 +1,6 @@
-"""A trained model outside a training: built with its weights, given the config's own data, tested as it stands in memory."""
+"""A trained model outside a training: built with its weights, given the config's own data, tested as it stands in
+memory.
+"""
 
 from copy import deepcopy
 from pathlib import Path
@@ -29,7 +31,8 @@ def load_model(cfg: Config, checkpoint: str | Path | None = None) -> tuple[nn.Mo
         The model and the checkpoint's `meta`.
 
     Raises:
-        UserError: The config is of none of the three libraries, or the checkpoint cannot be used or is of another model.
+        UserError: The config is of none of the three libraries, or the checkpoint cannot be used or is of another
+            model.
     """
     prepare(cfg)
     model = build_model(cfg)
@@ -59,8 +62,8 @@ def read_checkpoint(path: str | Path) -> dict:
 class TestData:
     """The config's own test, data and metrics, for models that are built already.
 
-    The data come from mmengine's data loader and go through the model's own `data_preprocessor` and `test_step`, so they
-    are those of `tools/test.py`, for classifiers, detectors and segmentors alike.
+    The data come from mmengine's data loader and go through the model's own `data_preprocessor` and `test_step`, so
+    they are those of `tools/test.py`, for classifiers, detectors and segmentors alike.
 
     Args:
         cfg: A config; it is not changed. One without a test is validated. Custom hooks are left out: what they do to

@@ -1,8 +1,9 @@
 """Resumes a training so that it is, to the bit, the one that was not cut off.
 
-Nothing random depends on what came before (`loops.py`). What mmengine leaves out of a checkpoint stands beside the weights: gradients that wait for the next step, and what modules, and the hook that stops early, count. A validation that
-was due when the checkpoint was written is made up for. What cannot be continued so goes on all the same, and is marked with the reason.
-"""
+Nothing random depends on what came before (`loops.py`). What mmengine leaves out of a checkpoint stands beside the
+weights: gradients that wait for the next step, and what modules, and the hook that stops early, count. A validation
+that was due when the checkpoint was written is made up for. What cannot be continued so goes on all the same, and is
+marked with the reason."""
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
@@ -32,7 +33,8 @@ INEXACT = 'resumed_inexactly'
 
 
 class ResumeHook(Hook):
-    """Keeps in checkpoints what mmengine leaves out of them, gives it back, and says whether a resumed training is the same.
+    """Keeps in checkpoints what mmengine leaves out of them, gives it back, and says whether a resumed training is
+    the same.
 
     In the message hub it notes the reason if it is not (`INEXACT`).
 
@@ -78,7 +80,8 @@ class ResumeHook(Hook):
         self.fresh, self.fresh_hooks = deepcopy(_counts(runner)), deepcopy(_users_hooks(runner))
 
     def before_val_epoch(self, runner: Runner) -> None:
-        """mmengine saves the checkpoint once more when the validation gives a new best one, of which some hooks know then and some do not.
+        """mmengine saves the checkpoint once more when the validation gives a new best one, of which some hooks know
+        then and some do not.
 
         All processes validate with the running statistics of the first one, which are those that a checkpoint keeps.
         """
@@ -94,7 +97,9 @@ class ResumeHook(Hook):
         self.unvalidated = None
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """The main process alone saves. What a validation changes is as it was before it, as the next training makes up for it."""
+        """The main process alone saves. What a validation changes is as it was before it, as the next training makes
+        up for it.
+        """
         if self.unvalidated is not None and 'optimizer' in checkpoint:
             schedules, groups = self.unvalidated
             if 'param_schedulers' in checkpoint:
@@ -164,7 +169,9 @@ def _counting(runner: Runner) -> Iterator[tuple[str, Any]]:
 
 
 def _users_hooks(runner: Runner) -> dict[str, dict]:
-    """The values that hooks keep which are of no library, by the hook's name: whether they are counts or caches nobody can tell."""
+    """The values that hooks keep which are of no library, by the hook's name: whether they are counts or caches
+    nobody can tell.
+    """
     return {
         type(hook).__name__: {name: value for name, value in vars(hook).items() if _is_plain(value)}
         for hook in runner.hooks

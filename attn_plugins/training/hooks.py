@@ -32,9 +32,9 @@ class ChannelsLastHook(Hook):
     def before_run(self, runner: Runner) -> None:
         """Before training, validation and test.
 
-        DistributedDataParallel is put around the model anew: it lays out its buffers of gradients when it is built, and where the
-        weights' layout changes after that, it copies the first gradients into wrong places (torch 2.1.2 and 2.12.1).
-        """
+        DistributedDataParallel is put around the model anew: it lays out its buffers of gradients when it is built,
+        and where the weights' layout changes after that, it copies the first gradients into wrong places (torch 2.1.2
+        and 2.12.1)."""
         model = runner.model
         model.to(memory_format=torch.channels_last)
         if isinstance(model, DistributedDataParallel):
@@ -46,10 +46,11 @@ class ChannelsLastHook(Hook):
 
 @HOOKS.register_module()
 class CompileLayersHook(Hook):
-    """Has the model's inserted layers run through `torch.compile` (`attn_plugins.compile_layers`), and leaves the host as it is.
+    """Has the model's inserted layers run through `torch.compile` (`attn_plugins.compile_layers`), and leaves the
+    host as it is.
 
-    `custom_hooks = [dict(type='attn_plugins.CompileLayersHook')]`. Checkpoints, resuming, EMA and evaluation do not know of it.
-    """
+    `custom_hooks = [dict(type='attn_plugins.CompileLayersHook')]`. Checkpoints, resuming, EMA and evaluation do not
+    know of it."""
 
     priority = 'LOW'  # after EMA has made its copy
 
@@ -76,10 +77,11 @@ class CheckpointFitsHook(Hook):
 
 
 class StartWeightsHook(Hook):
-    """Refuses to train when a part of the model, which should start from given weights, has some that they lack or have in another shape.
+    """Refuses to train when a part of the model, which should start from given weights, has some that they lack or
+    have in another shape.
 
-    mmengine loads what fits and says the rest in one line of the log. Inserted layers keep their own start where the weights
-    are a plain model's, of none of them, and so do the offsets of deformable convolutions; it is said.
+    mmengine loads what fits and says the rest in one line of the log. Inserted layers keep their own start where the
+    weights are a plain model's, of none of them, and so do the offsets of deformable convolutions; it is said.
 
     Args:
         part (str): The part's name in the model.
@@ -117,7 +119,8 @@ class StartWeightsHook(Hook):
         if absent:
             raise UserError(
                 f'{len(absent)} of the {len(own)} weights of {self.part} are not in {self.path} under '
-                f'{self.prefix!r}, or of another shape (first: {absent[0]}): start it from a run whose {self.part} is built alike'
+                f'{self.prefix!r}, or of another shape (first: {absent[0]}): start it from a run whose '
+                f'{self.part} is built alike'
             )
         for words in kept:
             runner.logger.info(
@@ -126,7 +129,9 @@ class StartWeightsHook(Hook):
 
 
 def _own_starts(part: nn.Module) -> dict[str, set[str]]:
-    """What a plain part has no weights of, in words, and its keys: inserted layers, offsets of mmcv's deformable convolutions."""
+    """What a plain part has no weights of, in words, and its keys: inserted layers, offsets of mmcv's deformable
+    convolutions.
+    """
     offsets = [name for name, _ in part.named_modules() if name.endswith('.conv_offset')]
     layers = inserted_layers(part)
     groups = {
@@ -144,8 +149,9 @@ class ProgressHook(Hook):
     """Writes how far a training is, what it has taken, and its learning curve, into one JSON file.
 
     The file has `step` ('train' or 'test'), `done` (0 to 1), `text` ('epoch 3/8'), `train_seconds` (all parts of a
-    training that was resumed, with validation), `memory_mb` and `memory_of` ('GPU', the most that torch's allocator held,
-    or 'process', the largest resident size), `inexact` (why it is not the training that it would have been without a break), `loss` (pairs of iteration and the mean training loss since the last) and
+    training that was resumed, with validation), `memory_mb` and `memory_of` ('GPU', the most that torch's allocator
+    held, or 'process', the largest resident size), `inexact` (why it is not the training that it would have been
+    without a break), `loss` (pairs of iteration and the mean training loss since the last) and
     `validation` (pairs of iteration and metrics).
 
     Args:

@@ -20,11 +20,12 @@ LIBRARIES = ('mmcv.', 'mmdet.', 'mmseg.', 'mmpretrain.')
 
 @HOOKS.register_module()
 class InMemoryHook(Hook):
-    """Keeps what the first, deterministic transforms of the training data make of each sample, as far as the memory goes.
+    """Keeps what the first, deterministic transforms of the training data make of each sample, as far as the memory
+    goes.
 
-    `custom_hooks = [dict(type='attn_plugins.InMemoryHook')]`. The batches are the same bit for bit: what draws random numbers is
-    carried out anew each time. It pays where decoding an image costs about as much as training on it. Each worker of a
-    dataloader keeps samples of its own, so it is made for `num_workers=0` or `persistent_workers=True`.
+    `custom_hooks = [dict(type='attn_plugins.InMemoryHook')]`. The batches are the same bit for bit: what draws random
+    numbers is carried out anew each time. It pays where decoding an image costs about as much as training on it. Each
+    worker of a dataloader keeps samples of its own, so it is made for `num_workers=0` or `persistent_workers=True`.
 
     Args:
         gib (float): The most that a process keeps, in GiB of 2**30 bytes; what comes after that is read each time.
@@ -47,7 +48,8 @@ class InMemoryHook(Hook):
         loader = runner.train_dataloader
         if getattr(loader, 'num_workers', 0) and not loader.persistent_workers:
             _warn(
-                'the workers of train_dataloader end with each epoch, and what they kept with them: set persistent_workers=True, '
+                'the workers of train_dataloader end with each epoch, and what they kept with them: set '
+                'persistent_workers=True, '
                 'or num_workers=0'
             )
 

@@ -1,9 +1,8 @@
 """mmengine's two loops of training, with randomness that does not depend on what came before, and entered anywhere.
 
-All randomness of an iteration follows from the run's seed, the process and the iteration's number: that of its images (`batches.py`)
-and that of the model (dropout). mmengine saves no random state, knows the checkpoint's seed only after its data were built with
-another, and begins an epoch anew in which it was cut off.
-"""
+All randomness of an iteration follows from the run's seed, the process and the iteration's number: that of its images
+(`batches.py`) and that of the model (dropout). mmengine saves no random state, knows the checkpoint's seed only after
+its data were built with another, and begins an epoch anew in which it was cut off."""
 
 from typing import Any
 
@@ -47,7 +46,8 @@ class ExactEpochLoop(ExactLoop, EpochBasedTrainLoop):
         """Whether a validation was due when the checkpoint was written, which is before it."""
         return self._iter == self.first and self._epoch > 0 and self.is_due(self._epoch, self._max_epochs)
 
-    #: The epoch's first iteration; a checkpoint within it says which it was, as batch samplers may give fewer batches than they say.
+    #: The epoch's first iteration; a checkpoint within it says which it was, as batch samplers may give fewer batches
+    #: than they say.
     first = 0
 
     def run_epoch(self) -> None:

@@ -1,4 +1,6 @@
-"""mmengine's constructor of optimizers with the names of the state dict, in which the containers of layers are not seen."""
+"""mmengine's constructor of optimizers with the names of the state dict, in which the containers of layers are not
+seen.
+"""
 
 from mmengine.optim import DefaultOptimWrapperConstructor
 from torch import nn
@@ -9,7 +11,9 @@ from attn_plugins.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class OptimWrapperConstructor(DefaultOptimWrapperConstructor):
-    """`DefaultOptimWrapperConstructor` whose `custom_keys` match a host's parameters whether layers stand there or not."""
+    """`DefaultOptimWrapperConstructor` whose `custom_keys` match a host's parameters whether layers stand there or
+    not.
+    """
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)

@@ -1,7 +1,8 @@
-"""Imports what most processes of this package need; its import is all that the server of `preloaded_process.py` does before it forks.
+"""Imports what most processes of this package need; its import is all that the server of `preloaded_process.py` does
+before it forks.
 
-Nothing is computed here: a process that has run a parallel operation hangs in its forks with GNU OpenMP (pytorch#41197).
-"""
+Nothing is computed here: a process that has run a parallel operation hangs in its forks with GNU OpenMP
+(pytorch#41197)."""
 
 import gc
 import os

@@ -1,10 +1,10 @@
-"""Starts Python processes from a server that has imported the libraries: each begins at once, not after 15 seconds of imports.
+"""Starts Python processes from a server that has imported the libraries: each begins at once, not after 15 seconds of
+imports.
 
-The server is that of multiprocessing's start method `forkserver`. It imports (preload.py), computes nothing, forks, and ends with
-the process that started it. A fork becomes what `python ARGS` would be: of its own session, environment, output and exit code.
-What the server has imported under another environment, or from files that have changed since, is of no use to it: then it
-starts as a plain Python in its own place, and says so.
-"""
+The server is that of multiprocessing's start method `forkserver`. It imports (preload.py), computes nothing, forks,
+and ends with the process that started it. A fork becomes what `python ARGS` would be: of its own session,
+environment, output and exit code. What the server has imported under another environment, or from files that have
+changed since, is of no use to it: then it starts as a plain Python in its own place, and says so."""
 
 import atexit
 import ctypes
@@ -163,7 +163,8 @@ class _Fork:
         return dict(vars(self), stdout=DupFd(self.stdout), stderr=DupFd(self.stderr))
 
     def __call__(self) -> None:
-        # multiprocessing's server lives as long as its forks, by this pipe; here it ends with its owner, and its forks with it.
+        # multiprocessing's server lives as long as its forks, by this pipe; here it ends with its owner, and its
+        # forks with it.
         os.close(forkserver._forkserver._forkserver_alive_fd)
         os.setsid()
         die_with_parent()
@@ -241,7 +242,9 @@ def _draw_and_compute_as(env: Mapping[str, str]) -> None:
 
 @contextmanager
 def _start_from(env: Mapping[str, str]) -> Iterator[None]:
-    """What multiprocessing hands on to the server and its forks: another environment, and not this process's main module."""
+    """What multiprocessing hands on to the server and its forks: another environment, and not this process's main
+    module.
+    """
     before, main = dict(os.environ), sys.modules['__main__']
     os.environ.clear()
     os.environ.update(env)

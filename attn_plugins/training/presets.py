@@ -13,8 +13,8 @@ from attn_plugins.mim import CONFIGS, VARIABLE
 from attn_plugins.registry import nearest
 
 PRESETS = Path('_base_', 'attention')
-# mmengine puts the variable behind the path of a folder that stands anywhere: this leads to the root from every one, since
-# the parent of the root is the root, whatever is a link on the way.
+# mmengine puts the variable behind the path of a folder that stands anywhere: this leads to the root from every one,
+# since the parent of the root is the root, whatever is a link on the way.
 ROOT = '../' * 40
 
 
@@ -82,7 +82,8 @@ def check_takes_preset(cfg: Config, path: Path, attention: str) -> None:
         if attention == 'none':  # the plain model, which it is
             return
         raise UserError(
-            f'{path} takes no preset but none, so not {attention}: choose a config that does, or let it take them as the '
+            f'{path} takes no preset but none, so not {attention}: choose a config that does, or let it take '
+            'them as the '
             'README shows under Presets'
         )
     folder = next(
@@ -94,7 +95,8 @@ def check_takes_preset(cfg: Config, path: Path, attention: str) -> None:
         raise UserError(unknown_preset(attention, folder))
     if Config.fromfile(file).get('attention') != cfg.attention:
         raise UserError(
-            f'{path} is fixed to {_layers(cfg.attention)}, so it does not take {attention}: choose a config that takes any '
+            f'{path} is fixed to {_layers(cfg.attention)}, so it does not take {attention}: choose a config '
+            'that takes any '
             'preset'
         )
 

@@ -23,9 +23,9 @@ KEPT = ('dataset_meta', 'epoch', 'iter', 'seed')
 def publish(cfg: Config, checkpoint: Path, folder: Path, name: str, facts: dict) -> list[Path]:
     """Writes the weights of a checkpoint, the config and a description into a folder.
 
-    The weights are those that the checkpoint tests with, EMA's where it has them, in the order of the model, on the CPU. The file's
-    name ends with the first eight digits of its SHA-256, as OpenMMLab's published files do; `torch.load(weights_only=True)`
-    reads it.
+    The weights are those that the checkpoint tests with, EMA's where it has them, in the order of the model, on the
+    CPU. The file's name ends with the first eight digits of its SHA-256, as OpenMMLab's published files do;
+    `torch.load(weights_only=True)` reads it.
 
     Args:
         cfg (Config): The config that the checkpoint was trained with.

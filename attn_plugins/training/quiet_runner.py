@@ -5,7 +5,8 @@ import logging
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 
-# How messages begin that are for the log file: the environment, the config, the hooks, tracebacks, what mmengine says of itself.
+# How messages begin that are for the log file: the environment, the config, the hooks, tracebacks, what mmengine says
+# of itself.
 FOR_THE_FILE = (
     '\n----',
     'Config:\n',

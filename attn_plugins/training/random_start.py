@@ -33,7 +33,8 @@ def warn_of_random_start(cfg: Config) -> None:
     if backbone.get('norm_eval'):
         kept.append('norm_eval=True keeps batch norms at the statistics of no data')
     print_log(
-        f'the backbone starts at random{"".join(f", and {what}" for what in kept)}: give it trained weights with --cfg-options '
+        f'the backbone starts at random{"".join(f", and {what}" for what in kept)}: give it trained weights '
+        'with --cfg-options '
         'model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.checkpoint=FILE, and '
         'model.backbone.init_cfg.prefix=backbone. for those of a classifier',
         'current',

@@ -1,4 +1,6 @@
-"""Decides whether a training begins, is resumed or has finished, by what its folder holds; `exact_resume.py` resumes it."""
+"""Decides whether a training begins, is resumed or has finished, by what its folder holds; `exact_resume.py` resumes
+it.
+"""
 
 import time
 from itertools import count
@@ -40,7 +42,8 @@ class Decision(NamedTuple):
 
 
 class TrainingRecordHook(Hook):
-    """Writes the settings of a training beside its checkpoints, each time with one, so that both are of the same training; then its end.
+    """Writes the settings of a training beside its checkpoints, each time with one, so that both are of the same
+    training; then its end.
 
     Args:
         work_dir (Path): The training's folder.
@@ -64,7 +67,9 @@ class TrainingRecordHook(Hook):
 
 
 def training_settings(cfg: Config, work_dir: Path) -> dict[str, str]:
-    """Reads the settings of this training; a config that was dumped by a resumed part of it names a checkpoint of its own."""
+    """Reads the settings of this training; a config that was dumped by a resumed part of it names a checkpoint of its
+    own.
+    """
     settings = settings_of(cfg)
     if Path(str(cfg.get('load_from'))).parent == work_dir:
         settings['load_from'] = repr(None)
@@ -79,7 +84,8 @@ def decide(cfg: Config, work_dir: Path, resume: str | None, settings: dict[str, 
     Args:
         cfg (Config): Of the training.
         work_dir (Path): Its folder.
-        resume (str, optional): A checkpoint to go on from, or 'auto': the folder's last one, though settings have changed.
+        resume (str, optional): A checkpoint to go on from, or 'auto': the folder's last one, though settings have
+            changed.
         settings (dict[str, str]): Of `training_settings`.
 
     Raises:
@@ -112,7 +118,9 @@ def decide(cfg: Config, work_dir: Path, resume: str | None, settings: dict[str, 
 
 
 def _record(work_dir: Path) -> dict | None:
-    """Reads the settings with which a folder was trained, and whether that has come to its end; None of OpenMMLab's own tools."""
+    """Reads the settings with which a folder was trained, and whether that has come to its end; None of OpenMMLab's
+    own tools.
+    """
     content = read_json(work_dir / TRAINING)
     if content is None or 'settings' in content:
         return content
@@ -125,7 +133,9 @@ def _changed_settings(work_dir: Path, settings: dict[str, str]) -> str:
 
 
 def _has_ended(work_dir: Path) -> bool:
-    """Whether the training got beyond its last checkpoint, to the end of the validation after it, as far as is known."""
+    """Whether the training got beyond its last checkpoint, to the end of the validation after it, as far as is
+    known.
+    """
     record = _record(work_dir)
     return record is None or record['finished']
 

@@ -1,4 +1,6 @@
-"""Trains and tests a config: training resumes by itself, and only what it has begun; a tested checkpoint fits its model."""
+"""Trains and tests a config: training resumes by itself, and only what it has begun; a tested checkpoint fits its
+model.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -85,8 +87,8 @@ def train(
         hooks (Sequence[Hook]): More hooks of this training, beside the config's.
 
     Raises:
-        UserError: Data are missing, the work dir holds another training, a checkpoint cannot be used, or an option cannot
-            work here.
+        UserError: Data are missing, the work dir holds another training, a checkpoint cannot be used, or an option
+            cannot work here.
     """
     # What takes no time comes first, then the data, whose classes need their library.
     interval = (cfg.get('train_cfg') or {}).get('val_interval', 1)

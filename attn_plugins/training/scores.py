@@ -14,7 +14,9 @@ COCO_ITEMS = ('mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l')
 
 
 class NoDetectionsHook(Hook):
-    """Gives a detector that finds nothing in a whole data set the scores of 0 that it has, where mmdet's COCO metric gives none."""
+    """Gives a detector that finds nothing in a whole data set the scores of 0 that it has, where mmdet's COCO metric
+    gives none.
+    """
 
     priority = 'HIGHEST'  # what reads the scores comes after it
 
@@ -45,7 +47,8 @@ class ChanceHook(Hook):
     """Keeps what chance reaches for each metric of a test.
 
     Attributes:
-        bounds (dict[str, float]): Metric -> the most that a model without knowledge scores; those that are not known are left out.
+        bounds (dict[str, float]): Metric -> the most that a model without knowledge scores; those that are not known
+            are left out.
     """
 
     def __init__(self):

@@ -20,8 +20,8 @@ class StartHook(Hook):
     """Writes a digest of each weight that a training starts with, but for those of inserted layers.
 
     Args:
-        path (Path): The file, JSON: the weight's name -> its shape and the beginning of its SHA-256. A training that is resumed
-            leaves it as it is.
+        path (Path): The file, JSON: the weight's name -> its shape and the beginning of its SHA-256. A training that
+            is resumed leaves it as it is.
         given (Sequence[str]): Parts of the model that start from trained weights of their own, which are left out.
     """
 
@@ -47,7 +47,10 @@ def start_digests(model: nn.Module) -> dict[str, str]:
 
 def _digest(value: Tensor) -> str:
     numbers = value.detach().cpu().contiguous().flatten()
-    return f'{"x".join(map(str, value.shape))} {hashlib.sha256(numbers.view(torch.uint8).numpy().tobytes()).hexdigest()[:12]}'
+    return (
+        f'{"x".join(map(str, value.shape))} '
+        f'{hashlib.sha256(numbers.view(torch.uint8).numpy().tobytes()).hexdigest()[:12]}'
+    )
 
 
 def start_hash(digests: dict[str, str]) -> str:

@@ -19,16 +19,19 @@ from mmengine.logging import print_log
 from attn_plugins.datasets.heads import SPARE
 from attn_plugins.errors import UserError
 
-# What a runner, the libraries' tools or ours read at the top of a config. mmengine's signature is not asked: it takes torch.
+# What a runner, the libraries' tools or ours read at the top of a config. mmengine's signature is not asked: it takes
+# torch.
 RUNNER = (
     'model', 'work_dir', 'train_dataloader', 'val_dataloader', 'test_dataloader', 'train_cfg', 'val_cfg', 'test_cfg',
-    'auto_scale_lr', 'optim_wrapper', 'param_scheduler', 'val_evaluator', 'test_evaluator', 'default_hooks', 'custom_hooks',
+    'auto_scale_lr', 'optim_wrapper', 'param_scheduler',
+    'val_evaluator', 'test_evaluator', 'default_hooks', 'custom_hooks',
     'data_preprocessor', 'load_from', 'resume', 'launcher', 'env_cfg', 'log_processor', 'log_level', 'visualizer',
     'default_scope', 'randomness', 'experiment_name', 'cfg',
 )  # fmt: skip
 # Read from the whole config later, by the runner and by the libraries' train.py and test.py.
 LATER = (
-    'runner_type', 'custom_imports', 'tta_model', 'tta_pipeline', 'sync_bn', 'model_wrapper_cfg', 'find_unused_parameters', 'compile',
+    'runner_type', 'custom_imports', 'tta_model', 'tta_pipeline',
+    'sync_bn', 'model_wrapper_cfg', 'find_unused_parameters', 'compile',
     'efficient_conv_bn_eval', 'strategy', 'activation_checkpointing',
 )  # fmt: skip
 READ = {*RUNNER, *LATER, 'attention', SPARE}
@@ -36,7 +39,8 @@ READ = {*RUNNER, *LATER, 'attention', SPARE}
 ALIASES = {
     'lr': 'optim_wrapper.optimizer.lr', 'learning_rate': 'optim_wrapper.optimizer.lr', 'epochs': 'train_cfg.max_epochs',
     'max_epochs': 'train_cfg.max_epochs', 'max_iters': 'train_cfg.max_iters', 'iterations': 'train_cfg.max_iters',
-    'batch_size': 'train_dataloader.batch_size', 'num_workers': 'train_dataloader.num_workers', 'seed': 'randomness.seed',
+    'batch_size': 'train_dataloader.batch_size',
+    'num_workers': 'train_dataloader.num_workers', 'seed': 'randomness.seed',
     'weight_decay': 'optim_wrapper.optimizer.weight_decay', 'optimizer': 'optim_wrapper.optimizer',
     'checkpoint': 'load_from', 'pretrained': 'model.backbone.init_cfg', 'val_interval': 'train_cfg.val_interval',
     'num_classes': 'num_classes of every head',
@@ -66,7 +70,8 @@ def refuse_variables_in_vain(cfg: Config) -> None:
             continue
         places = _places(cfg, name, Config.fromfile(earlier[-1][0]).get(name))
         text = (
-            f'{os.path.relpath(own_path)} sets {name}, which changes nothing: the files that it is built on have put its value in '
+            f'{os.path.relpath(own_path)} sets {name}, which changes nothing: the files that it is built on '
+            'have put its value in '
             f'its places before; {_advice(places, "")}'
         )
         if '.mim' in Path(own_path).parts:  # some configs of OpenMMLab's have one
@@ -125,7 +130,9 @@ def _advice(places: list[str], rest: str) -> str:
 
 
 def _places(cfg: Config, name: str, value) -> list[str]:
-    """The keys whose value is that of a variable; of numbers, which are equal by chance, those that are called so too."""
+    """The keys whose value is that of a variable; of numbers, which are equal by chance, those that are called so
+    too.
+    """
     found = [
         key for key, other in _items(cfg, '') if key != name and type(other) is type(value) and other == value
     ]

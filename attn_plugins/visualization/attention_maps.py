@@ -1,4 +1,6 @@
-"""The activation-based attention maps of attention transfer (Zagoruyko and Komodakis, ICLR 2017, arXiv:1612.03928) of a model's layers."""
+"""The activation-based attention maps of attention transfer (Zagoruyko and Komodakis, ICLR 2017, arXiv:1612.03928) of
+a model's layers.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +27,8 @@ class LayerMaps:
     Attributes:
         layer: Its name in the model.
         size: Height and width of its map.
-        heats: Of each power, (H, W) of the image, from 0 to 1, the map's largest value; NaN where the network sees nothing.
+        heats: Of each power, (H, W) of the image, from 0 to 1, the map's largest value; NaN where the network sees
+            nothing.
     """
 
     layer: str
@@ -43,8 +46,8 @@ def layers_of_each(
         named: Names for all models, or for each in their order; by default the stages that `stage_ends` chooses.
 
     Raises:
-        UserError: The names are for another number of models, a model has no stages, or the models have not the same number
-            of layers.
+        UserError: The names are for another number of models, a model has no stages, or the models have not the same
+            number of layers.
     """
     if named is None:
         layers = [stage_ends(subject) for subject in subjects]
@@ -52,7 +55,8 @@ def layers_of_each(
         layers = [list(named[0 if len(named) == 1 else i]) for i in range(len(subjects))]
     else:
         raise UserError(
-            f'--layers is given {len(named)} times for {len(subjects)} model{"s" if len(subjects) > 1 else ""}: give it once for all, or once for each in '
+            f'--layers is given {len(named)} times for {len(subjects)} '
+            f'model{"s" if len(subjects) > 1 else ""}: give it once for all, or once for each in '
             'their order'
         )
     if len({len(names) for names in layers}) > 1:

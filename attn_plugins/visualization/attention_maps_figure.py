@@ -1,4 +1,6 @@
-"""Attention maps as a picture: a row per image and layer, beside the image the maps of each model, a column per power."""
+"""Attention maps as a picture: a row per image and layer, beside the image the maps of each model, a column per
+power.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,8 +49,10 @@ def draw_attention_maps(
     unseen = any(np.isnan(maps.heats[0]).any() for row in rows for maps in row.maps)
     white = '; white is what the network does not see' if unseen else ''
     caption = (
-        f"Activation-based attention maps: |A|^p, {OVER[kind]} over the channels, of each layer's output A, in the layer's "
-        'own resolution. Colours are shares of the largest value of each map: they compare places of one map, not maps or '
+        f"Activation-based attention maps: |A|^p, {OVER[kind]} over the channels, of each layer's output A, in "
+        "the layer's "
+        'own resolution. Colours are shares of the largest value of each map: they compare places of one map, '
+        'not maps or '
         f'models{white}. Weights: {weights}.'
     )
     titles = [(subject.name, p) for subject in subjects for p in powers]

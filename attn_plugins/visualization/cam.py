@@ -63,7 +63,8 @@ def check_method(method: str | None, library: str) -> str:
         raise UserError(f'there is no method {method!r}: {nearest(method, METHODS)}')
     if library == 'mmdet' and method in PERTURBING:
         raise UserError(
-            f'{method} changes the image, and with it the boxes of a detector: use odam, which needs a gradient, or drise'
+            f'{method} changes the image, and with it the boxes of a detector: use odam, which needs a '
+            'gradient, or drise'
         )
     if library != 'mmdet' and method == 'drise':
         raise UserError('drise compares the boxes of detections: use it with a detector, and scorecam here')
@@ -86,8 +87,8 @@ def compute_cam(
         picture: The image.
         target: What is explained.
         method: One of `METHODS`.
-        layer: A module's name, with [i] behind it for one of several maps. By default, of the maps that the backbone hands
-            on, the one that the target depends on most (`strongest_layer`).
+        layer: A module's name, with [i] behind it for one of several maps. By default, of the maps that the backbone
+            hands on, the one that the target depends on most (`strongest_layer`).
         masks: Of D-RISE.
         seed: Of D-RISE's masks.
     """

@@ -1,4 +1,6 @@
-"""D-RISE (Petsiuk et al., CVPR 2021, arXiv:2006.03204): which masked images leave a detection, for any detector, without gradients."""
+"""D-RISE (Petsiuk et al., CVPR 2021, arXiv:2006.03204): which masked images leave a detection, for any detector,
+without gradients.
+"""
 
 import torch
 import torch.nn.functional as F
@@ -21,8 +23,8 @@ def drise(network: Network, inputs: Tensor, target: Target, masks: int, seed: in
         S = sum_i (s_i - mean s) M_i,  s_i = max_j IoU(box, box_ij) * score_ij, detections j of its class in image * M_i
 
     Masked places have the value 0 of the normalised input, which is the mean colour. The paper compares all class
-    probabilities by their cosine; mmdet's detectors hand on one class and its score, which stand in for them. It does not
-    take off the mean of s, which adds the same to all places but for chance: how often each place was left.
+    probabilities by their cosine; mmdet's detectors hand on one class and its score, which stand in for them. It does
+    not take off the mean of s, which adds the same to all places but for chance: how often each place was left.
 
     Args:
         network: The detector.

@@ -18,8 +18,8 @@ class Gate:
     Attributes:
         layer: Its name in the model.
         type: Its class.
-        factor: (C, H, W), by which each value was multiplied, of a norm layer the finished batch norm's; None where a layer
-            does something else than multiply.
+        factor: (C, H, W), by which each value was multiplied, of a norm layer the finished batch norm's; None where a
+            layer does something else than multiply.
         change: (H, W), |y - x| / |x| with the norms over the channels, x of a norm layer being the batch norm's output.
     """
 

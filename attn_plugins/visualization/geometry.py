@@ -1,4 +1,6 @@
-"""Which part of an image a network's input shows, found by sending ramps of grey through the pipeline, and maps put back there."""
+"""Which part of an image a network's input shows, found by sending ramps of grey through the pipeline, and maps put
+back there.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -69,7 +71,8 @@ def find_region(run: Callable[[Callable[[dict], dict]], Tensor]) -> Region:
     seen = np.abs(across + back - WHITE) <= 2
     if not seen.any():
         raise UserError(
-            'the test pipeline does more to an image than resize, crop and pad, so maps cannot be put back on it: leave '
+            'the test pipeline does more to an image than resize, crop and pad, so maps cannot be put back on '
+            'it: leave '
             'such transforms out of test_dataloader.dataset.pipeline'
         )
     rows, columns = np.nonzero(seen)
@@ -81,7 +84,9 @@ def find_region(run: Callable[[Callable[[dict], dict]], Tensor]) -> Region:
 
 
 def _ramp(loaded: dict, axis: int, back: bool) -> dict:
-    """What the loader has loaded with a ramp from black to white along an axis in place of the image, or its mirror image."""
+    """What the loader has loaded with a ramp from black to white along an axis in place of the image, or its mirror
+    image.
+    """
     image = loaded['img']
     length, others = image.shape[axis], image.shape[1 - axis]
     # Rounded up at some of the lines and down at others, so that whole greys have the ramp's slope on average.

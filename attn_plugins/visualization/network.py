@@ -1,4 +1,6 @@
-"""A model as a plain function of its inputs, with gradients up to the scores of its predictions, and a tap at one of its maps."""
+"""A model as a plain function of its inputs, with gradients up to the scores of its predictions, and a tap at one of
+its maps.
+"""
 
 import re
 from collections.abc import Iterator
@@ -33,8 +35,8 @@ class Network(nn.Module):
     """inputs -> outputs of a model, without a data sample in the user's hand.
 
     The outputs are, by library: logits (N, K) of mmpretrain's classifiers, logits (N, K, H, W) of mmseg's segmentors in
-    the size of the inputs, and the scores (N, D) of the D detections that mmdet's own `predict` leaves of each image. These
-    come with a gradient: a `detach` on the way is passed over, so it is that of the score as it is computed.
+    the size of the inputs, and the scores (N, D) of the D detections that mmdet's own `predict` leaves of each image.
+    These come with a gradient: a `detach` on the way is passed over, so it is that of the score as it is computed.
 
     Args:
         subject: The model.
@@ -133,7 +135,9 @@ def backbone_layers(network: Network, inputs: Tensor) -> list[str]:
 
 
 def finer_layer(network: Network, inputs: Tensor, least: int) -> str | None:
-    """The last part of the backbone that hands on a map of at least so many places a side, as a layer; None without one."""
+    """The last part of the backbone that hands on a map of at least so many places a side, as a layer; None without
+    one.
+    """
     found = []
 
     def look(name, module, args, output):
@@ -154,9 +158,8 @@ def finer_layer(network: Network, inputs: Tensor, least: int) -> str | None:
 def _of_two_classes(model: nn.Module, logits: Tensor) -> Tensor:
     """Logits (N, K, H, W); of a head with one channel, which is that of class 1, those of both of its classes.
 
-    mmseg predicts class 1 where sigmoid(x) exceeds the head's threshold t. With the logits (2 logit(t) - x, x) class 1 is the
-    largest at the same places.
-    """
+    mmseg predicts class 1 where sigmoid(x) exceeds the head's threshold t. With the logits (2 logit(t) - x, x) class
+    1 is the largest at the same places."""
     head = model.decode_head[-1] if isinstance(model.decode_head, nn.ModuleList) else model.decode_head
     if logits.shape[1] != 1 or head.num_classes != 2:
         return logits

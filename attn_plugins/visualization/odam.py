@@ -45,7 +45,9 @@ def odam(network: Network, inputs: Tensor, target: Target, layer: str) -> Tensor
 
 
 def strongest_layer(network: Network, inputs: Tensor, target: Target, layers: list[str]) -> str:
-    """The layer whose map the target depends on most, by the sum of ODAM's map: a box's prior stands on one level only."""
+    """The layer whose map the target depends on most, by the sum of ODAM's map: a box's prior stands on one level
+    only.
+    """
     if len(layers) == 1:
         return layers[0]
     sums = [float(odam(network, inputs, target, layer).sum()) for layer in layers]

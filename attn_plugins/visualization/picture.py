@@ -101,7 +101,8 @@ def _test_pipeline(cfg: Config, path: Path) -> Iterator[dict]:
     ]
     if not any(kind.endswith('LoadImageFromFile') for kind in kinds):
         raise UserError(
-            f"the config's test pipeline reads no image files, so not {path}: let test_dataloader.dataset.pipeline begin "
+            f"the config's test pipeline reads no image files, so not {path}: let "
+            'test_dataloader.dataset.pipeline begin '
             'with LoadImageFromFile'
         )
     return steps

@@ -1,4 +1,6 @@
-"""The effective receptive field (Luo et al., NeurIPS 2016, arXiv:1701.04128): the pixels that the centre of a map depends on."""
+"""The effective receptive field (Luo et al., NeurIPS 2016, arXiv:1701.04128): the pixels that the centre of a map
+depends on.
+"""
 
 from collections.abc import Sequence
 
@@ -56,7 +58,9 @@ def fields_around(network: Network, batch: Sequence[Tensor], layer: nn.Module) -
 
 
 def effective_size(field: Tensor) -> float:
-    """The side in pixels of a square of as many pixels as have at least 4.55 % of the largest gradient, as in the paper."""
+    """The side in pixels of a square of as many pixels as have at least 4.55 % of the largest gradient, as in the
+    paper.
+    """
     return float((field > WITHIN * field.max()).sum()) ** 0.5
 
 

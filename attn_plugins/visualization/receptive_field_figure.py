@@ -25,8 +25,10 @@ def draw_fields(
     """
     weights = ', '.join(f'{subject.name} {subject.weights}' for subject in subjects)
     caption = (
-        f'Effective receptive field of the centre of {layer}: the mean |gradient| of its sum over the channels for each pixel '
-        f'of the input, over {inputs}, each field as a share of its largest value. The size is the root of the number of '
+        f'Effective receptive field of the centre of {layer}: the mean |gradient| of its sum over the channels '
+        'for each pixel '
+        f'of the input, over {inputs}, each field as a share of its largest value. The size is the root of the '
+        'number of '
         f'pixels above 4.55 % of that. Weights: {weights}.'
     )
     with grid(len(rows), len(subjects), path, caption) as (figure, axes):

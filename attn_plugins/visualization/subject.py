@@ -62,7 +62,8 @@ def load_subject(cfg: Config, checkpoint: str | Path | None = None, name: str = 
         name: What it is called in pictures.
 
     Raises:
-        UserError: The config is of none of the three libraries, or the checkpoint cannot be used or is of another model.
+        UserError: The config is of none of the three libraries, or the checkpoint cannot be used or is of another
+            model.
     """
     model, meta = load_model(cfg, checkpoint)
     meta = meta.get('dataset_meta') or {}
@@ -88,7 +89,8 @@ def load_trained(path: str | Path, name: str) -> Subject:
     config = (read_checkpoint(checkpoint).get('meta') or {}).get('cfg')
     if not isinstance(config, str):
         raise UserError(
-            f'{checkpoint} does not hold the config that it was trained with: give CONFIG and CHECKPOINT in place of --model'
+            f'{checkpoint} does not hold the config that it was trained with: give CONFIG and CHECKPOINT in '
+            'place of --model'
         )
     return load_subject(Config.fromstring(config, '.py'), checkpoint, name)
 

@@ -43,8 +43,8 @@ def choose_target(
     Args:
         network: The model.
         picture: The image.
-        word: A class by name or number. By default a classifier's prediction; of a segmentor the largest predicted class
-            that is not called 'background'; of a detector any.
+        word: A class by name or number. By default a classifier's prediction; of a segmentor the largest predicted
+            class that is not called 'background'; of a detector any.
         box: Number of the detection, the best first, among those of the class if one is named.
         threshold: The least score of a detection.
 
@@ -63,7 +63,9 @@ def choose_target(
 
 @torch.no_grad()
 def same_target(network: Network, picture: Picture, first: Target) -> Target | None:
-    """Another model's target for the same class, or the detection of it that overlaps the box most; None without one."""
+    """Another model's target for the same class, or the detection of it that overlaps the box most; None without
+    one.
+    """
     outputs = network(picture.inputs)[0]
     if first.box is None:
         return class_target(network, outputs, first.label)

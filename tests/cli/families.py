@@ -1,4 +1,6 @@
-"""The libraries' own configs, one of every family, made small enough to run in a second, with SE in the backbone as README shows."""
+"""The libraries' own configs, one of every family, made small enough to run in a second, with SE in the backbone as
+README shows.
+"""
 
 from importlib.util import find_spec
 from pathlib import Path

@@ -67,7 +67,8 @@ def test_a_teacher_that_knows_nothing_is_refused_before_training(workspace):
     teacher_file(workspace.folder / 'teacher.pth')
     refused = workspace.run('train.py', *command('at', tested=True))
     assert re.search(
-        r'the teacher teacher.pth scores like chance on the validation data: accuracy/top1 [\d.]+, where up to [\d.]+ is '
+        r'the teacher teacher.pth scores like chance on the validation data: accuracy/top1 [\d.]+, where up to '
+        r'[\d.]+ is '
         'chance; give one that was trained',
         error_line(refused),
     )

@@ -124,7 +124,8 @@ def test_weights_that_would_be_downloaded(capsys):
     with pytest.raises(SystemExit), friendly_errors():
         fetch('https://download.pytorch.org/models/resnet50.pth')
     assert capsys.readouterr().err == (
-        'error: https://download.pytorch.org/models/resnet50.pth cannot be downloaded (Temporary failure in name resolution): '
+        'error: https://download.pytorch.org/models/resnet50.pth cannot be downloaded (Temporary failure in '
+        'name resolution): '
         'get it elsewhere and name the file, as init_cfg.checkpoint or load_from\n'
     )
 

@@ -113,7 +113,8 @@ def test_transforms_that_remember_images_are_marked(train, cut, workspace):
         "        metainfo=dict(classes=tuple('0123456789')), ann_file='annotations/instances_train.json',\n"
         "        data_prefix=dict(img='train/'),\n"
         "        pipeline=[dict(type='LoadImageFromFile'), dict(type='LoadAnnotations', with_bbox=True)]),\n"
-        "    pipeline=[dict(type='CachedMosaic', img_scale=(128, 128), max_cached_images=8), dict(type='PackDetInputs')]))\n"
+        "    pipeline=[dict(type='CachedMosaic', img_scale=(128, 128), max_cached_images=8), "
+        "dict(type='PackDetInputs')]))\n"
     )
     assert train(config=config) == ''
     cut('mine')
@@ -219,7 +220,9 @@ class Counting(LinearClsHead):
 
 @pytest.fixture
 def users(train, cut, workspace, monkeypatch):
-    """Trains with parts of a user's own, whole and from the middle; returns what was said and whether the losses are the same."""
+    """Trains with parts of a user's own, whole and from the middle; returns what was said and whether the losses are
+    the same.
+    """
     (workspace.folder / 'mine_mod.py').write_text(MODULE)
     config = workspace.folder / 'mine.py'
     monkeypatch.setenv('PYTHONPATH', f'{workspace.folder}:{os.environ.get("PYTHONPATH", "")}')

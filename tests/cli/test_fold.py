@@ -1,4 +1,6 @@
-"""fold.py: models of all three tasks, whose folded config and checkpoint load and compute the same where gates are constant."""
+"""fold.py: models of all three tasks, whose folded config and checkpoint load and compute the same where gates are
+constant.
+"""
 
 import json
 from pathlib import Path

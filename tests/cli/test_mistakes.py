@@ -61,7 +61,10 @@ def test_weights_that_are_not_there_are_said_first(refused, monkeypatch):
         == 'there is no checkpoint mine.pth'
     )
     option = 'model.backbone.init_cfg={type:Pretrained,checkpoint:mine.pth}'
-    text = f"_base_ = {str(CLASSIFICATION)!r}\nmodel = dict(backbone=dict(init_cfg=dict(type='Pretrained', checkpoint='mine.pth')))\n"
+    text = (
+        f'_base_ = {str(CLASSIFICATION)!r}\nmodel = '
+        "dict(backbone=dict(init_cfg=dict(type='Pretrained', checkpoint='mine.pth')))\n"
+    )
     Path('run.py').write_text(text)
     assert refused('train', 'run.py') == 'there is no checkpoint mine.pth', option
     assert refused('test', CLASSIFICATION, 'mine.pth') == 'there is no checkpoint mine.pth'
@@ -98,12 +101,14 @@ def test_a_file_in_the_middle_that_cannot_be_decoded(workers, workspace, folder)
         ),
         (
             'train_dataloader.dataset.data_prefix=trainn',
-            'train_dataloader.dataset: the folder data/digit_scenes/classes/trainn is missing (data/digit_scenes/classes '
+            'train_dataloader.dataset: the folder data/digit_scenes/classes/trainn is missing '
+            '(data/digit_scenes/classes '
             'holds train/, val/): run `python tools/make_digit_scenes.py`',
         ),
         (
             'model.head.num_classes=3',
-            'train_dataloader.dataset: it has 10 classes (0, 1, 2, 3, 4 and 5 more) and model.head.num_classes is 3: set '
+            'train_dataloader.dataset: it has 10 classes (0, 1, 2, 3, 4 and 5 more) and model.head.num_classes '
+            'is 3: set '
             'model.head.num_classes=10',
         ),
     ],

@@ -1,4 +1,6 @@
-"""The mixed-data attack by the command line: trained, cut off and resumed, in two processes, and what is refused before."""
+"""The mixed-data attack by the command line: trained, cut off and resumed, in two processes, and what is refused
+before.
+"""
 
 import shutil
 from pathlib import Path
@@ -115,7 +117,10 @@ def test_a_training_that_was_cut_off_goes_on_with_the_batches_of_an_uninterrupte
 def test_no_foreign_image_is_the_plain_training(workspace, train):
     """Bit by bit, with random crops; with foreign images another network comes of it."""
     one_epoch = 'train_cfg = dict(max_epochs=1, val_interval=1)\n'
-    k = "model = dict(type='attn_plugins.MixedDataClassifier')\ntrain_dataloader = dict(batch_sampler=dict(foreign={}))\n"
+    k = (
+        "model = dict(type='attn_plugins.MixedDataClassifier')\ntrain_dataloader = "
+        'dict(batch_sampler=dict(foreign={}))\n'
+    )
     for name, data, more in (
         ('plain', 'digitscenes_classification_32', ''),
         ('k0', 'digitscenes_classification_32_mixed', k.format(0)),
@@ -218,7 +223,8 @@ def test_the_articles_pairs(foreign, workspace, data_trees, train, any_md5, capf
     shutil.copytree(data_trees / 'cifar100', folder / 'data/cifar100')
     code, _, err = train(path)
     assert code == 1 and err.startswith(
-        f'error: train_dataloader.dataset.foreign: the folder data/{foreign} is missing (data holds cifar100/, digit_scenes/): '
+        f'error: train_dataloader.dataset.foreign: the folder data/{foreign} is missing (data holds cifar100/, '
+        'digit_scenes/): '
     )
     shutil.copytree(data_trees / foreign, folder / 'data' / foreign)
     code, _, err = train(path)
@@ -233,5 +239,6 @@ def test_other_files_than_cifars_are_named(workspace, data_trees, train):
     code, _, err = train(config(workspace.folder, 'cifar100_mixed', CIFAR))
     assert code == 1
     assert err.startswith(
-        'error: train_dataloader.dataset.dataset: data/cifar100/cifar-100-python/train is not the published file: its MD5 sum '
+        'error: train_dataloader.dataset.dataset: data/cifar100/cifar-100-python/train is not the published '
+        'file: its MD5 sum '
     )

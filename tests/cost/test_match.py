@@ -19,7 +19,9 @@ def parameters(preset, **options):
 
 @pytest.mark.parametrize('preset', ['se', 'ca'])
 def test_the_nearest_width_of_all(preset):
-    """Channels are multiples of eight, so the count goes in steps: of the two around the preset's the nearer is taken."""
+    """Channels are multiples of eight, so the count goes in steps: of the two around the preset's the nearer is
+    taken.
+    """
     match = match_parameters(CLASSIFICATION, preset, WIDEN)
     wanted = parameters(preset)
     counts = [parameters('none', **{WIDEN: 0.5 + i / 200}) for i in range(14)]

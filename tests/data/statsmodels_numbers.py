@@ -22,7 +22,8 @@ content = dict(
         for x, y in pairs
         for margin in (0.5, 1.5)
     ],
-    # One-sided at half the level: two-sided, statsmodels 0.15 ends in the nan of scipy's nct.cdf and returns what it began with.
+    # One-sided at half the level: two-sided, statsmodels 0.15 ends in the nan of scipy's nct.cdf and returns what it
+    # began with.
     power=[
         dict(n=n, comparisons=m, difference=float(TTestPower().solve_power(nobs=n, alpha=0.025 / m, power=power, alternative='larger')), power=power)
         for n in (5, 6, 10, 20)

@@ -116,14 +116,19 @@ STANDS = {
     'VOC 2007 beside VOCdevkit': 'it stands in data: move it, or set data_root of VOCDataset to data',
     'no VOCdevkit at all': 'it stands in data: move it, or set data_root of VOCDataset to data',
     "in the archive's own folder": 'it stands in data/VOCtrainval_11-May-2012/VOCdevkit/VOC2012: move it, or set ',
-    'VOC2012 in VOC2012': 'it stands in data/VOCdevkit/VOC2012/VOC2012: move it, or set data_root of PascalVOCDataset to ',
+    'VOC2012 in VOC2012': 'it stands in data/VOCdevkit/VOC2012/VOC2012: move it, or set data_root of '
+    'PascalVOCDataset to ',
     'TrainVal': 'it stands in data/TrainVal/VOCdevkit: move it, or set data_root of VOCDataset to ',
-    'VOC 2007 test apart': 'it stands in data/VOCtest_06-Nov-2007/VOCdevkit: move it, or set data_root of VOCDataset to ',
+    'VOC 2007 test apart': 'it stands in data/VOCtest_06-Nov-2007/VOCdevkit: move it, or set data_root '
+    'of VOCDataset to ',
     'leftImg8bit_trainvaltest': 'it stands in data/cityscapes/leftImg8bit_trainvaltest: move it, or set data_root of ',
-    'images of COCO in images': 'it stands in data/coco/images: move it, or set data_root of CocoDataset to data/coco/images',
+    'images of COCO in images': 'it stands in data/coco/images: move it, or set data_root of CocoDataset '
+    'to data/coco/images',
     'COCO in COCO': 'it stands in data/coco/coco: move it, or set data_root of CocoDataset to data/coco/coco',
-    'ImageNet one level too deep': 'its class folders stand one level too deep, in data/imagenet/train/train: move them up',
-    'ImageNet as Kaggle packs it': 'it stands in data/imagenet/ILSVRC/Data/CLS-LOC: move it, or set data_root of ImageNet ',
+    'ImageNet one level too deep': 'its class folders stand one level too deep, in '
+    'data/imagenet/train/train: move them up',
+    'ImageNet as Kaggle packs it': 'it stands in data/imagenet/ILSVRC/Data/CLS-LOC: move it, or set '
+    'data_root of ImageNet ',
 }
 
 
@@ -175,7 +180,8 @@ def test_imagenet_of_tar_files(capsys):
         subprocess.run(['rm', '-r', str(path)], check=True)
     said = check(IMAGENET, capsys)
     assert (
-        "The number of subfolders (997) doesn't match the number of specified classes (1000). Please check the data folder.): "
+        "The number of subfolders (997) doesn't match the number of specified classes (1000). Please check the "
+        'data folder.): '
         '3 tar files in data/imagenet/train are not unpacked: run `' in said
     )
     subprocess.run(['bash', '-c', re.search(r'run `(.+)`', said)[1]], check=True)

@@ -155,12 +155,14 @@ def test_data_of_ones_own_are_not_taken_for_a_public_set():
     (sentence,) = check(dict(mine, ann_file='trainn.json'))
     assert sentence == (
         'the file mine/trainn.json is missing (mine holds train/, 1 *.json): did you mean '
-        f'{Path("mine/train.json").absolute()}? set data_root and ann_file and data_prefix of CocoDataset to where its files '
+        f'{Path("mine/train.json").absolute()}? set data_root and ann_file and data_prefix of CocoDataset to '
+        'where its files '
         'are, relative to this folder'
     )
     (sentence,) = check(dict(mine, data_root='Mine'))
     assert sentence == (
-        'the folder Mine is missing (. holds mine/): it stands in mine: move it, or set data_root of CocoDataset to mine'
+        'the folder Mine is missing (. holds mine/): it stands in mine: move it, or set data_root of '
+        'CocoDataset to mine'
     )
 
 
@@ -197,7 +199,8 @@ def test_a_new_style_config_with_classes_for_types():
     put_images('data/imagenet/val/n01/1.JPEG')
     (sentence,) = check(dict(type=ImageNet, data_root='data/imagenet', split='val'))
     assert "number of subfolders (1) doesn't match the number of specified classes (1000)" in sentence
-    assert sentence.endswith('get ILSVRC2012 from image-net.org/download and sort its images into data/imagenet/train/<class> and '
+    assert sentence.endswith('get ILSVRC2012 from image-net.org/download and sort its images into '
+                             'data/imagenet/train/<class> and '
     'data/imagenet/val/<class>')  # fmt: skip
 
 
@@ -228,7 +231,8 @@ def test_voc_masks_with_the_added_annotations():
     assert check(VOC_MASKS) == []
     Path('data/VOCdevkit/VOC2012/SegmentationClassAug').rename('aside')
     assert check(VOC_MASKS)[0].startswith(
-        '2 of the 2 files that it lists as seg_map_path are missing (first: data/VOCdevkit/VOC2012/SegmentationClassAug/'
+        '2 of the 2 files that it lists as seg_map_path are missing (first: '
+        'data/VOCdevkit/VOC2012/SegmentationClassAug/'
     )
 
 
@@ -323,7 +327,8 @@ def test_digit_scenes_of_any_size_are_whole_as_they_were_written(folder):
         type='mmpretrain.CustomDataset', data_root='elsewhere/digit_scenes/classes/', data_prefix='train'
     )
     assert check(dataset) == [
-        'the folder elsewhere/digit_scenes/classes is missing (. holds nothing): run `python tools/make_digit_scenes.py '
+        'the folder elsewhere/digit_scenes/classes is missing (. holds nothing): run `python '
+        'tools/make_digit_scenes.py '
         '--root elsewhere/digit_scenes`, which writes the whole set'
     ]
     assert check(dict(dataset, data_root='data/digit_scenes_700/classes/')) == [

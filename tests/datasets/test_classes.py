@@ -113,8 +113,10 @@ def test_heads_of_a_detector():
     assert said(detector(train, head=3)) == ([], [])
     (fault,), _ = said(detector(train, head=2))
     assert fault == (
-        'it has 3 classes (a, b, c) and model.roi_head.bbox_head.0.num_classes is 2 (in a detector the number behind its last '
-        "class is the background's): set model.roi_head.bbox_head.0.num_classes=3 model.roi_head.bbox_head.1.num_classes=3"
+        'it has 3 classes (a, b, c) and model.roi_head.bbox_head.0.num_classes is 2 (in a detector the number '
+        'behind its last '
+        "class is the background's): set model.roi_head.bbox_head.0.num_classes=3 "
+        'model.roi_head.bbox_head.1.num_classes=3'
     )
     (fault,), _ = said(detector(train, head=80))
     assert fault.startswith(
@@ -156,7 +158,8 @@ def test_train_and_validation_numbered_otherwise():
     names = ('ship', 'boat')
     (fault,), _ = said(detector(coco('train', names), coco('val', names), head=2))
     assert fault.startswith(
-        'its classes are numbered otherwise than those of train_dataloader.dataset: boat is class 0 here and class 1 there'
+        'its classes are numbered otherwise than those of train_dataloader.dataset: boat is class 0 here and '
+        'class 1 there'
     )
 
 
@@ -426,7 +429,9 @@ class LabelsOfManyKinds(BaseDataset):
     ids=str,
 )
 def test_labels_that_are_no_numbers_of_classes_or_of_a_retrieval(labels):
-    """Words that a transform maps, regression, unlabelled images, several tasks; the queries of a retrieval name images."""
+    """Words that a transform maps, regression, unlabelled images, several tasks; the queries of a retrieval name
+    images.
+    """
     loader = dict(dataset=dict(type='LabelsOfManyKinds', labels=labels))
     split = 'val_dataloader' if labels[-1] == [9, 8] else 'train_dataloader'
     evaluator = [dict(type='RetrievalRecall', topk=5)]

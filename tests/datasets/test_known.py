@@ -72,7 +72,9 @@ def test_the_images_of_cifar_are_normalised_as_they_are_read(name, kind, tmp_pat
 
 
 def test_attention_transfer_pads_cifar_with_reflections(tmp_path, monkeypatch, any_md5):
-    """Each training image is one of the 81 crops of the padded image or its mirror image, with the authors' mean and deviation."""
+    """Each training image is one of the 81 crops of the padded image or its mirror image, with the authors' mean and
+    deviation.
+    """
     register('mmpretrain')
     init_default_scope('mmpretrain')
     monkeypatch.chdir(tmp_path)

@@ -1,9 +1,8 @@
 """Small data sets in the layout of the real ones: folders, lists and names are real, the images are DigitScenes.
 
 Digit d stands for class d of the real data set, wherever it has boxes or masks. `data` of a folder that a test runs in
-is one of these trees, so configs and tools find it as they are. mmpretrain compares CIFAR's files with the MD5 sums of the
-real ones: a test that has it read these says so by the fixture `any_md5`.
-"""
+is one of these trees, so configs and tools find it as they are. mmpretrain compares CIFAR's files with the MD5 sums
+of the real ones: a test that has it read these says so by the fixture `any_md5`."""
 
 import gzip
 import json
@@ -216,7 +215,9 @@ def write_cifar(root: Path, kind: str, count: int = 4) -> None:
 
 
 def write_mnist(root: Path, packed: bool, count: int = 4) -> None:
-    """MNIST's or FashionMNIST's files of `count` images: a head of the type and the lengths, then a byte per pixel or label."""
+    """MNIST's or FashionMNIST's files of `count` images: a head of the type and the lengths, then a byte per pixel or
+    label.
+    """
     root.mkdir(parents=True)
     images, labels = small_images(count, 28)
     for name in MNIST_FILES:

@@ -1,4 +1,6 @@
-"""Two processes with half a batch each compute the gradients of one process with the whole batch, the losses' own weights' too."""
+"""Two processes with half a batch each compute the gradients of one process with the whole batch, the losses' own
+weights' too.
+"""
 
 import os
 import subprocess

@@ -1,4 +1,6 @@
-"""The student stays a plain model, and what it learns beside its own losses is what the losses say of both models' features."""
+"""The student stays a plain model, and what it learns beside its own losses is what the losses say of both models'
+features.
+"""
 
 import copy
 

@@ -72,7 +72,9 @@ def test_in_place_changes_of_the_host_reach_neither_values_nor_gradients():
 
 
 def test_a_resnet_is_compared_by_what_its_norms_hand_on():
-    """`bn2` of a block, to which the shortcut is added in place, and `bn1` of the stem, before a ReLU in place; of both models."""
+    """`bn2` of a block, to which the shortcut is added in place, and `bn1` of the stem, before a ReLU in place; of
+    both models.
+    """
     model = build(resnet(), resnet(), losses=[dict(type='attn_plugins.ActivationTransfer')], pairs=PATHS)
     distillation = distillation_of(model)
     handed, compared = [], []

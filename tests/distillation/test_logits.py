@@ -145,7 +145,8 @@ def test_images_and_pixels_with_a_softmax_or_a_sigmoid(make, samples, logits, ac
             lambda: retina(sigmoid=False, classes=8, ratios=[1.0]),
             'bbox_head.retina_cls',
             {},
-            "whose head has activation='sigmoid', with the teacher's 'bbox_head.retina_cls', which has activation='softmax'",
+            "whose head has activation='sigmoid', with the teacher's 'bbox_head.retina_cls', which has "
+            "activation='softmax'",
         ),
         (
             retina,

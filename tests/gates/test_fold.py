@@ -15,7 +15,9 @@ SE = dict(type='attn_plugins.SE', reduction=4)
 
 @torch.no_grad()
 def constant(model: nn.Module) -> nn.Module:
-    """Gives every SE and IEBN a gate that is the same for every image, and other in every channel; norms are not trivial."""
+    """Gives every SE and IEBN a gate that is the same for every image, and other in every channel; norms are not
+    trivial.
+    """
     for layer in inserted_layers(model).values():
         if type(layer).__name__ == 'IEBN':
             nn.init.zeros_(layer.gate_weight)

@@ -1,4 +1,6 @@
-"""`compile_layers`: the numbers and names of the eager model, graphs that are counted, and one warning where nothing compiles."""
+"""`compile_layers`: the numbers and names of the eager model, graphs that are counted, and one warning where nothing
+compiles.
+"""
 
 import copy
 import os
@@ -211,7 +213,9 @@ def test_an_old_torch_says_so(monkeypatch):
 
 @pytest.mark.parametrize('name', ['CBAM', 'IEBN'])
 def test_a_whole_resnet_is_one_graph(name):
-    """`torch.compile` of the plugged host, in training, has no graph break: with the layer that has most parts, and a norm."""
+    """`torch.compile` of the plugged host, in training, has no graph break: with the layer that has most parts, and a
+    norm.
+    """
     place = dict(norm='main') if name == 'IEBN' else dict(position='after_conv3')
     model = plug(ResNet(50, norm_eval=False), [dict(cfg=dict(type=f'attn_plugins.{name}'), **place)])
     model.train()

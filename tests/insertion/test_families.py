@@ -1,4 +1,6 @@
-"""What insertion promises, on every family of hosts: copies, averages, SyncBN there and back, fusion, weights in and out."""
+"""What insertion promises, on every family of hosts: copies, averages, SyncBN there and back, fusion, weights in and
+out.
+"""
 
 import copy
 import pickle

@@ -151,7 +151,9 @@ def test_a_norm_is_not_fused_into_a_convolution_that_is_not_its_own(entries):
 
 
 def test_a_norm_that_is_kept_from_fusion_is_still_the_hosts_norm():
-    """With gates of exactly one the plugged host computes what the host does, though its norms are in containers now."""
+    """With gates of exactly one the plugged host computes what the host does, though its norms are in containers
+    now.
+    """
     host = torchvision.models.resnet18().double().eval()
     scramble(host)
     plain = copy.deepcopy(host)

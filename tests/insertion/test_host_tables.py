@@ -98,7 +98,8 @@ def test_every_stage_is_found(name):
         (
             dict(type='mmdet.MobileNetV2', widen_factor=0.25),
             'after_expand',
-            r"1 of the 17 blocks of MobileNetV2 that the entry names have no 'after_expand' \(layer1.0\): name those that "
+            r"1 of the 17 blocks of MobileNetV2 that the entry names have no 'after_expand' \(layer1.0\): name "
+            r'those that '
             r'have it, stages=\(False, True, True, True, True, True, True\)',
         ),
         (

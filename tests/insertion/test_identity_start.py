@@ -54,7 +54,8 @@ def test_a_plain_checkpoint_computes_the_same_bit_for_bit_and_then_learns(kind):
     forward(NAME, model).square().sum().backward()
     assert all(p.grad is not None for p in starts.values())
     moved = sum(bool(p.grad != 0) for p in starts.values())
-    # Layers that start as the identity leave nothing to blend; their own parameters move them. The gate of PAM and CAM is 0.
+    # Layers that start as the identity leave nothing to blend; their own parameters move them. The gate of PAM and
+    # CAM is 0.
     assert moved == len(starts) or kind in (
         'CAM',
         'CrissCross',

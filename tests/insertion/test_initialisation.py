@@ -138,7 +138,9 @@ def test_they_survive_hosts_that_initialise_everything_themselves(name):
 @pytest.mark.parametrize('version', ['DCN', 'DCNv2'])
 @pytest.mark.parametrize('plugins', [[], [dict(cfg=SE, position='after_conv2')]], ids=['plain', 'se'])
 def test_offsets_of_deformable_convolutions_start_at_zero(version, plugins):
-    """mmdet draws every convolution of a backbone without a checkpoint, and mmcv's version 1 does nothing after that."""
+    """mmdet draws every convolution of a backbone without a checkpoint, and mmcv's version 1 does nothing after
+    that.
+    """
     model = build('mmdet ResNet-50', plugins, **deformable(version))
     model.init_weights()
     offsets = [module for name, module in model.named_modules() if name.endswith('conv_offset')]

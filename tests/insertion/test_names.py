@@ -1,4 +1,6 @@
-"""Names of parameters are the keys of the state dict, so what goes by names finds the host's as if nothing had been put in."""
+"""Names of parameters are the keys of the state dict, so what goes by names finds the host's as if nothing had been
+put in.
+"""
 
 import pytest
 import torch

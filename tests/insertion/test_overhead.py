@@ -1,4 +1,6 @@
-"""Insertion is free: a plugged host runs the operations of one that has the same layers written into its blocks, no other."""
+"""Insertion is free: a plugged host runs the operations of one that has the same layers written into its blocks, no
+other.
+"""
 
 from collections import Counter
 

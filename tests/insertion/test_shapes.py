@@ -1,4 +1,6 @@
-"""Channels are those of a real forward pass, the config's word wins, and what is no map is refused when the model is built."""
+"""Channels are those of a real forward pass, the config's word wins, and what is no map is refused when the model is
+built.
+"""
 
 import pytest
 import timm

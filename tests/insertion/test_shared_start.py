@@ -35,7 +35,9 @@ def start(build) -> tuple[dict[str, torch.Tensor], float]:
 
 
 def assert_shared(plain, plugged, gone: tuple[str, ...] = ()) -> dict[str, torch.Tensor]:
-    """Every weight of the plain model is the plugged one's, but for what was replaced; both have drawn equally many numbers."""
+    """Every weight of the plain model is the plugged one's, but for what was replaced; both have drawn equally many
+    numbers.
+    """
     (ours, ours_next), (theirs, theirs_next) = plugged, plain
     for key, value in theirs.items():
         if not key.startswith(gone):
@@ -146,7 +148,9 @@ def test_every_preset(config, preset):
 
 
 def test_a_checkpoint_in_the_middle_of_the_initialisation_finds_its_layers(tmp_path):
-    """The backbone of a plugged detector is loaded, layers too, and neck and head, drawn after it, are the plain one's."""
+    """The backbone of a plugged detector is loaded, layers too, and neck and head, drawn after it, are the plain
+    one's.
+    """
     entries = [dict(cfg=SE, position='after_conv2')]
     trained = MODELS.build(detector(entries, None)).backbone
     for value in trained.state_dict().values():

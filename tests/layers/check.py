@@ -1,4 +1,6 @@
-"""The layer contract: one function per point, and one that runs them all; `.dev_scripts/check_layers.py` tabulates them."""
+"""The layer contract: one function per point, and one that runs them all; `.dev_scripts/check_layers.py` tabulates
+them.
+"""
 
 import copy
 import inspect
@@ -36,7 +38,9 @@ def _channels_name(cfg: dict) -> str:
 
 
 def scramble(layer: torch.nn.Module) -> None:
-    """Gives every parameter and running statistic a value that no initialisation has; constants are not saved and stay."""
+    """Gives every parameter and running statistic a value that no initialisation has; constants are not saved and
+    stay.
+    """
     for name, value in layer.state_dict(keep_vars=True).items():
         if value.is_floating_point():
             value.data = torch.rand_like(value) + 0.5 if 'var' in name else torch.randn_like(value) * 0.5
@@ -122,11 +126,12 @@ def check_gradients(cfg: dict, channels: int) -> None:
 
 
 def check_reference(cfg: dict, channels: int) -> None:
-    """The result, every gradient and statistic are those of the published formula, in all shapes and layouts, in both modes.
+    """The result, every gradient and statistic are those of the published formula, in all shapes and layouts, in both
+    modes.
 
-    In float64 up to rounding. In float32 each is as near to the formula in float64 as the formula in float32 is, up to a factor of ten;
-    not on maps of one place, where a batch norm of two samples that hardly differ leaves neither many digits.
-    """
+    In float64 up to rounding. In float32 each is as near to the formula in float64 as the formula in float32 is, up
+    to a factor of ten; not on maps of one place, where a batch norm of two samples that hardly differ leaves neither
+    many digits."""
     for training in (False, True):
         layer = build(cfg, channels).train(training)
         for memory_format in (torch.contiguous_format, torch.channels_last):
@@ -154,7 +159,9 @@ def _step(layer: torch.nn.Module, x: torch.Tensor) -> list[torch.Tensor]:
 
 
 def check_autocast(cfg: dict, channels: int, dtype: torch.dtype) -> None:
-    """Under autocast half precision stays half precision, near the float32 result; float32 becomes what the host makes it."""
+    """Under autocast half precision stays half precision, near the float32 result; float32 becomes what the host
+    makes it.
+    """
     layer, host = build(cfg, channels).eval(), plain(cfg, channels)
     x = torch.randn(2, channels, 5, 7)
     exact = layer(x)
@@ -188,7 +195,9 @@ def check_trace(cfg: dict, channels: int) -> None:
 
 
 def check_symbolic_trace(cfg: dict, channels: int) -> None:
-    """`torch.fx` traces the layer inside of a model, in both modes; the graph computes the same on maps of other sizes."""
+    """`torch.fx` traces the layer inside of a model, in both modes; the graph computes the same on maps of other
+    sizes.
+    """
     for training in (False, True):
         model = torch.nn.Sequential(build(cfg, channels)).train(training)
         graph = torch.fx.symbolic_trace(copy.deepcopy(model))
@@ -217,7 +226,8 @@ def check_onnx(cfg: dict, channels: int) -> None:
 
 
 def check_initialisation(cfg: dict, channels: int) -> None:
-    """`init_weights` starts from any state alike: the same seed gives the same numbers, and constants are a new layer's.
+    """`init_weights` starts from any state alike: the same seed gives the same numbers, and constants are a new
+    layer's.
 
     From which distributions the numbers come is tested with each layer (`tests/layers/starts.py`).
     """

@@ -10,8 +10,8 @@ from attn_plugins.layers.transparent_module import Wrapper
 from tests.layers.check import scramble
 from tests.layers.helpers import make
 
-# Of so many values the Kolmogorov-Smirnov test notices a deviation that is off by 10 %. A start that is right fails with
-# this chance; the seed is fixed.
+# Of so many values the Kolmogorov-Smirnov test notices a deviation that is off by 10 %. A start that is right fails
+# with this chance; the seed is fixed.
 VALUES = 40_000
 CHANCE = 1e-6
 

@@ -1,4 +1,6 @@
-"""Under autocast the form that moves less memory is as precise as the formula, in values and gradients, on maps that are hard."""
+"""Under autocast the form that moves less memory is as precise as the formula, in values and gradients, on maps that
+are hard.
+"""
 
 import copy
 
@@ -12,8 +14,9 @@ from tests.layers.examples import CONV_SIZES, CONVS, LAYERS
 EXAMPLES = {name: (cfg, 16) for name, cfg in LAYERS.items()} | {
     name: ({**CONV_SIZES, **cfg}, 8) for name, cfg in CONVS.items()
 }
-# The two round as often, at other steps: neither error is the other's, and each may be the smaller one by chance. A sum in half
-# precision that the formula takes in float32, or one whose terms were rounded before they cancel, is worse by more than this.
+# The two round as often, at other steps: neither error is the other's, and each may be the smaller one by chance. A
+# sum in half precision that the formula takes in float32, or one whose terms were rounded before they cancel, is
+# worse by more than this.
 FACTOR = 2
 # An eighth of what bfloat16 rounds a number by at most, 2^-8: what float32 leaves where sums cancel.
 FLOOR = 2**-11
@@ -45,7 +48,9 @@ def weighting(y: torch.Tensor) -> torch.Tensor:
 
 
 def squares(given: list[torch.Tensor], exact: list[torch.Tensor]) -> torch.Tensor:
-    """The squared errors of y, of x's gradient and of all parameters', each relative; of parameters that have a gradient."""
+    """The squared errors of y, of x's gradient and of all parameters', each relative; of parameters that have a
+    gradient.
+    """
     sizes = [value.square().sum() for value in exact]
     least = 1e-16 * max(sizes[1:])
     errors = [

@@ -33,7 +33,8 @@ def test_every_layer_has_its_start_tested(name):
     mirror = f'tests.layers.{family}.test_{file}'
     tests = import_module(mirror) if find_spec(mirror) else None
     assert hasattr(tests, 'test_start'), (
-        f'{name} has no test of its start: add test_start to tests/layers/{family}/test_{file}.py, which calls assert_start '
+        f'{name} has no test of its start: add test_start to tests/layers/{family}/test_{file}.py, which calls '
+        'assert_start '
         'with the published distribution of every parameter, as tests/layers/channel/test_se.py does'
     )
 

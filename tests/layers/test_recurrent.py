@@ -33,7 +33,9 @@ def gates_of_blocks(lstm: torch.nn.Module, descriptors: list[torch.Tensor]) -> l
 
 @pytest.mark.parametrize('squeezes', [['mean', 'max'], ['mean'], ['max', 'mean', 'std']])
 def test_every_squeeze_has_a_state_of_its_own(squeezes):
-    """Each squeeze's sequence of descriptors over the blocks goes through the recurrence alone; the results are added."""
+    """Each squeeze's sequence of descriptors over the blocks goes through the recurrence alone; the results are
+    added.
+    """
     layer = exact('ChannelAttention', in_channels=8, squeeze=squeezes, excitation='lstm', gate='identity')
     maps = [random_map(2, 8, 5, 7) for _ in range(3)]
     sequences = [

@@ -29,7 +29,9 @@ def test_output_keeps_height_and_width():
 
 
 def test_separable_branches_leave_the_parameters_of_the_article():
-    """320 channels, 256 wide, 21 classes, 1x1 fusion: 2,568,021 - 1,811,712 parameters (a depthwise and a 1x1 per branch)."""
+    """320 channels, 256 wide, 21 classes, 1x1 fusion: 2,568,021 - 1,811,712 parameters (a depthwise and a 1x1 per
+    branch).
+    """
     options = dict(OPTIONS, in_channels=320, channels=256, num_classes=21, dilations=(1, 6, 12, 18))
     head = DeepLabV3Head(separable=True, **options)
     branch = 9 * 320 + 2 * 320 + 320 * 256 + 2 * 256

@@ -31,7 +31,9 @@ def test_lengths_must_agree():
 
 
 def test_levels_behind_mobilenext():
-    """The extra levels start from a map that is no level; 700,672 parameters, as the authors' `extras` have (6219e33)."""
+    """The extra levels start from a map that is no level; 700,672 parameters, as the authors' `extras` have
+    (6219e33).
+    """
     neck = SSDLiteNeck(
         in_channels=(576, 1280, 1280),
         out_channels=(512, 256, 256, 128),

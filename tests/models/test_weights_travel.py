@@ -1,4 +1,6 @@
-"""The papers' way: a classifier is trained with attention inside, and detectors and segmentors of all libraries start from it."""
+"""The papers' way: a classifier is trained with attention inside, and detectors and segmentors of all libraries start
+from it.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -137,7 +139,9 @@ def trained(case: Case) -> torch.nn.Module:
 
 @pytest.mark.parametrize('name', CASES)
 def test_a_classifier_with_layers_is_the_start_of_all_libraries(name, tmp_path):
-    """A checkpoint of mmengine's Runner, read by `Pretrained` with the prefix of the backbone: not one bit of a map differs."""
+    """A checkpoint of mmengine's Runner, read by `Pretrained` with the prefix of the backbone: not one bit of a map
+    differs.
+    """
     case = CASES[name]
     source = trained(case)
     runner = Runner(

@@ -65,7 +65,9 @@ def part(data: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:
 
 
 def run(case: str, move: float = 0.0) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-    """What the case's model gives with the authors' weights, each moved by a random part of `move`, and the case's data."""
+    """What the case's model gives with the authors' weights, each moved by a random part of `move`, and the case's
+    data.
+    """
     data = load(case)
     state = part(data, 'state')
     model = BUILD[case]()
@@ -92,7 +94,8 @@ def errors(results: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) 
     }
 
 
-# Many batch norms over 3 samples and down to 2 x 2 places: rounding moves what they compute in training by more than 1e-5.
+# Many batch norms over 3 samples and down to 2 x 2 places: rounding moves what they compute in training by more than
+# 1e-5.
 SENSITIVE = ('model_mobilenetv2_ca', 'model_mobilenext', 'model_hbonet')
 
 
@@ -111,9 +114,9 @@ def test_equals_the_authors_model(case):
 def test_equals_the_authors_mobile_network(case):
     """At 1e-5 in evaluation; in training as near as the network's own rounding lets two float32 programs be.
 
-    The 52 batch norms of MobileNetV2 make it so sensitive that one float32 rounding of its weights moves its training output by
-    4e-5 to 2e-4 and its input gradient by up to 8e-3 (the authors' are 4e-5 and 2e-3 from ours in float64). MobileNeXt, without its
-    attention, and HBONet are moved by 2e-5 and 1e-5, and their gradients by 6e-5 and 4e-4.
+    The 52 batch norms of MobileNetV2 make it so sensitive that one float32 rounding of its weights moves its training
+    output by 4e-5 to 2e-4 and its input gradient by up to 8e-3 (the authors' are 4e-5 and 2e-3 from ours in float64).
+    MobileNeXt, without its attention, and HBONet are moved by 2e-5 and 1e-5, and their gradients by 6e-5 and 4e-4.
     """
     results, data = run(case)
     found = errors(results, data)
@@ -124,7 +127,9 @@ def test_equals_the_authors_mobile_network(case):
 
 
 def test_the_authors_mobilenext_goes_around_coordinate_attention():
-    """No code of theirs has both: only the layers' keys are missing, and from an identity start the network computes the same."""
+    """No code of theirs has both: only the layers' keys are missing, and from an identity start the network computes
+    the same.
+    """
     data = load('model_mobilenext')
     plain = BUILD['model_mobilenext']()
     load_official(plain, part(data, 'state'))

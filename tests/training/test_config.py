@@ -68,7 +68,8 @@ def test_what_does_not_exist(project):
     )
     for config in ('vary.py', 'fixed.py'):
         assert refusal(project / config, 'mina') == (
-            "there is no attention preset 'mina', did you mean mine: choose from mine, none, or give the path of your own "
+            "there is no attention preset 'mina', did you mean mine: choose from mine, none, or give the path "
+            'of your own '
             "preset's .py file"
         )
     (project / 'broken.py').write_text("_base_ = './absent.py'\n")

@@ -1,4 +1,6 @@
-"""Hooks: channels_last changes the memory format and nothing of the numbers; weights that a part would not get are named."""
+"""Hooks: channels_last changes the memory format and nothing of the numbers; weights that a part would not get are
+named.
+"""
 
 from types import SimpleNamespace
 
@@ -58,7 +60,9 @@ def test_weights_that_a_part_would_not_get_are_named(tmp_path):
 
 
 def test_inserted_layers_keep_their_start_on_weights_of_a_plain_part_and_it_is_said(tmp_path):
-    """Layers that are put into a pretrained plain backbone; weights of some of the layers, and not of all, are refused."""
+    """Layers that are put into a pretrained plain backbone; weights of some of the layers, and not of all, are
+    refused.
+    """
     said = []
     plain = MODELS.build(dict(type='mmpretrain.ResNet', depth=18, base_channels=8, stem_channels=8))
     host = plug(

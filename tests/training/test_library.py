@@ -49,7 +49,9 @@ def test_the_others_dataloaders_are_left_alone():
 
 @pytest.mark.parametrize('library', LIBRARIES)
 def test_without_workers_none_persist_or_fetch_ahead(library):
-    """A config of data sets keeps its workers; `train_dataloader.num_workers=0`, for a debugger, is all that it takes."""
+    """A config of data sets keeps its workers; `train_dataloader.num_workers=0`, for a debugger, is all that it
+    takes.
+    """
     loader = dict(
         num_workers=0, persistent_workers=True, prefetch_factor=4, batch_size=1, dataset=[0], sampler=None
     )

@@ -121,7 +121,9 @@ def test_one_that_breaks_says_so_and_hurts_no_other(start, text, code):
 
 
 def test_another_environment_or_package_is_taken_up_by_a_plain_start(start, tmp_path):
-    """With a word, and with all that a plain start does: the user's own fork of a library stands before the installed one."""
+    """With a word, and with all that a plain start does: the user's own fork of a library stands before the installed
+    one.
+    """
     process = start(WHO, PYTHONOPTIMIZE='1')
     assert process.wait(60) == 3
     out, errors = process.read()

@@ -1,9 +1,9 @@
-"""What insertion costs: hosts that layers are plugged into against the same hosts with the layers written into their blocks, on this CPU.
+"""What insertion costs: hosts that layers are plugged into against the same hosts with the layers written into their
+blocks, on this CPU.
 
 Small images and batch 1, where Python's part of the time is largest. Both have the same weights, and their outputs are
-compared before anything is timed. Every round times all models once, in an order that turns, and gives one ratio; a second
-model written by hand shows what the machine makes of two that are the same.
-"""
+compared before anything is timed. Every round times all models once, in an order that turns, and gives one ratio; a
+second model written by hand shows what the machine makes of two that are the same."""
 
 import argparse
 import sys

@@ -1,9 +1,9 @@
-"""A training step of ResNet-50 with a layer of ours in every block, beside the same host with timm's module in its place, on this CPU.
+"""A training step of ResNet-50 with a layer of ours in every block, beside the same host with timm's module in its
+place, on this CPU.
 
-Both have the same weights and give the same result, which is compared first. Every round times the plain host and all others once,
-in a new order; what is printed are medians over the rounds. Writes docs/benchmarks/models.csv and models.md; times are of no
-use on a busy machine.
-"""
+Both have the same weights and give the same result, which is compared first. Every round times the plain host and all
+others once, in a new order; what is printed are medians over the rounds. Writes docs/benchmarks/models.csv and
+models.md; times are of no use on a busy machine."""
 
 import argparse
 import csv
@@ -130,22 +130,27 @@ def render(rows: list[dict], command: str, beside: str) -> str:
     lines = [
         '# Whole models: ResNet-50 with a layer in every block',
         '',
-        "A training step beside that of the plain model, with the layer of this package and with timm's module in the same places, "
-        'with the same weights and results. Medians of interleaved rounds; the last columns are medians of the ratios of a round: '
-        'below 1 where ours is the faster, and that of two equal plain models, whose distance from 1 is what this clock cannot tell.',
+        "A training step beside that of the plain model, with the layer of this package and with timm's module "
+        'in the same places, '
+        'with the same weights and results. Medians of interleaved rounds; the last columns are medians of the '
+        'ratios of a round: '
+        'below 1 where ours is the faster, and that of two equal plain models, whose distance from 1 is what '
+        'this clock cannot tell.',
         '',
         '| ' + ' | '.join(head) + ' |',
         '| ' + ' | '.join(['---:'] * len(head)) + ' |',
     ]
     for r in rows:
         lines.append(
-            f'| {r["size"]} | {r["batch"]} | {r["threads"]} | {r["plain_ms"]:.0f} ms | {r["layer"]} | {r["timm_percent"]:+.1f} % | '
+            f'| {r["size"]} | {r["batch"]} | {r["threads"]} | {r["plain_ms"]:.0f} ms | {r["layer"]} | '
+            f'{r["timm_percent"]:+.1f} % | '
             f'{r["ours_percent"]:+.1f} % | {r["ours_over_timm"]:.3f} | {r["plain_over_plain"]:.3f} |'
         )
     here = machine()
     lines += [
         '',
-        f'`{command}` on {here["cpu"]}, {here["cores"]} cores, {versions()["torch"]} of torch; beside it ran: {beside}.',
+        f'`{command}` on {here["cpu"]}, {here["cores"]} cores, {versions()["torch"]} of torch; beside it ran: '
+        f'{beside}.',
     ]
     return '\n'.join(lines) + '\n'
 

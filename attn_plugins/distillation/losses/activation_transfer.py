@@ -28,16 +28,16 @@ class ActivationTransfer(DistillationLoss):
         s_n = q_n / max(||q_n||_2, 1e-12) with q_nhw = sum_c |x_nchw|^p of the student, t_n of the teacher alike
         q_nhw = max_c |x_nchw|^p for map='max'
 
-    The authors' code takes the mean of the squares over batch and places, and their README the weight 1000 with it. Their paper
-    adds beta/2 times the norm itself for every pair, and a beta of "about 0.1". The two are not the same loss in other units:
-    the code's 1000 is 1000/(N H W) on the squared norms, 0.12 for 128 maps of 8 x 8 and 0.0076 for 32 x 32, and it is these
-    that the paper's 0.1 speaks of. The published tables are the code's.
+    The authors' code takes the mean of the squares over batch and places, and their README the weight 1000 with it.
+    Their paper adds beta/2 times the norm itself for every pair, and a beta of "about 0.1". The two are not the same
+    loss in other units: the code's 1000 is 1000/(N H W) on the squared norms, 0.12 for 128 maps of 8 x 8 and 0.0076
+    for 32 x 32, and it is these that the paper's 0.1 speaks of. The published tables are the code's.
 
-    Deviations: map='sum' is the paper's sum over channels, where the code takes the mean; once normalised they are the same,
-    but for maps whose norm is below 1e-12. The paper gives no mean over the batch; 'paper' takes it, so that beta does not
-    depend on the batch. Of maps of two sizes the paper says that they are interpolated and the code refuses them: here the
-    teacher's is interpolated to the student's, bilinearly, before it is normalised. The student's is never changed, so that
-    each of its places has its own target.
+    Deviations: map='sum' is the paper's sum over channels, where the code takes the mean; once normalised they are
+    the same, but for maps whose norm is below 1e-12. The paper gives no mean over the batch; 'paper' takes it, so
+    that beta does not depend on the batch. Of maps of two sizes the paper says that they are interpolated and the
+    code refuses them: here the teacher's is interpolated to the student's, bilinearly, before it is normalised. The
+    student's is never changed, so that each of its places has its own target.
 
     Args:
         map (str): 'sum' or 'max' over the channels.
@@ -75,7 +75,8 @@ class ActivationTransfer(DistillationLoss):
         self.map, self.p, self.variant = map, p, variant
 
     def check_pair(self, student: Sequence[Tensor], teacher: Sequence[Tensor]) -> None:
-        """Refuses maps of a single place, each of which is 1 once normalised; one beside others, as an SSD's last, adds nothing.
+        """Refuses maps of a single place, each of which is 1 once normalised; one beside others, as an SSD's last,
+        adds nothing.
 
         Raises:
             ValueError: All maps of student or teacher are such.
@@ -83,7 +84,8 @@ class ActivationTransfer(DistillationLoss):
         for maps in (student, teacher):
             if all(x.dim() == 4 and x.shape[2:].numel() == 1 for x in maps):
                 raise ValueError(
-                    f'{tuple(maps[0].shape)} has one place, where an activation map is 1 whatever the activations are: choose a layer '
+                    f'{tuple(maps[0].shape)} has one place, where an activation map is 1 whatever the '
+                    'activations are: choose a layer '
                     'before the pooling, or larger images'
                 )
 

@@ -53,7 +53,8 @@ class DistillationLoss(nn.Module):
         # mmengine sums the values of the log whose keys have this word.
         if not isinstance(self.name, str) or 'loss' not in self.name:
             raise ValueError(
-                f"the name of a loss must contain 'loss', or it is not added to the others, and {self.name!r} does not: "
+                f"the name of a loss must contain 'loss', or it is not added to the others, and {self.name!r} "
+                'does not: '
                 f"try 'loss_{self.name}'"
             )
         if pairs is not None and (isinstance(pairs, str) or not isinstance(pairs, Sequence) or not pairs):

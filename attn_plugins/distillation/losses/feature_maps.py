@@ -20,9 +20,8 @@ def check_feature_maps(student: Tensor, teacher: Tensor) -> None:
 def as_large_as(student: Tensor, teacher: Tensor) -> Tensor:
     """The teacher's (N, C, h, w) at the student's size, bilinearly.
 
-    It is the teacher's that changes, as nothing is differentiated by it: so each place of the student has a target of its own,
-    and no gradient that an interpolation has mixed with its neighbours'.
-    """
+    It is the teacher's that changes, as nothing is differentiated by it: so each place of the student has a target of
+    its own, and no gradient that an interpolation has mixed with its neighbours'."""
     if teacher.shape[2:] == student.shape[2:]:
         return teacher
     return F.interpolate(teacher, size=student.shape[2:], mode='bilinear', align_corners=False)

@@ -1,4 +1,5 @@
-"""Full-activation transfer, with which attention transfer is compared (Zagoruyko and Komodakis, ICLR 2017, arXiv:1612.03928).
+"""Full-activation transfer, with which attention transfer is compared (Zagoruyko and Komodakis, ICLR 2017,
+arXiv:1612.03928).
 
 After the hints of FitNets (Romero et al., ICLR 2015, arXiv:1412.6550). No code of this comparison was released.
 """
@@ -26,12 +27,14 @@ class FullActivationTransfer(DistillationLoss):
 
     The norm is that of all channels and places of a sample.
 
-    Parameters: (C + 1) C' for a pair of C channels of the student and C' of the teacher, none where C = C'. They are trained with
-    the student and are no part of its state dict: a checkpoint is the plain student's. `state` and `load_state` hand them over.
+    Parameters: (C + 1) C' for a pair of C channels of the student and C' of the teacher, none where C = C'. They are
+    trained with the student and are no part of its state dict: a checkpoint is the plain student's. `state` and
+    `load_state` hand them over.
 
-    Deviations: the paper has neither formula nor weight of this comparison ("l2 losses on full activations", normalised, with
-    1x1 convolutions). Sum over channels and mean over batch and places, with the weight 1000, are `ActivationTransfer`'s with
-    activations for maps. Of two sizes the teacher's is interpolated to the student's. The paper lets the weight decay, which is
+    Deviations: the paper has neither formula nor weight of this comparison ("l2 losses on full activations",
+    normalised, with 1x1 convolutions). Sum over channels and mean over batch and places, with the weight 1000, are
+    `ActivationTransfer`'s with activations for maps. Of two sizes the teacher's is interpolated to the student's. The
+    paper lets the weight decay, which is
     `schedule=dict(decay='linear')`.
 
     Args:

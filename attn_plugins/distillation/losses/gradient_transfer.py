@@ -18,10 +18,11 @@ class GradientTransfer(DistillationLoss):
         loss = 1/(2 N) sum_n ||J_n - T_n||_2^2
         J_n = d L_n / d x_n, the gradient of the student's loss of a sample by that sample, T_n the teacher's
 
-    Deviations: the paper prints the norm itself, and as its derivative by the weights that of half the squared norm, which is
-    what is computed here; the norm's own would not depend on how far the gradients are apart. The mean over the batch is ours.
-    The paper has no weight that we have read; it is 1 here, and needs a search. Losses that are divided by what is in the whole batch, as
-    a detector's by its boxes, have no L_n of their own: there J_n is N times the gradient of the batch's loss, in student and teacher.
+    Deviations: the paper prints the norm itself, and as its derivative by the weights that of half the squared norm,
+    which is what is computed here; the norm's own would not depend on how far the gradients are apart. The mean over
+    the batch is ours. The paper has no weight that we have read; it is 1 here, and needs a search. Losses that are
+    divided by what is in the whole batch, as a detector's by its boxes, have no L_n of their own: there J_n is N
+    times the gradient of the batch's loss, in student and teacher.
 
     Args:
         weight (float, optional): beta, 1.

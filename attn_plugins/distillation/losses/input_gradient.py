@@ -10,8 +10,8 @@ from attn_plugins.compat import differentiable_once
 from attn_plugins.errors import UserError
 from attn_plugins.ops.pool import at_least_float32
 
-# In half precision a sample's gradient is smaller than the smallest number that there is. A power of two, so that in full
-# precision nothing changes; small enough that gradients up to 256 stay below float16's largest number.
+# In half precision a sample's gradient is smaller than the smallest number that there is. A power of two, so that in
+# full precision nothing changes; small enough that gradients up to 256 stay below float16's largest number.
 SCALE = 256
 # How torch and torchvision name the operation, or name none, when a second derivative is missing.
 MISSING = (
@@ -24,8 +24,9 @@ MISSING = (
 def input_gradient(total: Tensor, inputs: Tensor, samples: int, create_graph: bool) -> Tensor:
     """d(samples * total) / d inputs, in the inputs' shape, at least float32.
 
-    A loss that is a mean over the batch gives so each sample's own gradient. The loss is multiplied before and the gradient
-    divided after by `SCALE`, against underflow in half precision; if that overflows it is computed once more without.
+    A loss that is a mean over the batch gives so each sample's own gradient. The loss is multiplied before and the
+    gradient divided after by `SCALE`, against underflow in half precision; if that overflows it is computed once more
+    without.
 
     Args:
         total (Tensor): The scalar loss.
@@ -34,8 +35,8 @@ def input_gradient(total: Tensor, inputs: Tensor, samples: int, create_graph: bo
         create_graph (bool): Whether the gradient will be differentiated itself: a student's, not a teacher's.
 
     Raises:
-        UserError: The loss does not depend on the inputs, or, with `create_graph`, an operation between them is marked as
-            differentiable only once.
+        UserError: The loss does not depend on the inputs, or, with `create_graph`, an operation between them is
+            marked as differentiable only once.
     """
     if create_graph:
         _refuse_once_differentiable(total, inputs)
@@ -70,7 +71,8 @@ def check_twice_differentiable(gradient: Tensor, parameters: Sequence[Tensor]) -
         parameters (sequence): What is trained.
 
     Raises:
-        UserError: An operation of the model has no second derivative, or the gradient depends on none of the parameters.
+        UserError: An operation of the model has no second derivative, or the gradient depends on none of the
+            parameters.
     """
     found = []
     if gradient.requires_grad:
@@ -86,7 +88,8 @@ def check_twice_differentiable(gradient: Tensor, parameters: Sequence[Tensor]) -
             raise _no_second_derivative(names[0]) from error
     if all(part is None for part in found):
         raise UserError(
-            "the model's input gradient depends on no weight that is trained, so that it cannot be changed: train layers "
+            "the model's input gradient depends on no weight that is trained, so that it cannot be changed: "
+            'train layers '
             'between the images and the loss, or choose attn_plugins.ActivationTransfer'
         )
 
@@ -121,6 +124,7 @@ def _between(total: Tensor, inputs: Tensor) -> list:
 
 def _no_second_derivative(operation: str) -> UserError:
     return UserError(
-        f'the model has an operation without a second derivative, {operation}, which losses of the input gradient need: '
+        f'the model has an operation without a second derivative, {operation}, which losses of the input '
+        'gradient need: '
         'choose attn_plugins.ActivationTransfer, or a model without it'
     )

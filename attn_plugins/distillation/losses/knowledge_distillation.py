@@ -1,9 +1,9 @@
 """Knowledge distillation (Hinton et al., NIPS 2014 workshop, arXiv:1503.02531), of softmax and of sigmoid.
 
-With softmax checked against szagoruyko/attention-transfer 893df54. The sigmoid's form is the multi-label logits distillation of
-Yang et al., ICCV 2023, arXiv:2308.06453, as `mld.py` of penghui-yang/L2D e3c438a has it; that detectors with a sigmoid for each class
-want such binary distillations, and no softmax, is argued in another Yang et al., ICCV 2023, arXiv:2308.14286, whose loss has other weights.
-"""
+With softmax checked against szagoruyko/attention-transfer 893df54. The sigmoid's form is the multi-label logits
+distillation of Yang et al., ICCV 2023, arXiv:2308.06453, as `mld.py` of penghui-yang/L2D e3c438a has it; that
+detectors with a sigmoid for each class want such binary distillations, and no softmax, is argued in another Yang et
+al., ICCV 2023, arXiv:2308.14286, whose loss has other weights."""
 
 from collections.abc import Sequence
 
@@ -26,21 +26,23 @@ class KnowledgeDistillation(DistillationLoss):
         s_n = softmax(z_n / T), or sigmoid(z_n / T), of the student's logits z, t_n of the teacher's
         total = alpha loss + (1 - alpha) (the student's own losses)
 
-    Of logits per pixel it is the mean over the pixels, too, and of several anchors' the mean over the anchors, each of which has
-    its own softmax over its `classes` channels. T^2 keeps the gradient's size when T changes.
+    Of logits per pixel it is the mean over the pixels, too, and of several anchors' the mean over the anchors, each
+    of which has its own softmax over its `classes` channels. T^2 keeps the gradient's size when T changes.
 
     A `Distiller` asks the head around the logits for activation and classes: mmdet's dense heads (`use_sigmoid_cls`,
-    `cls_out_channels`, `num_base_priors`), mmpretrain's heads of several labels, mmseg's of one channel. Of others it takes a softmax over
-    all channels, but of a detector's, which it refuses.
+    `cls_out_channels`, `num_base_priors`), mmpretrain's heads of several labels, mmseg's of one channel. Of others it
+    takes a softmax over all channels, but of a detector's, which it refuses.
 
-    Deviations: None known with softmax. The code has alpha = 0 by default; 0.9 is what its README runs. With sigmoid the source has no
-    temperature, which is T = 1, and clamps the probabilities to 1e-8 where here logarithms of sigmoids are taken.
+    Deviations: None known with softmax. The code has alpha = 0 by default; 0.9 is what its README runs. With sigmoid
+    the source has no temperature, which is T = 1, and clamps the probabilities to 1e-8 where here logarithms of
+    sigmoids are taken.
 
     Args:
         temperature (float): T.
         alpha (float): The share of this loss; 1 - alpha is left to the student's own (`own_share`).
         activation (str, optional): 'softmax' or 'sigmoid'; by default what the host's head says.
-        classes (int, optional): Channels of one anchor, those of the next behind them; by default what the host's head says, else all.
+        classes (int, optional): Channels of one anchor, those of the next behind them; by default what the host's
+            head says, else all.
         weight (float, optional): alpha by default; another one leaves `own_share` as it is.
         schedule (dict, optional): When the loss acts (`Schedule`).
         pairs (sequence, optional): Its own pairs of layers.
@@ -90,7 +92,9 @@ class KnowledgeDistillation(DistillationLoss):
     def forward(
         self, student: Tensor, teacher: Tensor, activation: str = 'softmax', classes: int | None = None
     ) -> Tensor:
-        """Logits (N, K), or (N, K, H, W) and (N, K, H', W') -> the scalar without its weight; of a head that says what they are."""
+        """Logits (N, K), or (N, K, H, W) and (N, K, H', W') -> the scalar without its weight; of a head that says
+        what they are.
+        """
         activation, classes = self.activation or activation, self.classes or classes or student.shape[1]
         if (
             student.dim() not in (2, 4)
@@ -104,7 +108,8 @@ class KnowledgeDistillation(DistillationLoss):
             )
         if student.shape[1] % classes:
             raise ValueError(
-                f'{student.shape[1]} channels are not those of anchors with {classes} each: choose the module that gives the '
+                f'{student.shape[1]} channels are not those of anchors with {classes} each: choose the module '
+                'that gives the '
                 "classes' logits, or set classes="
             )
         if activation == 'softmax' and classes == 1:

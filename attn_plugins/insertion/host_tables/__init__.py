@@ -16,12 +16,13 @@
     backbone, neck    ... | the maps that its forward hands on, as a tuple or a list
                                level_output
 
-after_conv1, after_conv2 and after_conv3 mean the same as in mmdet's and mmseg's own `plugins=`: the last of them is after
-the norm and before the addition, and the host's own SE comes after it. after_linear is after the convolution that ends
-a branch without an activation; a Sandglass (attn_plugins.MobileNeXt) has two depthwise convolutions, and the last of them
-is that. A block that lacks a position is passed over, and a class in a table stands for itself
-and for its subclasses, unless they have an entry of their own. A library has up to three tables, class -> what it declares:
-BLOCKS (position -> place), STAGES (globs of a stage's modules) and LEVELS (position -> glob of modules, one per level).
+after_conv1, after_conv2 and after_conv3 mean the same as in mmdet's and mmseg's own `plugins=`: the last of them is
+after the norm and before the addition, and the host's own SE comes after it. after_linear is after the convolution
+that ends a branch without an activation; a Sandglass (attn_plugins.MobileNeXt) has two depthwise convolutions, and
+the last of them is that. A block that lacks a position is passed over, and a class in a table stands for itself and
+for its subclasses, unless they have an entry of their own. A library has up to three tables, class -> what it
+declares: BLOCKS (position -> place), STAGES (globs of a stage's modules) and LEVELS (position -> glob of modules, one
+per level).
 
 stage_output and level_output need no table but STAGES: they are after the last module of a stage, where it hands on one
 map, and after the host. In a PAFPN, fpn_output is before the bottom-up path; level_output is behind it.

@@ -18,11 +18,13 @@ ATTRIBUTES = {'attn_positions': 'BLOCKS', 'attn_stages': 'STAGES', 'attn_levels'
 
 
 def declared(module: nn.Module, attribute: str):
-    """Finds what the nearest class of a module declares: by an attribute of its own, or in its library's table; empty if none does.
+    """Finds what the nearest class of a module declares: by an attribute of its own, or in its library's table; empty
+    if none does.
 
     Args:
         module (nn.Module): A block, backbone or neck.
-        attribute (str): 'attn_positions', 'attn_stages' or 'attn_levels'; what it holds is as in BLOCKS, STAGES, LEVELS.
+        attribute (str): 'attn_positions', 'attn_stages' or 'attn_levels'; what it holds is as in BLOCKS, STAGES,
+            LEVELS.
     """
     for cls in type(module).__mro__:
         if attribute in cls.__dict__:

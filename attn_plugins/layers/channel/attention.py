@@ -33,9 +33,9 @@ class ChannelAttention(Layer):
         y = x * gate(sum_i excitation(squeeze_i(x)))    with several squeezes
         y = x * prod_m gate(e_m)                        with several logits e_m per channel
 
-    With several squeezes the one excitation reads each of them and the logits are added (CBAM's channel gate); 'lstm' has
-    a state for each of them. A squeeze may give several values per channel ('mean_std', 'stack'). With several logits per
-    channel ('switch') each has its gate and the gates multiply.
+    With several squeezes the one excitation reads each of them and the logits are added (CBAM's channel gate); 'lstm'
+    has a state for each of them. A squeeze may give several values per channel ('mean_std', 'stack'). With several
+    logits per channel ('switch') each has its gate and the gates multiply.
 
     The squeeze 'strips' gives a descriptor per row and per column; the excitation reads each and
     y_chw = x_chw * g_ch * g'_cw with the gates of row h and of column w.
@@ -50,8 +50,8 @@ class ChannelAttention(Layer):
             one with options, or a list of them.
         excitation (str or dict): 'fc', 'conv1d', 'instance_enhance', 'style', 'normalized_scale', 'lstm', 'switch',
             'identity', or a config of one with options.
-        gate (str or dict): 'sigmoid', 'hard_sigmoid', 'tanh', 'one_plus_tanh', 'softmax' or 'identity'; or a control, as
-            dict(type='mean_over_images', gate='sigmoid') or dict(type='shuffled_images', gate='sigmoid').
+        gate (str or dict): 'sigmoid', 'hard_sigmoid', 'tanh', 'one_plus_tanh', 'softmax' or 'identity'; or a control,
+            as dict(type='mean_over_images', gate='sigmoid') or dict(type='shuffled_images', gate='sigmoid').
 
     Raises:
         ValueError: A part or an option does not exist, or leaves no channel.

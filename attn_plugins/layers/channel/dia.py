@@ -18,9 +18,9 @@ class LSTMExcitation(Recurrent):
     """e = h', where (h', c') = LSTM(z; h, c) and h, c are the state that the block before stored: 0 in the first.
 
     The four logits of the cell are S(z) + S'(h), each a bottleneck S(v) = W2 relu(W1 v + b1) + b2 with C // reduction
-    hidden channels, and h' = sigmoid(o) sigmoid(c') lies between 0 and 1, so the gate to it is 'identity'. It carries a state
-    only where `Plugged` shares the layer (`share='stage'`), one for each squeeze that it reads; otherwise every call is a
-    first one.
+    hidden channels, and h' = sigmoid(o) sigmoid(c') lies between 0 and 1, so the gate to it is 'identity'. It carries
+    a state only where `Plugged` shares the layer (`share='stage'`), one for each squeeze that it reads; otherwise
+    every call is a first one.
 
     Parameters: 10 C m + 2 m + 8 C with m = C // reduction; K > 1 values per channel add (K - 1) C m.
 

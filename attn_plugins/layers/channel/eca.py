@@ -51,8 +51,8 @@ class ECA(ChannelAttention):
 
     Parameters: the kernel's, k.
 
-    Deviations: the authors' code takes k per stage from a list (ResNet-50: 3, 5, 5, 7), which is `kernel_size=` here. By
-    default k is the odd number nearest to |(log2 C + 1) / 2|, the paper's rule as quoted at paperswithcode2.com,
+    Deviations: the authors' code takes k per stage from a list (ResNet-50: 3, 5, 5, 7), which is `kernel_size=` here.
+    By default k is the odd number nearest to |(log2 C + 1) / 2|, the paper's rule as quoted at paperswithcode2.com,
     method 2654, with the rounding of Qrange-group/SEM db5e194 (`Conv1dExcitation`).
 
     Args:

@@ -58,8 +58,8 @@ def frequency_pairs(frequencies: str | Sequence[Sequence[int]], in_channels: int
 class DctSqueeze(Squeeze):
     """z_nc = sum_hw x_nchw f_u(h) f_v(w), each group of consecutive channels with its own frequency (u, v).
 
-    f_u(p) = cos(pi u (p + 1/2) / L) / sqrt(L), times sqrt(2) for u > 0. It is a sum, so (0, 0) is sqrt(H W) times the mean.
-    A map of another size than `dct_size` counts as average-pooled to it, by pulling the bases back to the map.
+    f_u(p) = cos(pi u (p + 1/2) / L) / sqrt(L), times sqrt(2) for u > 0. It is a sum, so (0, 0) is sqrt(H W) times the
+    mean. A map of another size than `dct_size` counts as average-pooled to it, by pulling the bases back to the map.
 
     Args:
         in_channels (int): C, divisible by the number of frequencies.

@@ -55,8 +55,8 @@ class GC(Layer):
         T(z) = W2 relu(LN(W1 z + b1)) + b2
 
     With `fusion_types=['channel_mul']` y = x * sigmoid(T(z)), with both y = x * sigmoid(T_mul(z)) + T_add(z). With
-    `pooling_type='avg'` z is the mean over space. It starts as the identity with 'channel_add' alone, with 'channel_mul'
-    at a gate of 1/2.
+    `pooling_type='avg'` z is the mean over space. It starts as the identity with 'channel_add' alone, with
+    'channel_mul' at a gate of 1/2.
 
     Parameters: 2 C p + 3 p + 2 C + 1 with p = int(C * ratio) for 'att' and one fusion; 2 C p + 3 p + C per further
     fusion, C + 1 less for 'avg'.

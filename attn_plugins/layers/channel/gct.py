@@ -52,7 +52,8 @@ class L2Squeeze(Squeeze):
 class NormalizedScaleExcitation(nn.Module):
     """The channel normalisation of GCT: s = alpha z, e_c = gamma_c s_c / norm(s) + beta_c.
 
-    norm(s) is sqrt(mean_c s_c^2 + eps) for p = 2 and mean_c |s_c| + eps for p = 1. It starts at alpha = 1, gamma = beta = 0.
+    norm(s) is sqrt(mean_c s_c^2 + eps) for p = 2 and mean_c |s_c| + eps for p = 1. It starts at alpha = 1, gamma =
+    beta = 0.
     Parameters: 3 C.
 
     Args:

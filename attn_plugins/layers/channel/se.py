@@ -67,8 +67,8 @@ class SE(ChannelAttention):
 
     Deviations: None known.
 
-    Published ports disagree on the bias: the authors' Caffe release has it and is followed here, FcaNet's and SimAM's have
-    none. The Coordinate Attention paper's SE in MobileNetV2 is `reduction=24, act_cfg=dict(type='ReLU6')`.
+    Published ports disagree on the bias: the authors' Caffe release has it and is followed here, FcaNet's and SimAM's
+    have none. The Coordinate Attention paper's SE in MobileNetV2 is `reduction=24, act_cfg=dict(type='ReLU6')`.
 
     Args:
         in_channels (int): C.

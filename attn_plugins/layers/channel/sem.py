@@ -22,15 +22,15 @@ DECISIONS = {'sigmoid': torch.sigmoid, 'softmax': partial(torch.softmax, dim=1)}
 class SwitchExcitation(nn.Module):
     """The switch of SEM over any list of excitations: e_i = v_i E_i(z), v = sigmoid(F z + f), a number per sample.
 
-    The M weighted logits stay apart, (N, C, M), so that each goes through the gate and the gates multiply. A list of one is
-    that excitation with a switch before its gate.
+    The M weighted logits stay apart, (N, C, M), so that each goes through the gate and the gates multiply. A list of
+    one is that excitation with a switch before its gate.
     Parameters: those of the excitations and M K C + M.
 
     Args:
         in_channels (int): C.
         excitations (list): M names or configs of excitations with one logit per channel.
-        decision (str): What weighs them: 'sigmoid' as published; 'softmax', where they compete, v = softmax(F z + f); or
-            'none', v = 1, which has no switch.
+        decision (str): What weighs them: 'sigmoid' as published; 'softmax', where they compete, v = softmax(F z + f);
+            or 'none', v = 1, which has no switch.
         features (int): K.
     """
 
@@ -94,8 +94,8 @@ class SEM(ChannelAttention):
         in_channels (int): C.
         reduction (int): C // m of the fc in the default list.
         excitations (list, optional): Names or configs of excitations; None is the published list.
-        decision (str): What weighs them: 'sigmoid' as published; 'softmax', where they compete, v = softmax(F z + f); or
-            'none', v = 1, which has no switch.
+        decision (str): What weighs them: 'sigmoid' as published; 'softmax', where they compete, v = softmax(F z + f);
+            or 'none', v = 1, which has no switch.
     """
 
     _abbr_ = 'attn_sem'

@@ -95,12 +95,12 @@ class SRM(ChannelAttention):
 
     Parameters: 4 C.
 
-    Deviations: the authors' code divides the variance by H W - 1 (`variant='code'`, checked against it). `variant='paper'`
-    divides by H W, the plain variance of the map's values; the paper itself was not checked. A 1x1 map has variance 0
-    (the authors' code gives nan).
+    Deviations: the authors' code divides the variance by H W - 1 (`variant='code'`, checked against it).
+    `variant='paper'` divides by H W, the plain variance of the map's values; the paper itself was not checked. A 1x1
+    map has variance 0 (the authors' code gives nan).
 
-    In training the batch norm needs more than one sample: N > 1. The authors train weights and batch norm without weight
-    decay.
+    In training the batch norm needs more than one sample: N > 1. The authors train weights and batch norm without
+    weight decay.
 
     Args:
         in_channels (int): C.

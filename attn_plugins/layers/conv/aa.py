@@ -25,7 +25,8 @@ class AAConv(ConvLike):
         q, k, v = W x
 
     The softmax runs over all places; dy and dx are the place of the key minus that of the query. Time grows with
-    (H' W')^2, memory does not: on a CPU the weights are made part by part, elsewhere a fused kernel serves if there is one.
+    (H' W')^2, memory does not: on a CPU the weights are made part by part, elsewhere a fused kernel serves if there
+    is one.
 
     Parameters: C (C' - dv) k^2 / groups + C (2 dk + dv) + dv^2 + (4 max_size - 2) dk / heads; with bias C' + 2 dk + dv
     more. That is the published count at maps of max_size x max_size.

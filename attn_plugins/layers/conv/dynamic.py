@@ -24,12 +24,12 @@ class DynamicConv(ConvLike):
 
     Parameters: C C' / groups + C weight_groups k^2; with bias C' + weight_groups k^2 more.
 
-    Deviations: the authors' image code is not public: this is the text layer carried over to k x k kernels. Ours are the
-    1x1 convolution W_v before the kernel (a convolution must reach C' channels), the default of weight_groups, and the
-    initialisation (Glorot for the kernels, Kaiming for W_v). The kernel is predicted from the layer's input x, in fairseq
-    from the values v that it is then applied to. W_v and W have a bias by default (`bias=False` leaves both out), fairseq's
-    W has none. fairseq's DropConnect (`weight_dropout`), which in training drops taps of the finished kernel, is left out.
-    No result of the study is claimed to be reproduced.
+    Deviations: the authors' image code is not public: this is the text layer carried over to k x k kernels. Ours are
+    the 1x1 convolution W_v before the kernel (a convolution must reach C' channels), the default of weight_groups,
+    and the initialisation (Glorot for the kernels, Kaiming for W_v). The kernel is predicted from the layer's input
+    x, in fairseq from the values v that it is then applied to. W_v and W have a bias by default (`bias=False` leaves
+    both out), fairseq's W has none. fairseq's DropConnect (`weight_dropout`), which in training drops taps of the
+    finished kernel, is left out. No result of the study is claimed to be reproduced.
 
     It is checked against an independent formula; there is no map of weight names.
 

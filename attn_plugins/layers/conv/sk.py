@@ -50,8 +50,9 @@ class SKConv(ConvLike):
     0.01 sqrt(d), which is 0.06 for d = 32.
 
     Only the authors' Caffe description of the network was read, so the layer is checked against an independent formula;
-    there is no map of weight names. The official network is a ResNeXt (`groups=32`) whose 3x3 convolutions it replaces. In
-    training the batch norm of the descriptor sees one value per sample, so it needs N > 1; evaluation does not.
+    there is no map of weight names. The official network is a ResNeXt (`groups=32`) whose 3x3 convolutions it
+    replaces. In training the batch norm of the descriptor sees one value per sample, so it needs N > 1; evaluation
+    does not.
 
     Args:
         in_channels (int): C.

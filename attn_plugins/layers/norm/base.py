@@ -50,7 +50,9 @@ class NormLayer(ChecksMap, Wrapper):
         """The parameters that the layer adds to the batch norm's; none by default."""
 
     def init_weights(self) -> None:
-        """The start of what the layer adds; weight and bias of the batch norm are the host's matter (zero-init residuals)."""
+        """The start of what the layer adds; weight and bias of the batch norm are the host's matter (zero-init
+        residuals).
+        """
 
     @abstractmethod
     def adapt(self, x: Tensor, y: Tensor) -> Tensor:

@@ -29,9 +29,9 @@ class IEBN(NormLayer):
 
     Parameters: 4 C instead of batch norm's 2 C.
 
-    Deviations: the authors' class is a batch norm, this one holds one: conversions of SyncBN replace subclasses by plain
-    batch norm and would drop the gate. State-dict keys are batch norm's own plus `gate_weight` and `gate_bias`, all of
-    shape (C,) (the authors': (1, C, 1, 1)).
+    Deviations: the authors' class is a batch norm, this one holds one: conversions of SyncBN replace subclasses by
+    plain batch norm and would drop the gate. State-dict keys are batch norm's own plus `gate_weight` and `gate_bias`,
+    all of shape (C,) (the authors': (1, C, 1, 1)).
 
     In the authors' ResNet the batch norm of a projection shortcut stays plain: `norm='main'` of `Plugged` does that,
     `norm_cfg=dict(type='attn_plugins.IEBN')` replaces every one.
@@ -105,7 +105,8 @@ class IEBN(NormLayer):
         return op.compiled(x, *parameters) if in_compiler() else fused(op, x, *parameters)
 
     def _fits(self, x: Tensor) -> bool:
-        """Whether norm and gate can be one op: a plain batch norm, whole, of a map in its own precision with several values.
+        """Whether norm and gate can be one op: a plain batch norm, whole, of a map in its own precision with several
+        values.
 
         Plain is what runs torch's own forward: also what mmengine makes of SyncBN where there is one process.
         """

@@ -46,9 +46,10 @@ class GeneralizedAttention(Layer):
         E4 = v . P        relative position only ('0001')
         P = (W_x p(dx) + W_y p(dy)) / sqrt(2)
 
-    The query q_i and the key k_j of a head have d = C // num_heads channels each; (dx, dy) is the distance of their places
-    in pixels and p are sines and cosines of it. u and v are vectors of the head. q, k and the values are 1x1 convolutions
-    without bias. The products are not scaled. gamma = 0 at the start, so the layer starts as the identity. '0000' has no
+    The query q_i and the key k_j of a head have d = C // num_heads channels each; (dx, dy) is the distance of their
+    places in pixels and p are sines and cosines of it. u and v are vectors of the head. q, k and the values are 1x1
+    convolutions without bias. The products are not scaled. gamma = 0 at the start, so the layer starts as the
+    identity. '0000' has no
     term: all keys have the same weight, and y_i = x_i + gamma (W_o mean_j v_j + b_o), the control of all others.
 
     Parameters: for O = d num_heads and D = position_embedding_dim, 2 C O + C + 1; C O more with E1 or E2; C O more with
@@ -276,7 +277,9 @@ class GeneralizedAttention(Layer):
         return self.value_conv(keys).unflatten(1, (self.num_heads, -1))
 
     def _key_energies(self, keys: Tensor) -> Tensor:
-        """u . k_j as one convolution, to a channel per head, or zeros without E3: (N, heads, H_k, W_k), at least float32."""
+        """u . k_j as one convolution, to a channel per head, or zeros without E3: (N, heads, H_k, W_k), at least
+        float32.
+        """
         if not self.key_only:
             return at_least_float32(torch.zeros_like(keys[:, :1])).expand(-1, self.num_heads, -1, -1)
         vectors = self.appr_bias.view(self.num_heads, 1, -1)

@@ -34,16 +34,17 @@ class NonLocal(Layer):
         f/Z = theta_i . phi_j / M                     'dot_product'
         f/Z = relu(w . [theta_i, phi_j]) / M          'concatenation'
 
-    There are M key places; theta, phi and g are 1x1 convolutions to m = max(1, C // reduction) channels with bias. W_o, or
-    the norm after it, is zero at the start, so the layer starts as the identity.
+    There are M key places; theta, phi and g are 1x1 convolutions to m = max(1, C // reduction) channels with bias.
+    W_o, or the norm after it, is zero at the start, so the layer starts as the identity.
 
-    Parameters: 4 C m + 3 m + C (2 C^2 + 2.5 C by default); 'concatenation' 2 m more; 'gaussian' 2 C m + m + C. A norm adds
-    2 C and takes b_o, C, away.
+    Parameters: 4 C m + 3 m + C (2 C^2 + 2.5 C by default); 'concatenation' 2 m more; 'gaussian' 2 C m + m + C. A norm
+    adds 2 C and takes b_o, C, away.
 
     Deviations: the structure is mmcv's; the authors' block for video has a batch norm after W_o and b_o
-    (`norm_cfg=dict(type='BN')`, where b_o is left out because the batch norm takes it up) and pools phi and g (`sub_sample=True`). 'dot_product' holds no (H W)^2 map; the two Gaussian modes hold none
-    where torch's scaled_dot_product_attention has a fused kernel; 'concatenation' holds one number per pair, and unlike
-    mmcv's can be trained. `sub_sample` leaves an axis of length 1 as it is.
+    (`norm_cfg=dict(type='BN')`, where b_o is left out because the batch norm takes it up) and pools phi and g
+    (`sub_sample=True`). 'dot_product' holds no (H W)^2 map; the two Gaussian modes hold none where torch's
+    scaled_dot_product_attention has a fused kernel; 'concatenation' holds one number per pair, and unlike mmcv's can
+    be trained. `sub_sample` leaves an axis of length 1 as it is.
 
     A batch norm needs more than one value per channel in training.
 

@@ -92,8 +92,9 @@ class BAM(Layer):
     Parameters: 3 C m + 18 m^2 + 13 m + C + 1 with m = C // reduction.
 
     Deviations: the authors' code multiplies the two branches (`variant='code'`, checked against it). `variant='paper'`
-    adds them, the form of the description at vietanh.dev/glossary/bam (from Papers with Code), and changes nothing else; that description
-    also ends each branch with a batch norm. The authors' pooling reads square maps only; here any H x W.
+    adds them, the form of the description at vietanh.dev/glossary/bam (from Papers with Code), and changes nothing
+    else; that description also ends each branch with a batch norm. The authors' pooling reads square maps only; here
+    any H x W.
 
     In training the batch norm of the channel branch sees one value per sample, so it needs N > 1; evaluation does not.
 
@@ -148,7 +149,9 @@ class BAM(Layer):
         return gated(self.gating, x, self._logits, self.spatial.reduce.weight, self.spatial.reduce.bias)
 
     def _logits(self, mean: Tensor, reduced: Tensor) -> tuple[Tensor, ...]:
-        """(N, C) and (N, m, H, W) -> what is added per channel and what the logits per place are multiplied by, and these."""
+        """(N, C) and (N, m, H, W) -> what is added per channel and what the logits per place are multiplied by, and
+        these.
+        """
         channel, local = self.channel(mean), self.spatial(reduced)
         if self.product:
             return torch.zeros_like(channel), channel, local

@@ -50,8 +50,8 @@ class CBAM(Layer):
 
     Parameters: 2 C m + m + C + 2 k^2 + 2 with m = C // reduction.
 
-    Deviations: the authors' code, which is followed, has a batch norm after the spatial convolution; the paper's formula,
-    as quoted at paperswithcode.com/method/spatial-attention-module, has none.
+    Deviations: the authors' code, which is followed, has a batch norm after the spatial convolution; the paper's
+    formula, as quoted at paperswithcode.com/method/spatial-attention-module, has none.
 
     Args:
         in_channels (int): C.

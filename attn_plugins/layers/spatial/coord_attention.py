@@ -92,7 +92,8 @@ class CoordAttention(Layer):
             strip if axis == 'h' else strip.transpose(2, 3) for axis, strip in traced_zip(self.axes, strips)
         ]
         features = conv_strips(torch.cat(standing, 2), self.conv1.weight, self.conv1.bias)
-        # torch's batch norm has wrong gradients where its input has the strides of channels_last and one column (2.12.1).
+        # torch's batch norm has wrong gradients where its input has the strides of channels_last and one column
+        # (2.12.1).
         features = self.act(self.norm(features.contiguous()))
         features = features.split([strip.shape[2] for strip in standing], 2)
         gates = []

@@ -30,8 +30,8 @@ class GALA(Layer):
         L = conv1x1(relu(conv_kxk(relu(conv1x1(x))))), (N, 1, H, W)
         G = relu(W2 relu(W1 mean_hw(x) + b1) + b2), (N, C, 1, 1)
 
-    alpha and beta are learned per channel. With `interaction='additive'` the gate is that of L + G, with 'multiplicative'
-    that of L * G, both without alpha and beta.
+    alpha and beta are learned per channel. With `interaction='additive'` the gate is that of L + G, with
+    'multiplicative' that of L * G, both without alpha and beta.
 
     With `variant='paper'` the gate is a tanh, between -1 and 1, L = conv1x1(relu(conv1x1(x))) without the k x k
     convolution, and G = W2 relu(W1 mean_hw(x) + b1) + b2 without the last ReLU.
@@ -42,8 +42,8 @@ class GALA(Layer):
     Deviations: the loss against click maps and the optional batch norm of L are left out. Paper and code disagree in
     three things, see `variant` above; the code's last ReLU of G is its framework's default activation. 'code' is the
     default because the authors' run script trains it; that it gave the published numbers is not shown by anything read.
-    The form of `variant='paper'` was read in the description at paperswithcode.com/method/gala, with the code's biases and
-    start; it was not checked against the paper itself.
+    The form of `variant='paper'` was read in the description at paperswithcode.com/method/gala, with the code's
+    biases and start; it was not checked against the paper itself.
 
     The authors' code is TensorFlow 1 for TPUs and does not run here: the layer is checked against an independent
     formula of what that code computes, and there is no map of weight names (its kernels have another axis order).

@@ -29,7 +29,8 @@ class GE(Layer):
     Equation:
         y = x * sigmoid(interpolate(excite(gather(x))))
 
-    * theta_minus: gather is average pooling, with a window of 2 e - 1 and stride e, or the global mean; excite is nothing.
+    * theta_minus: gather is average pooling, with a window of 2 e - 1 and stride e, or the global mean; excite is
+    nothing.
     * theta: gather is depthwise convolutions 3 x 3 of stride 2, log2 e of them, each with batch norm, ReLU between
       them; for the global extent one depthwise convolution as large as the map, with batch norm.
     * theta_plus: a ReLU follows, then excite is W2 relu(W1 z + b1) + b2 at each gathered place.
@@ -42,11 +43,12 @@ class GE(Layer):
     Deviations: choices the release does not show: average pooling counts what lies inside the map, theta_plus is at
     extents 2, 4, 8 what it is globally.
 
-    The authors' gathering convolutions have no bias. That of a third party's port has one, which the batch norm after it
-    takes up (hyunjaelee410/style-based-recalibration-module f6221c7): `bias=True`.
+    The authors' gathering convolutions have no bias. That of a third party's port has one, which the batch norm after
+    it takes up (hyunjaelee410/style-based-recalibration-module f6221c7): `bias=True`.
 
     The global extent with parameters is bound to one map size, `spatial_size`. In training the batch norms need more
-    than one value per channel: more than one gathered place or sample. The authors' release is in Caffe and has no golden
+    than one value per channel: more than one gathered place or sample. The authors' release is in Caffe and has no
+    golden
     case: the tests compare with the written formula in float64.
 
     Args:

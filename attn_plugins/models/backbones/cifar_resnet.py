@@ -1,8 +1,8 @@
-"""ResNets and ResNeXts for 32 x 32 images: a stem of one convolution and three stages (He et al., CVPR 2016; Xie et al., CVPR 2017).
+"""ResNets and ResNeXts for 32 x 32 images: a stem of one convolution and three stages (He et al., CVPR 2016; Xie et
+al., CVPR 2017).
 
-Authors' code of the studies that take them: gbup-group/IEBN, models/cifar/iebn_resnet.py, commit ed6d563; gbup-group/DIANet,
-models/cifar/dia_resnext.py, commit 51685ca.
-"""
+Authors' code of the studies that take them: gbup-group/IEBN, models/cifar/iebn_resnet.py, commit ed6d563;
+gbup-group/DIANet, models/cifar/dia_resnext.py, commit 51685ca."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -18,7 +18,9 @@ from attn_plugins.registry import MODELS
 
 
 class CifarBlock(BaseModule):
-    """relu(x + branch(x)); where channels or stride change, x goes through a 1x1 convolution and its norm, `downsample`."""
+    """relu(x + branch(x)); where channels or stride change, x goes through a 1x1 convolution and its norm,
+    `downsample`.
+    """
 
     attn_positions: dict[str, str]
 
@@ -144,11 +146,12 @@ class CifarResNet(StagedBackbone):
     Args:
         depth (int): 6 n + 2 with basic blocks, 9 n + 2 with bottlenecks; n blocks in each of three stages.
         block (str): 'basic' or 'bottleneck'.
-        base_channels (int): Channels of the stem, and planes of the first stage; the next ones have twice and four times as many.
+        base_channels (int): Channels of the stem, and planes of the first stage; the next ones have twice and four
+            times as many.
         widen_factor (float): Of all widths; each is rounded.
         groups (int): Of the 3x3 convolutions of bottlenecks.
-        width_per_group (int, optional): Channels of a group in the first stage; by default a bottleneck's 3x3 convolution has as
-            many channels as planes.
+        width_per_group (int, optional): Channels of a group in the first stage; by default a bottleneck's 3x3
+            convolution has as many channels as planes.
         out_indices (Sequence[int]): Stages, 0 to 2 for `layer1` to `layer3`, whose output is handed on.
         frozen_stages (int): How many stages are frozen besides the stem; 0 freezes the stem alone, -1 nothing.
         norm_cfg (dict, optional): As in mmcv's `ConvModule`; batch norm.

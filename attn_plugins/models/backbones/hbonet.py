@@ -1,7 +1,7 @@
 """HBONet: inverted residuals that are computed at half the size of their map (Li et al., ICCV 2019, arXiv 1908.03888).
 
-Authors' code: d-li14/HBONet, models/imagenet/hbonet.py, commit e9a76c1; this is its main model, which halves the size in every block.
-"""
+Authors' code: d-li14/HBONet, models/imagenet/hbonet.py, commit e9a76c1; this is its main model, which halves the size
+in every block."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -74,9 +74,9 @@ class HarmoniousBottleneck(BaseModule):
     """An inverted residual at half the size makes the second half of the channels; the first are those of the input.
 
     `contract_conv` halves the size; expansion, depthwise convolution and projection follow. With stride 1 the result is
-    brought back to the input's size, added to the input's first channels and smoothed by `smooth_conv`; with stride 2 it
-    stays as it is and the input's channels are averaged over 2 x 2 places. Maps of an odd height or width, on which the
-    authors' code fails, are rounded up.
+    brought back to the input's size, added to the input's first channels and smoothed by `smooth_conv`; with stride 2
+    it stays as it is and the input's channels are averaged over 2 x 2 places. Maps of an odd height or width, on
+    which the authors' code fails, are rounded up.
 
     Args:
         in_channels, out_channels (int): Channels before and after.
@@ -144,7 +144,8 @@ class HBONet(StagedBackbone):
 
     Args:
         widen_factor (float): Width; the 1600 channels of `conv2` are never less.
-        out_indices (Sequence[int]): Stages, 0 to 7 for `layer1` to `layer8` and 8 for `conv2`, whose output is handed on.
+        out_indices (Sequence[int]): Stages, 0 to 7 for `layer1` to `layer8` and 8 for `conv2`, whose output is handed
+            on.
         frozen_stages (int): How many stages are frozen besides the stem; 0 freezes the stem alone, -1 nothing.
         conv_cfg, norm_cfg, act_cfg (dict, optional): As in mmcv's `ConvModule`; batch norm and ReLU6.
         norm_eval (bool): Keeps batch norms at their statistics in training.

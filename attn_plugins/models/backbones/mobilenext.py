@@ -1,8 +1,8 @@
-"""MobileNeXt: residual blocks between wide maps with the depthwise convolutions at their ends (Zhou et al., arXiv 2007.02269).
+"""MobileNeXt: residual blocks between wide maps with the depthwise convolutions at their ends (Zhou et al., arXiv
+2007.02269).
 
-Authors' code: zhoudaquan/rethinking_bottleneck_design, mobilenext/codebase/models/mnext.py, commit 195ee73; what a detector takes:
-Andrew-Qibin/ssdlite-pytorch-mobilenext, ssd/modeling/backbone/mobilenext.py, commit 6219e33.
-"""
+Authors' code: zhoudaquan/rethinking_bottleneck_design, mobilenext/codebase/models/mnext.py, commit 195ee73; what a
+detector takes: Andrew-Qibin/ssdlite-pytorch-mobilenext, ssd/modeling/backbone/mobilenext.py, commit 6219e33."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -19,16 +19,19 @@ from attn_plugins.registry import MODELS
 
 
 class Sandglass(BaseModule):
-    """x + depthwise2(expand(reduce(depthwise1(x)))), two 3x3 depthwise convolutions around a bottleneck of 1x1 convolutions.
+    """x + depthwise2(expand(reduce(depthwise1(x)))), two 3x3 depthwise convolutions around a bottleneck of 1x1
+    convolutions.
 
     `depthwise1` and `expand` have an activation, `reduce` and `depthwise2` none. A block that changes the channels has
-    no `depthwise1`, and `depthwise2` only with a stride, unless it keeps both; there is nothing to add to then. (Where a
-    width makes the channels before and after a strided block equal, the authors' code drops its stride; this does not.)
+    no `depthwise1`, and `depthwise2` only with a stride, unless it keeps both; there is nothing to add to then.
+    (Where a width makes the channels before and after a strided block equal, the authors' code drops its stride; this
+    does not.)
 
     Args:
         in_channels, out_channels (int): Channels before and after.
         stride (int): Of the last depthwise convolution.
-        reduction (int): The bottleneck has `in_channels // reduction` channels, but at least about a sixth of `out_channels`.
+        reduction (int): The bottleneck has `in_channels // reduction` channels, but at least about a sixth of
+            `out_channels`.
         keep_both (bool): Has both depthwise convolutions and adds nothing, whatever the channels are.
         conv_cfg, norm_cfg, act_cfg (dict, optional): As in mmcv's `ConvModule`.
         with_cp (bool): Computes the block again in the backward pass instead of keeping its maps.
@@ -98,7 +101,8 @@ class Sandglass(BaseModule):
 class MobileNeXt(StagedBackbone):
     """MobileNeXt without its classifier, which is a global pooling and one linear layer.
 
-    Coordinate Attention stands after the first depthwise convolution. The first blocks of five stages have none, so an entry says
+    Coordinate Attention stands after the first depthwise convolution. The first blocks of five stages have none, so
+    an entry says
     `stages=(True, True, (False, True, True), (False, True, True), (False, True, True, True), (False, True, True, True),
     (False, True, True), True)`, which is also what its error message proposes.
 
@@ -174,7 +178,9 @@ class MobileNeXt(StagedBackbone):
         self.expanded_out_indices = tuple(expanded_out_indices)
 
     def run_stage(self, index: int, stage: nn.Module, x: Tensor, outs: list[Tensor]) -> Tensor:
-        """As the base's, with the map before the last depthwise convolution of the first block, where that is wanted."""
+        """As the base's, with the map before the last depthwise convolution of the first block, where that is
+        wanted.
+        """
         if index not in self.expanded_out_indices:
             return stage(x)
         first, *others = stage

@@ -1,8 +1,7 @@
 """Network in Network for 32 x 32 images: 1x1 convolutions after each spatial one (Lin et al., ICLR 2014).
 
-With batch norms, as in szagoruyko/cifar.torch, models/nin.lua: the attention transfer study is by the same author, and does not
-say which form it takes.
-"""
+With batch norms, as in szagoruyko/cifar.torch, models/nin.lua: the attention transfer study is by the same author,
+and does not say which form it takes."""
 
 from collections.abc import Sequence
 
@@ -17,7 +16,8 @@ BATCH_NORM = dict(type='BN')
 
 
 class NINBlock(BaseModule):
-    """A spatial convolution and 1x1 convolutions, each with a norm, if there is one, and ReLU, then a pooling with stride 2 and dropout.
+    """A spatial convolution and 1x1 convolutions, each with a norm, if there is one, and ReLU, then a pooling with
+    stride 2 and dropout.
 
     Args:
         in_channels (int): Channels before.
@@ -64,17 +64,18 @@ class NINBlock(BaseModule):
 class NIN(StagedBackbone):
     """Network in Network without its classifier.
 
-    Deviations: the last 1x1 convolution has one channel per class there, with norm and ReLU before the global pooling; here a linear
-    layer after the pooling takes its place. With it NIN has 968,394 parameters for ten classes (the study prints 1 M for its wide one)
-    and 246,890 with `widen_factor=0.5` (it prints 0.2 M for its thin one, and no widths).
+    Deviations: the last 1x1 convolution has one channel per class there, with norm and ReLU before the global
+    pooling; here a linear layer after the pooling takes its place. With it NIN has 968,394 parameters for ten classes
+    (the study prints 1 M for its wide one) and 246,890 with `widen_factor=0.5` (it prints 0.2 M for its thin one, and
+    no widths).
 
     Args:
         widen_factor (float): Of all widths; each is rounded.
         dropout (float): After the first two stages.
         out_indices (Sequence[int]): Stages, 0 to 2 for `layer1` to `layer3`, whose output is handed on.
         frozen_stages (int): How many stages are frozen; -1 for none. There is no stem: it is the first stage.
-        norm_cfg (dict, optional): As in mmcv's `ConvModule`; batch norm. None leaves the norms out and gives the convolutions
-            biases, as the study's comparison of gradients has it.
+        norm_cfg (dict, optional): As in mmcv's `ConvModule`; batch norm. None leaves the norms out and gives the
+            convolutions biases, as the study's comparison of gradients has it.
         norm_eval (bool): Keeps batch norms at their statistics in training.
         init_cfg (dict or Sequence[dict], optional): As in mmengine's `BaseModule`; Kaiming's start.
     """

@@ -1,8 +1,7 @@
 """Residual networks with norm and ReLU before the convolutions, for 32 x 32 images: PreResNet and wide ResNet.
 
-He et al., ECCV 2016; Zagoruyko and Komodakis, BMVC 2016. Authors' code of the studies that take them: gbup-group/DIANet,
-models/cifar/dia_preresnet.py and dia_wrn.py, commit 51685ca.
-"""
+He et al., ECCV 2016; Zagoruyko and Komodakis, BMVC 2016. Authors' code of the studies that take them:
+gbup-group/DIANet, models/cifar/dia_preresnet.py and dia_wrn.py, commit 51685ca."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence

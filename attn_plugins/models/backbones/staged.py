@@ -1,4 +1,6 @@
-"""What the backbones of a stem and numbered stages have in common: the maps that they hand on, and what stands still."""
+"""What the backbones of a stem and numbered stages have in common: the maps that they hand on, and what stands
+still.
+"""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,10 +1,12 @@
-# Fine-tuning on CUB-200-2011 (paper, table 4): ResNet-18 learns from ResNet-34, batch norms and the first stage fixed, maps of
-# the last two stages compared. Published: 27 % error, 28.5 alone, 26.5 of the teacher; the schedule is not, this one is ours.
-# Student and teacher start from ImageNet weights; the teacher is fine-tuned on CUB first:
-#   python tools/train.py projects/attention_transfer/recipes/cub.py --attention none --cfg-options model.student.backbone.depth=34 \
+# Fine-tuning on CUB-200-2011 (paper, table 4): ResNet-18 learns from ResNet-34, batch norms and the first stage
+# fixed, maps of the last two stages compared. Published: 27 % error, 28.5 alone, 26.5 of the teacher; the schedule is
+# not, this one is ours. Student and teacher start from ImageNet weights; the teacher is fine-tuned on CUB first:
+#   python tools/train.py projects/attention_transfer/recipes/cub.py --attention none --cfg-options
+# model.student.backbone.depth=34 \
 #     model.student.backbone.init_cfg.checkpoint=R34.pth --work-dir work_dirs/cub_r34
 #   python tools/train.py projects/attention_transfer/recipes/cub.py --cfg-options \
-#     model.student.backbone.init_cfg.checkpoint=R18.pth model.teacher.init_cfg.checkpoint=work_dirs/cub_r34/epoch_60.pth
+#     model.student.backbone.init_cfg.checkpoint=R18.pth
+# model.teacher.init_cfg.checkpoint=work_dirs/cub_r34/epoch_60.pth
 _base_ = [
     '../../../configs/_base_/transfer/{{$ATTENTION:at}}.py',
     '../../../configs/_base_/schedules/imagenet_100e.py',

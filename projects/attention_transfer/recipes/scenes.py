@@ -1,5 +1,6 @@
-# As cub.py on MIT's 67 indoor scenes (paper, table 4), in folders of classes: data/indoor_scenes/{train,test}/<class>, sorted by
-# the lists TrainImages.txt and TestImages.txt. Published: 27.1 % error, 28.2 alone, 26 of the teacher.
+# As cub.py on MIT's 67 indoor scenes (paper, table 4), in folders of classes:
+# data/indoor_scenes/{train,test}/<class>, sorted by the lists TrainImages.txt and TestImages.txt. Published: 27.1 %
+# error, 28.2 alone, 26 of the teacher.
 _base_ = './cub.py'
 head = dict(num_classes=67)
 model = dict(

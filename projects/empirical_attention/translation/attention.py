@@ -21,12 +21,13 @@ class FactoredAttention(nn.Module):
         P = W_p p(i - j)
 
     p are width / 2 sines and as many cosines of the distance, in tokens, of wave lengths up to 2000 pi (those of
-    `position_angles`). The terms are divided by sqrt(d), d = width / heads, as in the Transformer (arXiv:1706.03762); on
-    maps the study's released code does not do so. Between two sequences the distance is that of the position in the target
-    from the position in the source, both counted from 0. Whether the study did either so is not known here.
+    `position_angles`). The terms are divided by sqrt(d), d = width / heads, as in the Transformer (arXiv:1706.03762);
+    on maps the study's released code does not do so. Between two sequences the distance is that of the position in
+    the target from the position in the source, both counted from 0. Whether the study did either so is not known
+    here.
 
-    Parameters: with w = width, 2 w^2 + w; w^2 more with E1 or E2; w^2 more with E1 or E3; w^2 more with E2 or E4; w more
-    with E3; w more with E4.
+    Parameters: with w = width, 2 w^2 + w; w^2 more with E1 or E2; w^2 more with E1 or E3; w^2 more with E2 or E4; w
+    more with E3; w more with E4.
 
     Args:
         width (int): Channels, a multiple of `heads`, and of 2 where there is a term of position.
@@ -65,7 +66,9 @@ class FactoredAttention(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Xavier uniform, as is usual in Transformers; u and v uniform up to 1 / sqrt(2 d), as in GeneralizedAttention."""
+        """Xavier uniform, as is usual in Transformers; u and v uniform up to 1 / sqrt(2 d), as in
+        GeneralizedAttention.
+        """
         for module in self.children():
             nn.init.xavier_uniform_(module.weight)
         nn.init.zeros_(self.out.bias)
@@ -74,7 +77,9 @@ class FactoredAttention(nn.Module):
             nn.init.uniform_(parameter, -bound, bound)
 
     def forward(self, x: Tensor, memory: Tensor, mask: Tensor | None = None) -> Tensor:
-        """(N, L, width) and (N, M, width) -> (N, L, width); `mask` is True where j is visible from i, (N or 1, 1, L or 1, M)."""
+        """(N, L, width) and (N, M, width) -> (N, L, width); `mask` is True where j is visible from i, (N or 1, 1, L
+        or 1, M).
+        """
         value = self._split(self.value(memory))
         query = self._split(self.query(x)) if hasattr(self, 'query') else None
         key = self._split(self.key(memory)) if hasattr(self, 'key') else None
@@ -99,7 +104,9 @@ class FactoredAttention(nn.Module):
         return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
 
     def _scaled(self, query: Tensor | None, name: str) -> Tensor:
-        """What is multiplied with keys or positions: the query, the vectors u or v, or the sum of those there, over sqrt(d)."""
+        """What is multiplied with keys or positions: the query, the vectors u or v, or the sum of those there, over
+        sqrt(d).
+        """
         vectors = getattr(self, name, None)
         if query is None:
             total = vectors[None]
@@ -120,7 +127,8 @@ def check_setting(setting: str) -> None:
     """
     if not isinstance(setting, str) or len(setting) != 4 or set(setting) - set('01'):
         raise UserError(
-            f"there is no setting {setting!r}: give four bits, one for each of E1, E2, E3 and E4, such as '1111' or '0010'"
+            f'there is no setting {setting!r}: give four bits, one for each of E1, E2, E3 and E4, such as '
+            "'1111' or '0010'"
         )
     if setting == '0000':
         raise UserError("the setting '0000' has no term: set at least one bit, such as '0010'")

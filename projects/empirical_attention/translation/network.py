@@ -57,7 +57,8 @@ class Residual(nn.Module):
 class Transformer(nn.Module):
     """Tokens of a source and of a target so far -> logits of the target's next token at every position.
 
-    Embeddings of both languages and the weights of the logits are one matrix. Positions are known by the terms E2 and E4
+    Embeddings of both languages and the weights of the logits are one matrix. Positions are known by the terms E2 and
+    E4
     alone: there is no absolute encoding in the embeddings, which E1 and E3 could read too.
 
     Args:
@@ -131,7 +132,8 @@ class Transformer(nn.Module):
         """
         if tokens.shape[1] > self.positions:
             raise UserError(
-                f'a sentence of {tokens.shape[1]} tokens is longer than the model, which has {self.positions} positions: '
+                f'a sentence of {tokens.shape[1]} tokens is longer than the model, which has {self.positions} '
+                'positions: '
                 'split it, or train with more `positions`'
             )
         return self.dropout(self.embedding(tokens) * self.embedding.embedding_dim**0.5)

@@ -1,7 +1,7 @@
 """Generated pairs of sentences: dates and numbers in words and digits, whose clauses change their order.
 
-A source is two or three clauses about different people, in any order; its translation has them in the alphabetical order of
-the names, with each date, amount and room written the other way:
+A source is two or three clauses about different people, in any order; its translation has them in the alphabetical
+order of the names, with each date, amount and room written the other way:
 
     for zoe twenty one pears , adam on the third of march nineteen eighty four , lena in room 1 1 7
     adam 0 3 / 0 3 / 1 9 8 4 ; lena one hundred seventeen ; zoe pears 2 1
@@ -116,7 +116,9 @@ def sentence(rng: random.Random) -> tuple[str, str]:
 
 
 def generate(sizes: list[int], seed: int) -> list[list[tuple[str, str]]]:
-    """Parts of these numbers of pairs, no source of which is in another part, or twice in one; the same for the same seed."""
+    """Parts of these numbers of pairs, no source of which is in another part, or twice in one; the same for the same
+    seed.
+    """
     rng, pairs = random.Random(seed), {}
     while len(pairs) < sum(sizes):
         source, target = sentence(rng)

@@ -58,7 +58,8 @@ class Settings:
 
 
 LEAST = dict(
-    least=1, positions=2, width=1, heads=1, feed_forward=1, encoder_layers=1, decoder_layers=1, dropout=0, tokens=1, steps=1,
+    least=1, positions=2, width=1, heads=1, feed_forward=1,
+    encoder_layers=1, decoder_layers=1, dropout=0, tokens=1, steps=1,
     warmup=1, label_smoothing=0, beam=1, length_penalty=0, test_sentences=1, checkpoint=0,
 )  # fmt: skip
 

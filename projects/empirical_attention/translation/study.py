@@ -248,7 +248,9 @@ def _train(
 
 
 def rate(step: int, warmup: int) -> float:
-    """The share of the greatest learning rate at step 1, 2, ...: it rises to 1 at `warmup`, and falls with 1 / sqrt(step)."""
+    """The share of the greatest learning rate at step 1, 2, ...: it rises to 1 at `warmup`, and falls with 1 /
+    sqrt(step).
+    """
     return min(step / warmup, (warmup / step) ** 0.5)
 
 

@@ -42,7 +42,8 @@ def read_pairs(source: str, target: str) -> Pairs:
             raise UserError(f'{file} is empty: give a corpus with a sentence per line')
     if len(sides[0]) != len(sides[1]):
         raise UserError(
-            f'{source} has {len(sides[0])} lines and {target} has {len(sides[1])}: a sentence and its translation must stand '
+            f'{source} has {len(sides[0])} lines and {target} has {len(sides[1])}: a sentence and its '
+            'translation must stand '
             'in the same line of both, so give the two sides of one corpus'
         )
     return list(zip(*sides, strict=True))
@@ -135,7 +136,8 @@ def encode_pairs(
             encoded.append(tokens)
         elif not drop_longer:
             raise UserError(
-                f'sentence {line} of {name} has {longest} tokens with its end, and the model has {positions} positions: '
+                f'sentence {line} of {name} has {longest} tokens with its end, and the model has {positions} '
+                'positions: '
                 'raise `positions`, split the sentence, or (in training) set `drop_longer: true`'
             )
     if not encoded:
@@ -152,7 +154,8 @@ def filled(sequences: Sequence[Sequence[int]]) -> Tensor:
 
 
 def batches(encoded: Tokens, tokens: int, seed: int, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """An epoch in batches of sentences of similar lengths, of at most `tokens` tokens a side with the filling; one pair at least.
+    """An epoch in batches of sentences of similar lengths, of at most `tokens` tokens a side with the filling; one
+    pair at least.
 
     The order comes from seed and epoch alone, so that a training that goes on has the batches of an uninterrupted one.
     """

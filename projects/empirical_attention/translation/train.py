@@ -1,4 +1,6 @@
-"""Trains translation with the study's four factors switched on and off in each kind of attention, and compares by BLEU."""
+"""Trains translation with the study's four factors switched on and off in each kind of attention, and compares by
+BLEU.
+"""
 
 import argparse
 import sys

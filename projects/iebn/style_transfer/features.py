@@ -46,7 +46,9 @@ class VGGFeatures(nn.Module):
 
 
 def random_features() -> VGGFeatures:
-    """VGG16 that was never trained: He et al.'s start, which keeps the size of the maps over the depth, of a fixed seed."""
+    """VGG16 that was never trained: He et al.'s start, which keeps the size of the maps over the depth, of a fixed
+    seed.
+    """
     generator = torch.Generator().manual_seed(RANDOM_SEED)
     weights = {key: torch.zeros(value.shape) for key, value in _skeleton().state_dict().items()}
     for key, value in weights.items():
@@ -64,7 +66,8 @@ def load_features(path: str | Path) -> VGGFeatures:
     path = Path(path)
     if not path.is_file():
         raise UserError(
-            f"there is no file {path}: give torchvision's VGG16 weights (vgg16-397923af.pth, from a machine that has them), "
+            f"there is no file {path}: give torchvision's VGG16 weights (vgg16-397923af.pth, from a machine "
+            'that has them), '
             'or --random-vgg for features that were never trained'
         )
     try:
@@ -79,7 +82,8 @@ def load_features(path: str | Path) -> VGGFeatures:
     if wrong:
         shape = tuple(wanted[wrong[0]].shape)
         raise UserError(
-            f'{path} is no state dict of vgg16: {len(wrong)} of {len(wanted)} weights are missing or have another shape, '
+            f'{path} is no state dict of vgg16: {len(wrong)} of {len(wanted)} weights are missing or have '
+            'another shape, '
             f"the first is {wrong[0]} {shape}; give torchvision's"
         )
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:8]

@@ -101,11 +101,14 @@ def _explained(result: dict) -> str:
     settings, first = result['settings'], result['runs'][0]
     seeds = sorted({run['seed'] for run in result['runs']})
     return (
-        f'Means of the last {LAST:.0%} of {settings["steps"]} steps (of those written down), each over seeds {", ".join(map(str, seeds))} with their '
-        f'standard deviation (n = {len(seeds)}); differences with the 95 % t interval, half of whose width is the smallest that '
+        f'Means of the last {LAST:.0%} of {settings["steps"]} steps (of those written down), each over seeds '
+        f'{", ".join(map(str, seeds))} with their '
+        f'standard deviation (n = {len(seeds)}); differences with the 95 % t interval, half of whose width is '
+        'the smallest that '
         f'these seeds could have shown. Content, style and tv are unweighted, total = '
         f'{settings["content_weight"]:g} content + {settings["style_weight"]:g} style + {settings["tv_weight"]:g} tv. '
-        f'Loss network: {result["features"]}. Crops of {settings["size"]} pixels in batches of {settings["batch_size"]}, '
+        f'Loss network: {result["features"]}. Crops of {settings["size"]} pixels in batches of '
+        f'{settings["batch_size"]}, '
         f'width {settings["width"]}, SE with reduction {settings["reduction"]}. Trained on {first["device"]} of '
         f'{first["machine"]["cpu"]} with {first["threads"]} thread{"s" if first["threads"] > 1 else ""}, '
         f'torch {first["versions"]["torch"]}.'

@@ -22,7 +22,8 @@ TEXTURE_SEED = 0
 
 
 def find_images(where: str) -> list[Path | np.ndarray]:
-    """The images of a folder and the folders in it by name, or the two photographs that scikit-learn carries for 'embedded'.
+    """The images of a folder and the folders in it by name, or the two photographs that scikit-learn carries for
+    'embedded'.
 
     Raises:
         UserError: There is no such folder, or no image in it.
@@ -69,8 +70,8 @@ def resize_to(image: Tensor, short_side: int) -> Tensor:
 class Crops(Dataset):
     """Square crops of images, each at random between `size` and the whole image's shorter side, resized to `size`.
 
-    Smaller images are enlarged. The images come in a new order every time all have been seen. Item i is the same in every
-    process and for every network: all that is random in it comes from (seed, i).
+    Smaller images are enlarged. The images come in a new order every time all have been seen. Item i is the same in
+    every process and for every network: all that is random in it comes from (seed, i).
 
     Args:
         images (Sequence[Path or np.ndarray]): What `find_images` finds.

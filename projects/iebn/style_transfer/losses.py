@@ -1,4 +1,6 @@
-"""The perceptual losses of style transfer (Johnson et al., ECCV 2016, arXiv:1603.08155): content, style, total variation."""
+"""The perceptual losses of style transfer (Johnson et al., ECCV 2016, arXiv:1603.08155): content, style, total
+variation.
+"""
 
 from typing import NamedTuple
 
@@ -48,8 +50,8 @@ class PerceptualLoss:
         content = mean((F(y) - F(x))^2)
         style = mean_n(sum over layers of sum_ij((G_ij(y_n) - G_ij(s))^2))
 
-    F is the map at the content layer, G the Gram matrix of the map at a style layer, x the image, y its stylised form and s
-    the style image.
+    F is the map at the content layer, G the Gram matrix of the map at a style layer, x the image, y its stylised form
+    and s the style image.
 
     Args:
         features (VGGFeatures): The loss network.

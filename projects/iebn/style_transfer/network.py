@@ -1,9 +1,10 @@
-"""The feed-forward style transfer network (Johnson et al., ECCV 2016, arXiv:1603.08155), with one of four kinds of norm.
+"""The feed-forward style transfer network (Johnson et al., ECCV 2016, arXiv:1603.08155), with one of four kinds of
+norm.
 
-From jcjohnson/fast-neural-style 138faf1 (the authors): the layers c9s1-32, d64, d128, five R128, u64, u32, c9s1-3, a norm and
-a ReLU after every convolution but the last, residual blocks without a ReLU after the addition, and a scaled tanh at the
-end. From pytorch/examples 01c54ac: reflection padding at every convolution (the authors pad the image once and let the
-blocks shrink it), and nearest resizing and a convolution where the authors have a transposed one.
+From jcjohnson/fast-neural-style 138faf1 (the authors): the layers c9s1-32, d64, d128, five R128, u64, u32, c9s1-3, a
+norm and a ReLU after every convolution but the last, residual blocks without a ReLU after the addition, and a scaled
+tanh at the end. From pytorch/examples 01c54ac: reflection padding at every convolution (the authors pad the image
+once and let the blocks shrink it), and nearest resizing and a convolution where the authors have a transposed one.
 """
 
 import torch
@@ -65,8 +66,8 @@ class StyleNet(nn.Module):
     Equation:
         y = (tanh(net(x)) + 1) / 2
 
-    The first and the last convolution are 9x9. An upsampling convolution resizes to the height and width that the map had
-    before it was halved, so that any size comes out as it went in.
+    The first and the last convolution are 9x9. An upsampling convolution resizes to the height and width that the map
+    had before it was halved, so that any size comes out as it went in.
 
     Args:
         width (int): Channels of the first convolution, 32 in the publication; the blocks have four times as many.

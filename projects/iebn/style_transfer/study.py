@@ -1,4 +1,6 @@
-"""The study: every kind of norm with every seed, each pair trained on the same crops and written when it is finished."""
+"""The study: every kind of norm with every seed, each pair trained on the same crops and written when it is
+finished.
+"""
 
 import time
 from collections.abc import Callable, Iterator
@@ -183,5 +185,7 @@ def _read(batches: DataLoader) -> Iterator[Tensor]:
 
 @torch.no_grad()
 def _stylised(network: torch.nn.Module, picture: Tensor) -> Tensor:
-    """(3, H, W) -> (3, H, W) in evaluation, where batch norms use their running statistics: one picture has no batch."""
+    """(3, H, W) -> (3, H, W) in evaluation, where batch norms use their running statistics: one picture has no
+    batch.
+    """
     return network.eval()(picture[None])[0]

@@ -1,4 +1,6 @@
-"""Traffic: counts of small functions against those by hand; the authors' formulas against counts that were made before."""
+"""Traffic: counts of small functions against those by hand; the authors' formulas against counts that were made
+before.
+"""
 
 import pytest
 import torch
@@ -53,7 +55,9 @@ def test_operators_by_hand(name):
 
 
 def test_batch_norm_by_hand():
-    """Read x, write y; the backward reads dy and x and writes dx. Vectors: weight, bias, both statistics, saved and running."""
+    """Read x, write y; the backward reads dy and x and writes dx. Vectors: weight, bias, both statistics, saved and
+    running.
+    """
     norm, channel = nn.BatchNorm2d(4), 4 * 4
     found = count_traffic(norm, torch.randn(SHAPE))
     assert 2 * MAP < found['forward'] <= 2 * MAP + 10 * channel + 16
@@ -61,7 +65,9 @@ def test_batch_norm_by_hand():
 
 
 def test_backward_by_hand():
-    """y = x g: the gradient of x reads dy and g and writes dx, that of g reads dy and x, writes dy x and reads it for the sum."""
+    """y = x g: the gradient of x reads dy and g and writes dx, that of g reads dy and x, writes dy x and reads it for
+    the sum.
+    """
     gate = torch.randn(2, 4, 1, 1, requires_grad=True)
     found = count_traffic(lambda x: x * gate, torch.randn(SHAPE))
     assert found == dict(
@@ -85,9 +91,9 @@ def test_touched_bytes():
     assert touched_bytes(x[:0]) == 0
 
 
-# Maps of (8, 256, 28, 28), forward and backward, rounded: counted before this code was written, for layers that computed
-# as the authors do.
-# Under torch 2.1 GC's step has one more operation of the whole map, the backward of a slice that is the map.
+# Maps of (8, 256, 28, 28), forward and backward, rounded: counted before this code was written, for layers that
+# computed as the authors do. Under torch 2.1 GC's step has one more operation of the whole map, the backward of a
+# slice that is the map.
 KNOWN = {'SE': (3, 10), 'ECA': (3, 10), 'GC': (4, 13 if TORCH_2_1 else 11), 'GCT': (5, 15), 'GALA': (18, 41)}
 
 

@@ -24,7 +24,9 @@ def activation_maps(x: Tensor, kind: str, p: float) -> list[list[list[float]]]:
 
 
 def resized(rows: list[list[float]], height: int, width: int) -> list[list[float]]:
-    """A map at another size, bilinearly: the values lie in the middle of their places, and go on beyond the outermost."""
+    """A map at another size, bilinearly: the values lie in the middle of their places, and go on beyond the
+    outermost.
+    """
 
     def at(i: float, size: int) -> tuple[int, int, float]:
         i = min(max(i, 0.0), size - 1.0)

@@ -118,7 +118,9 @@ def test_half_precision_is_computed_as_float32(dtype, variant):
 
 
 def test_the_teachers_map_is_interpolated_and_not_the_students():
-    """A gradient at one place of the student's map does not depend on its neighbours but by the norm: it is the formula's."""
+    """A gradient at one place of the student's map does not depend on its neighbours but by the norm: it is the
+    formula's.
+    """
     student, teacher = random(1, 2, 6, 6).requires_grad_(), random(1, 2, 2, 2, seed=1)
     enlarged = torch.nn.functional.interpolate(
         teacher.square().sum(1, keepdim=True), size=(6, 6), mode='bilinear'

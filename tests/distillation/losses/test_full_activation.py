@@ -120,7 +120,9 @@ def test_maps_of_zero_have_a_finite_loss_and_gradient(widths):
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize('context', AUTOCAST)
 def test_half_precision_is_compared_as_float32(dtype, context):
-    """The sum of the squares is more than float16 holds. The convolution is autocast's, so its result has that precision."""
+    """The sum of the squares is more than float16 holds. The convolution is autocast's, so its result has that
+    precision.
+    """
     student, teacher = (300 * random(2, 4, 5, 5, seed=seed) for seed in (0, 1))
     student, teacher = student.to(dtype).requires_grad_(), teacher.to(dtype)
     for width in (4, 3):

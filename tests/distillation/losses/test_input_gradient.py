@@ -26,7 +26,9 @@ LABELS = torch.tensor([0, 2, 1])
 
 
 def small_net(layer: nn.Module) -> nn.Module:
-    """Convolution, layer, classifier, in float64 and in training; smooth, so that differences of gradients are derivatives."""
+    """Convolution, layer, classifier, in float64 and in training; smooth, so that differences of gradients are
+    derivatives.
+    """
     torch.manual_seed(0)
     net = nn.Sequential(
         nn.Conv2d(3, 4, 3, padding=1), layer, nn.Softplus(), nn.Flatten(), nn.Linear(4 * 20, 3)

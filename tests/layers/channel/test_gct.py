@@ -1,4 +1,6 @@
-"""GCT: count, start, half precision, bad input. The formulas of its parts are in test_squeeze.py and test_excitation.py."""
+"""GCT: count, start, half precision, bad input. The formulas of its parts are in test_squeeze.py and
+test_excitation.py.
+"""
 
 import pytest
 import torch

@@ -195,7 +195,9 @@ def test_it_starts_as_the_identity():
 
 
 def test_start():
-    """open-mmlab/mmcv: cnn/bricks/generalized_attention.py: even with the variance 1 / fan_in, u and v up to 1 / sqrt(2 d)."""
+    """open-mmlab/mmcv: cnn/bricks/generalized_attention.py: even with the variance 1 / fan_in, u and v up to 1 /
+    sqrt(2 d).
+    """
     start = {
         'query_conv.weight': uniform((3 / 64) ** 0.5),
         'key_conv.weight': uniform((3 / 64) ** 0.5),

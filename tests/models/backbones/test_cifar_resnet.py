@@ -220,7 +220,9 @@ def test_the_start_is_the_authors():
 
 
 def test_the_start_of_attention_transfer_is_its_authors():
-    """Convolutions and linear N(0, 2 / inputs), scales U(0, 1), the rest 0. szagoruyko/attention-transfer: utils.py, 893df54."""
+    """Convolutions and linear N(0, 2 / inputs), scales U(0, 1), the rest 0. szagoruyko/attention-transfer: utils.py,
+    893df54.
+    """
     leaf = Path(__file__).parents[3] / 'configs' / 'wideresnet' / 'wrn16-2_1xb128-200e_cifar10.py'
     cfg = load_config(leaf, attention='none')
 

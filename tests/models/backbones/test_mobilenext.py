@@ -1,4 +1,6 @@
-"""MobileNeXt: the authors' counts, what SSDLite takes of it, and that Coordinate Attention stands where it is published."""
+"""MobileNeXt: the authors' counts, what SSDLite takes of it, and that Coordinate Attention stands where it is
+published.
+"""
 
 import copy
 

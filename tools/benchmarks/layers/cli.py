@@ -1,4 +1,6 @@
-"""Count and measure the layers beside the authors' formulas, timm's and OpenMMLab's modules, once they are shown to be equal."""
+"""Count and measure the layers beside the authors' formulas, timm's and OpenMMLab's modules, once they are shown to
+be equal.
+"""
 
 import argparse
 import sys
@@ -12,7 +14,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
         description=__doc__,
-        epilog='Times are of no use on a busy machine. With a GPU in sight ResNet-50 is trained on it with each layer too.',
+        epilog='Times are of no use on a busy machine. With a GPU in sight ResNet-50 is trained on it '
+        'with each layer too.',
     )
     size = dict(nargs=4, type=positive, metavar=('N', 'C', 'H', 'W'))
     parser.add_argument('--shape', **size, default=[8, 256, 56, 56], help='the map (default: 8 256 56 56)')

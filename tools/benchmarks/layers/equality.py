@@ -44,8 +44,8 @@ def results(module: nn.Module, x: Tensor, dy: Tensor) -> dict[str, Tensor]:
 def errors(found: dict[str, Tensor], expected: dict[str, Tensor]) -> dict[str, float]:
     """The largest difference of every tensor, relative to the largest of its expected values.
 
-    A gradient that is nothing but rounding, as that of a bias before a batch norm, is compared with the largest gradient
-    of all parameters.
+    A gradient that is nothing but rounding, as that of a bias before a batch norm, is compared with the largest
+    gradient of all parameters.
 
     Args:
         found: Tensors by name, of any precision.

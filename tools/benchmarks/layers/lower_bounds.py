@@ -1,4 +1,6 @@
-"""How little memory traffic a layer can do with: maps that any implementation must read and write in a training step."""
+"""How little memory traffic a layer can do with: maps that any implementation must read and write in a training
+step.
+"""
 
 from typing import NamedTuple
 
@@ -19,9 +21,9 @@ _STATISTICS = (
     'forward: read x for the statistics, then read x and write y; backward: read dy and x for the sums, then read both '
     'again and write dx, which depends on x'
 )
-# Layer -> its floor, for maps that do not fit the caches, so that what a later pass needs is read again. Vectors, strips
-# and maps of one channel are left out. What is saved for the backward pass in the place of a map, such as the places of
-# maxima, is one of these too.
+# Layer -> its floor, for maps that do not fit the caches, so that what a later pass needs is read again. Vectors,
+# strips and maps of one channel are left out. What is saved for the backward pass in the place of a map, such as the
+# places of maxima, is one of these too.
 FLOORS = {
     'BatchNorm2d': Floor(3, 5, _STATISTICS),
     'IEBN': Floor(3, 5, _STATISTICS + "; the gate's sums are of the same passes"),
@@ -60,14 +62,16 @@ FLOORS = {
     'BAM': Floor(
         3 + 6 / 16,
         5 + 10 / 16,
-        'as a gate, and a reading of x more for the gradient of the weights of the first 1x1 convolution; the three maps of C/16 '
+        'as a gate, and a reading of x more for the gradient of the weights of the first 1x1 convolution; the '
+        'three maps of C/16 '
         'channels are written once and read once in the forward pass, and in the backward pass read seven times, with '
         'their gradients written and read',
     ),
     'GALA': Floor(
         3 + 3 / 4,
         5 + 4 / 4,
-        'as a gate, and a reading of x more for the gradient of the weights of the first 1x1 convolution; of the two maps of C/4 '
+        'as a gate, and a reading of x more for the gradient of the weights of the first 1x1 convolution; of '
+        'the two maps of C/4 '
         'channels the first is written and read, the second written, and in the backward pass both are read, and a '
         'gradient of that size is written and read',
     ),

@@ -1,4 +1,6 @@
-"""A layer beside other implementations of its function: equal first, then counted, then timed in turn in one process."""
+"""A layer beside other implementations of its function: equal first, then counted, then timed in turn in one
+process.
+"""
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -162,9 +164,9 @@ def contenders_of(
 ) -> dict[str, Contender]:
     """The layer eager and compiled and its rivals, each checked to compute the same in training.
 
-    The published formula in float64, on the very map, is what all are compared with. The eager layer and rivals are so in
-    float64. The compiled layer is so in the precision that is measured: each tensor may be ten times as far off as the eager
-    layer's is there.
+    The published formula in float64, on the very map, is what all are compared with. The eager layer and rivals are
+    so in float64. The compiled layer is so in the precision that is measured: each tensor may be ten times as far off
+    as the eager layer's is there.
 
     Args:
         case: The case.
@@ -217,8 +219,8 @@ def time_in_turn(
 ) -> None:
     """Times a training step of each contender, round by round, each round in another order, by `torch.utils.benchmark`.
 
-    Slow changes of the machine reach all of them alike, and none always runs behind the same, whose maps it would find in the
-    cache. A timed step follows two that are not timed.
+    Slow changes of the machine reach all of them alike, and none always runs behind the same, whose maps it would
+    find in the cache. A timed step follows two that are not timed.
 
     Args:
         contenders: What is timed; each gets its milliseconds.

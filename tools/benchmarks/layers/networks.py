@@ -1,4 +1,6 @@
-"""ResNet-50 with each layer in it: a training step beside that of the plain model, eager and compiled, in both layouts."""
+"""ResNet-50 with each layer in it: a training step beside that of the plain model, eager and compiled, in both
+layouts.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product

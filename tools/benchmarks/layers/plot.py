@@ -1,4 +1,6 @@
-"""The picture of the layers' benchmark: a training step of every layer, eager, compiled and as the authors compute it."""
+"""The picture of the layers' benchmark: a training step of every layer, eager, compiled and as the authors compute
+it.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -33,20 +33,21 @@ HEADER = (
     "kept, authors' formula",
 )
 LEGEND = """\
-Counted (the same on every machine): maps read and written in one training step, forward + backward. *Counted, operators*:
-by the operators of the eager layer, each distinct tensor once per operator, views free; a batch norm is one operator and
-counts 2 + 3, though its kernels read the map as often as its floor says. *Floor*: the least that any implementation must
-move when a map does not fit the caches; the reasons stand below. *Counted, compiler*: by torch's compiler of its own
-kernels, a buffer once per kernel, so a kernel that reads a channel twice from the cache counts one reading. *Kept*: MiB that
-the forward pass leaves for the backward pass, input included.
+Counted (the same on every machine): maps read and written in one training step, forward + backward. *Counted,
+operators*: by the operators of the eager layer, each distinct tensor once per operator, views free; a batch norm
+is one operator and counts 2 + 3, though its kernels read the map as often as its floor says. *Floor*: the least
+that any implementation must move when a map does not fit the caches; the reasons stand below. *Counted, compiler*:
+by torch's compiler of its own kernels, a buffer once per kernel, so a kernel that reads a channel twice from the
+cache counts one reading. *Kept*: MiB that the forward pass leaves for the backward pass, input included.
 
-Measured (this machine, as busy as it was): milliseconds of one training step, forward and backward with the gradient of the
-input, gradients deleted before: median (first to third quartile). All of one row are timed in turn in one process, each
-step alone after two that are not timed. *Authors' formula*: the equation as the authors' code computes it, in plain torch
-(`tools/benchmarks/layers/references`). *Times as fast*: the authors' median over the layer's.
+Measured (this machine, as busy as it was): milliseconds of one training step, forward and backward with the
+gradient of the input, gradients deleted before: median (first to third quartile). All of one row are timed in turn
+in one process, each step alone after two that are not timed. *Authors' formula*: the equation as the authors' code
+computes it, in plain torch (`tools/benchmarks/layers/references`). *Times as fast*: the authors' median over the
+layer's.
 
-Nothing is timed that does not compute the same: output and every gradient are compared in float64 with the layer's, with the same
-weights; what differs by more than rounding is shown as *not equal*, and no speed-up is given."""
+Nothing is timed that does not compute the same: output and every gradient are compared in float64 with the
+layer's, with the same weights; what differs by more than rounding is shown as *not equal*, and no speed-up is given."""
 
 
 @dataclass
@@ -135,7 +136,8 @@ def page(rows: Sequence[Measured], setting: Setting) -> str:
     lines = [
         '# Layers, counted and measured',
         '',
-        f'Written by `{setting.command}` on {date.today().isoformat()} at commit {git_commit()}: {where["cpu"]}, {where["cores"]} cores, '
+        f'Written by `{setting.command}` on {date.today().isoformat()} at commit {git_commit()}: '
+        f'{where["cpu"]}, {where["cores"]} cores, '
         f'{setting.threads} thread{"s" if setting.threads > 1 else ""}, {where["memory_gib"]} GiB, {gpus}; layers on '
         f'{setting.device} in float32, {setting.repeats} timed steps each; '
         + ', '.join(f'{name} {number}' for name, number in used.items())
@@ -191,7 +193,8 @@ def networks(entries: Sequence[dict]) -> list[str]:
         rows.append([name, *(_network(by_place[(name, *column)]) for column in columns)])
     limits = ', '.join(f'{way} {limit:.0%}' for way, limit in LIMITS.items())
     return [
-        'Milliseconds of a training step under autocast to bfloat16, 224 x 224 pixels: median (first to third quartile), and '
+        'Milliseconds of a training step under autocast to bfloat16, 224 x 224 pixels: median (first to third '
+        'quartile), and '
         f'what is added to the plain network. What SE and ECA may add: {limits}.',
         '',
         *_table(['network', *(f'{way}, {layout}, batch {batch}' for way, layout, batch in columns)], rows),

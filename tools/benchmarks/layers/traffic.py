@@ -1,4 +1,6 @@
-"""How many bytes a layer's operators read and write: counted, the same on every machine, and what a map must cost at least."""
+"""How many bytes a layer's operators read and write: counted, the same on every machine, and what a map must cost at
+least.
+"""
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -13,10 +15,11 @@ from attn_plugins.compat import CompilerBytes, TorchDispatchMode, changed_argume
 class Traffic(TorchDispatchMode):
     """Adds up what every operator inside it reads and writes; `bytes` is the sum.
 
-    An operator reads each of its distinct tensors once and writes each result that is memory of its own. It is free if it
-    only gives its input another shape (views). One that works in place reads and writes its tensor, and only writes
-    it where the old values do not matter (`copy_`, `fill_`). A tensor counts with the places of memory that it touches:
-    one that was expanded with those of what was expanded. So a batch norm, whose kernels read the map twice, counts one
+    An operator reads each of its distinct tensors once and writes each result that is memory of its own. It is free
+    if it only gives its input another shape (views). One that works in place reads and writes its tensor, and only
+    writes it where the old values do not matter (`copy_`, `fill_`). A tensor counts with the places of memory that it
+    touches: one that was expanded with those of what was expanded. So a batch norm, whose kernels read the map twice,
+    counts one
     read: this is the least that the operators, each by itself, could do.
     """
 
@@ -115,8 +118,8 @@ def count_traffic(call: Callable[[Tensor], Tensor], x: Tensor) -> dict[str, int]
 def count_compiled_traffic(call: Callable[[Tensor], Tensor], x: Tensor) -> dict[str, int]:
     """As :func:`count_traffic`, of the kernels that `torch.compile` makes, as its compiler counts them.
 
-    The compiler counts each buffer once for every kernel that reads or writes it, so a kernel that reads a row twice from
-    the cache has read it once.
+    The compiler counts each buffer once for every kernel that reads or writes it, so a kernel that reads a row twice
+    from the cache has read it once.
 
     Args:
         call: What is compiled by its first call, which this is.

@@ -1,4 +1,6 @@
-"""Gates, from logits to factors, and the controls of them: whether a gain is attention shows where the gate cannot attend."""
+"""Gates, from logits to factors, and the controls of them: whether a gain is attention shows where the gate cannot
+attend.
+"""
 
 import warnings
 from collections import deque
@@ -15,13 +17,15 @@ from attn_plugins.ops.recalibrate import multiply_gates
 from attn_plugins.registry import GATES, build_part
 
 ALONE = (
-    'shuffled_images: a batch of one image keeps its own gate in training, so it is no control of it: train with batches of several, '
+    'shuffled_images: a batch of one image keeps its own gate in training, so it is no control of it: train '
+    'with batches of several, '
     'as train_dataloader.batch_size=8'
 )
 FIRST = (
     'shuffled_images: the first image of a test by single images keeps its own gate, as there is no other yet'
 )
-# Draws of a training that activation checkpointing may ask for again: those of the forward passes that await their backward.
+# Draws of a training that activation checkpointing may ask for again: those of the forward passes that await their
+# backward.
 DRAWS = 256
 
 # Where torch has the function, it gets the name here that configs use.
@@ -67,8 +71,9 @@ def build_gate(cfg: str | dict, in_channels: int) -> nn.Module:
 class MeanOverImages(nn.Module):
     """A gate frozen at its mean: every image gets the factors that the images have on average.
 
-    In training that is the mean over the batch; in evaluation the running one, which begins with the first batch and takes a
-    tenth of each later one, as batch norm's does. Without any batch it is 1. Factors of several logits are multiplied first.
+    In training that is the mean over the batch; in evaluation the running one, which begins with the first batch and
+    takes a tenth of each later one, as batch norm's does. Without any batch it is 1. Factors of several logits are
+    multiplied first.
 
     Where blocks share the layer, its running mean is that over all of them, so `share='stage'` refuses it.
 
@@ -109,11 +114,12 @@ class MeanOverImages(nn.Module):
 class ShuffledImages(PartOfBlocks):
     """Gates shuffled between images: every image gets the factors of another one.
 
-    In training it is another one of its batch, which is rolled on by a number of images that is drawn anew at each step. In
-    evaluation it is any of those that have been seen since `eval()` was called, as test sets come class by class, and detectors
-    take one image at a time: of these a uniform sample of 1024 is kept, which is no part of the state dict. Only the first image
-    of a test by single images has no other, and so has a training batch of one: these keep their own, with a warning. Where a
-    compiler, a trace or an export sees the single steps the batch is rolled on by one.
+    In training it is another one of its batch, which is rolled on by a number of images that is drawn anew at each
+    step. In evaluation it is any of those that have been seen since `eval()` was called, as test sets come class by
+    class, and detectors take one image at a time: of these a uniform sample of 1024 is kept, which is no part of the
+    state dict. Only the first image of a test by single images has no other, and so has a training batch of one:
+    these keep their own, with a warning. Where a compiler, a trace or an export sees the single steps the batch is
+    rolled on by one.
 
     torch's own stream of random numbers is left as it is, so a host's dropout is that of a training without the layer.
 
@@ -159,7 +165,9 @@ class ShuffledImages(PartOfBlocks):
         return reservoir.exchange(factors)
 
     def _by(self, factors: Tensor) -> int:
-        """By how many images a batch is rolled on; where activation checkpointing runs a block again, by as many as before."""
+        """By how many images a batch is rolled on; where activation checkpointing runs a block again, by as many as
+        before.
+        """
         images = len(factors)
         if images < 2:
             if images:
@@ -171,7 +179,8 @@ class ShuffledImages(PartOfBlocks):
                 if torch.equal(known, mark):
                     return by
             raise RuntimeError(
-                'shuffled_images: activation checkpointing has run a block again and the gates are others than before, so that they '
+                'shuffled_images: activation checkpointing has run a block again and the gates are others than '
+                'before, so that they '
                 'cannot be shuffled alike: switch it off (with_cp=False)'
             )
         if self.seed is None:

@@ -1,4 +1,6 @@
-"""A uniform sample of the rows that have gone by (reservoir sampling: Vitter, ACM TOMS 1985, algorithm R), to draw others from."""
+"""A uniform sample of the rows that have gone by (reservoir sampling: Vitter, ACM TOMS 1985, algorithm R), to draw
+others from.
+"""
 
 import torch
 from torch import Tensor

@@ -1,8 +1,8 @@
 """Squeezes: what channel attention knows about a map, (N, C, H, W) -> descriptor (N, C) or (N, C, K).
 
-None has parameters. `features` is K, the values per channel. A squeeze names the statistics of the map that it is made of
-(`ops/statistics.py`) and says what it makes of their values; one with `strips` gives a descriptor per row and column instead.
-"""
+None has parameters. `features` is K, the values per channel. A squeeze names the statistics of the map that it is
+made of (`ops/statistics.py`) and says what it makes of their values; one with `strips` gives a descriptor per row and
+column instead."""
 
 from collections.abc import Sequence
 
@@ -34,7 +34,8 @@ class Squeeze(nn.Module):
         self.statistics = statistics
         if not (statistics or self.strips):
             raise ValueError(
-                f'{type(self).__name__} names no statistic of the map: give super().__init__ those of ops/statistics.py that '
+                f'{type(self).__name__} names no statistic of the map: give super().__init__ those of '
+                'ops/statistics.py that '
                 'its forward reads'
             )
         self.values = sum(statistic.number for statistic in statistics)
@@ -76,7 +77,8 @@ class MaxSqueeze(Squeeze):
 class StripsSqueeze(Squeeze):
     """The strips of Coordinate Attention: the mean of each row and of each column, a descriptor for each of them.
 
-    The excitation reads them one by one, H + W per sample, and the map is multiplied by a gate per row and one per column.
+    The excitation reads them one by one, H + W per sample, and the map is multiplied by a gate per row and one per
+    column.
 
     Args:
         in_channels (int): Channels of the map; any number works.

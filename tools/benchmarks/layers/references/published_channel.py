@@ -1,7 +1,7 @@
 """Gates per channel, and norms with them, as their authors' code computes them: one operator per step of the equation.
 
-Written anew from the equations in the layers' docstrings, which name the authors' repositories. Weights are the layers'.
-"""
+Written anew from the equations in the layers' docstrings, which name the authors' repositories. Weights are the
+layers'."""
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +12,9 @@ from benchmarks.layers.references.reference import AUTHORS, Rival
 
 
 class PublishedSE(nn.Module):
-    """hyunjaelee410/style-based-recalibration-module: linear layers on a pooled vector, the gate expanded to the map."""
+    """hyunjaelee410/style-based-recalibration-module: linear layers on a pooled vector, the gate expanded to the
+    map.
+    """
 
     def __init__(self, channels: int, hidden: int, bias: bool = True):
         super().__init__()

@@ -1,7 +1,8 @@
-"""Gates per place and attention among places, as their authors' code computes them: one operator per step of the equation.
+"""Gates per place and attention among places, as their authors' code computes them: one operator per step of the
+equation.
 
-Written anew from the equations in the layers' docstrings, which name the authors' repositories. Weights are the layers'.
-"""
+Written anew from the equations in the layers' docstrings, which name the authors' repositories. Weights are the
+layers'."""
 
 import torch
 import torch.nn.functional as F

@@ -18,8 +18,8 @@ class Rival:
         source: `AUTHORS`, `TIMM` or `OPENMMLAB`.
         build: From the layer to a module of the same sizes. It may raise an ImportError.
         names: The rival's parameters, or modules with parameters -> the layer's. All parameters of both take part.
-        change: What turns the layer's parameter into the rival's, by the rival's name, where it is more than another shape.
-            It is linear, so it turns the gradients too.
+        change: What turns the layer's parameter into the rival's, by the rival's name, where it is more than another
+            shape. It is linear, so it turns the gradients too.
     """
 
     source: str
