@@ -5,12 +5,23 @@ Importing this package needs mmengine only, and no torch: what is public is impo
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from attn_plugins.errors import InsertionError
 from attn_plugins.mim import register_configs
 from attn_plugins.moved import keep_old_names
 from attn_plugins.registry import MODELS
 from attn_plugins.version import __version__
+
+if TYPE_CHECKING:  # type checkers do not follow `__getattr__`
+    from attn_plugins.distillation import Distiller as Distiller
+    from attn_plugins.distillation.hook import DistillationHook as DistillationHook
+    from attn_plugins.insertion import Plugged as Plugged
+    from attn_plugins.insertion import compile_layers as compile_layers
+    from attn_plugins.insertion import inserted_layers as inserted_layers
+    from attn_plugins.insertion import plug as plug
+    from attn_plugins.official import load_official as load_official
+    from attn_plugins.training.hooks import CompileLayersHook as CompileLayersHook
 
 # Public name -> the module that has it. These need torch and `mmcv.cnn`, whose import takes as long as torch's.
 _PUBLIC = {
@@ -47,7 +58,7 @@ keep_old_names()
 register_configs()
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name in _PACKAGES:
         return import_module(f'{__name__}.{name}')
     module = _PUBLIC.get(name) or _MODELS.get(name)

@@ -36,7 +36,7 @@ def register_configs() -> None:
     path_and_scope = Config._get_cfg_path
 
     @wraps(path_and_scope)
-    def with_ours(cfg_path: str, filename: str):
+    def with_ours(cfg_path: str, filename: str) -> tuple[str, str | None]:
         path = shipped(cfg_path)
         if path is None:
             return path_and_scope(cfg_path, filename)
@@ -55,6 +55,6 @@ def shipped(name: str) -> Path | None:
     spec = find_spec(package) if package in LIBRARIES and config else None
     paths = [
         Path(folder, '.mim', 'configs', config)
-        for folder in (spec.submodule_search_locations if spec else ())
+        for folder in ((spec and spec.submodule_search_locations) or ())
     ]
     return next((path for path in paths if path.is_file()), None)

@@ -4,6 +4,7 @@ import sys
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from types import ModuleType
 
 # Old name -> new name, of modules and of whole packages, without 'attn_plugins.'.
 MOVED = {
@@ -95,14 +96,14 @@ class _Alias(MetaPathFinder, Loader):
     twice.
     """
 
-    def find_spec(self, name: str, path=None, target=None) -> ModuleSpec | None:
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         if name.startswith('attn_plugins.') and new_name(name):
             return ModuleSpec(name, self)
         return None
 
-    def exec_module(self, module) -> None:
+    def exec_module(self, module: ModuleType) -> None:
         """Puts the present module into the place of the empty one that stands for it."""
-        present = import_module(new_name(module.__name__))
+        present = import_module(new_name(module.__name__) or module.__name__)
         for name, home in NAMES.get(present.__name__.removeprefix('attn_plugins.'), {}).items():
             setattr(present, name, getattr(import_module(f'attn_plugins.{home}'), name))
         sys.modules[module.__name__] = present

@@ -43,7 +43,7 @@ class Stream:
         self._outside = _states()
         _set(self._states)
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, *error: object) -> None:
         self._states = _states()
         _set(self._outside)
 

@@ -9,7 +9,7 @@ from contextlib import redirect_stdout
 from copy import deepcopy
 from importlib import import_module
 from io import StringIO
-from typing import TYPE_CHECKING
+from typing import Any
 
 from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
@@ -19,9 +19,6 @@ from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as MMENGINE_OPTIM_WRAPP
 from mmengine.registry import Registry
 
 from attn_plugins.errors import UserError
-
-if TYPE_CHECKING:  # every command line imports this file, and its --help does without torch
-    from torch import nn
 
 # `locations` are imported at the first look-up: a config needs no `custom_imports`.
 MODELS = Registry(
@@ -138,7 +135,7 @@ def find_type(name: str, registry: Registry) -> type | None:
     return registry.get(name)
 
 
-def build_part(cfg: dict | str, registry: Registry, **given) -> 'nn.Module':
+def build_part(cfg: dict | str, registry: Registry, **given: Any) -> Any:
     """Builds a layer or a part of one from its config and checks the words in it first.
 
     Args:
@@ -184,7 +181,7 @@ def build_part(cfg: dict | str, registry: Registry, **given) -> 'nn.Module':
     return cls(**options)
 
 
-def _check_kind(name: str, option: str, value, parameter: inspect.Parameter | None) -> None:
+def _check_kind(name: str, option: str, value: object, parameter: inspect.Parameter | None) -> None:
     """Refuses a number in quotes, a word where a number belongs and the like, where the signature says what belongs."""
     kind = inspect.Parameter.empty if parameter is None else parameter.annotation
     kinds = (int, float) if kind is float else kind

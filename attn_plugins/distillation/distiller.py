@@ -79,6 +79,7 @@ def _build_loss(cfg: dict) -> DistillationLoss:
         UserError: It has no such type or option, or a value cannot work.
     """
     try:
-        return build_part(cfg, LOSSES)
+        loss: DistillationLoss = build_part(cfg, LOSSES)
+        return loss
     except ValueError as error:
         raise UserError(str(error)) from error

@@ -65,7 +65,7 @@ class DistillationHook(Hook):
         if self.test_teacher and runner.iter == 0 and start is not None:
             _refuse_chance(runner, teacher, start['checkpoint'])
 
-    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: object = None) -> None:
         """How far the training is."""
         self._of(runner).at(runner.iter, runner.max_iters, runner.max_epochs)
 

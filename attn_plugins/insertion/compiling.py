@@ -11,10 +11,11 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import FunctionType
+from typing import Any
 
 import torch
 from mmengine.logging import print_log
-from torch import Tensor, nn
+from torch import nn
 
 from attn_plugins.compat import (
     call_module,
@@ -81,8 +82,8 @@ class _Compiled:
     def __init__(self, layer: nn.Module):
         self.layer, self.structure = layer, _structure(layer)
 
-    def __call__(self, *args, **kwargs) -> Tensor:
-        if not runs_eagerly(args[0] if args else next(iter(kwargs.values()), None)):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not runs_eagerly(args[0] if args else next(iter(kwargs.values()))):
             return call_module(self.layer, *args, **kwargs)
         if self.structure in _called:
             return _runner(self.structure)(self.layer, *args, **kwargs)

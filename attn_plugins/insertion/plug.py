@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmengine.registry import MODELS as MMENGINE_MODELS
@@ -86,7 +87,7 @@ def Plugged(
     plugins: Entries | None = (),
     strict_plugins: bool = False,
     place: dict | None = None,
-    **host_options,
+    **host_options: Any,
 ) -> nn.Module:
     """Builds a backbone, neck, head or whole model in the current scope, and plugs layers into it.
 
@@ -119,14 +120,20 @@ def _build_host(host: str | type, options: dict) -> nn.Module:
             hint = (
                 '' if registry.scope != 'mmengine' else "; without a default scope write it as 'mmdet.ResNet'"
             )
-            raise InsertionError(f'there is no host {host!r}: {nearest(host, registry.module_dict)}{hint}')
+            raise InsertionError(
+                f'there is no host {host!r}: {nearest(str(host), registry.module_dict)}{hint}'
+            )
         try:
             return registry.build(dict(type=cls, **options))
         except TypeError as error:
             unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
             if unknown is None or unknown[1] not in options:
                 raise
-            known = {name for base in cls.__mro__ for name in inspect.signature(base.__init__).parameters}
+            known = {
+                name
+                for base in cls.__mro__
+                for name in inspect.signature(vars(base).get('__init__', object)).parameters
+            }
             known |= {'plugins', 'place', 'strict_plugins'}
             raise InsertionError(
                 f'{cls.__name__} has no option {unknown[1]!r}: {nearest(unknown[1], known)}'

@@ -81,7 +81,9 @@ def held_layers(model: nn.Module, prefix: str = '') -> Iterator[tuple[str, nn.Mo
         if is_layer(child) or isinstance(model, Plug) and not wrapped:
             yield name, child
             while isinstance(child, (IdentityStart, NormLayer)):
-                start, child = isinstance(child, IdentityStart), children_of(child)[child.attn_wrapped]
+                start, inner = isinstance(child, IdentityStart), children_of(child)[child.attn_wrapped]
+                assert inner is not None
+                child = inner
                 if is_layer(child) and not start:
                     yield name, child
         else:

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
@@ -10,7 +11,7 @@ from torch import nn
 class ChecksMap(nn.Module):
     """What checks its map before every `forward` that a class of it writes: see `checks_map`."""
 
-    def __init_subclass__(cls, **kwargs):
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if 'forward' in cls.__dict__:
             cls.forward = checks_map(cls.forward)
@@ -23,7 +24,7 @@ class Layer(ChecksMap):
         in_channels (int): C, which every map must have.
     """
 
-    def __init__(self, in_channels: int):
+    def __init__(self, in_channels: int) -> None:
         super().__init__()
         self.in_channels = in_channels
 
@@ -43,10 +44,10 @@ def checks_map(forward: Callable) -> Callable:
     """
 
     @functools.wraps(forward)
-    def checked(layer: nn.Module, *inputs, **keywords):
+    def checked(layer: nn.Module, *inputs: Any, **keywords: Any) -> Any:
         x = inputs[0] if inputs else keywords.get('x')
         # In a trace sizes are tensors, and torch.fx hands over a stand-in without any.
-        if isinstance(x, torch.Tensor) and not torch.jit.is_tracing():
+        if isinstance(x, torch.Tensor) and not torch.jit.is_tracing():  # type: ignore[attr-defined]
             _check_shape(layer, x)
         return forward(layer, *inputs, **keywords)
 

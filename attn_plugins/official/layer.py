@@ -1,6 +1,6 @@
 """The authors' names of one layer's tensors and ours: each layer's file carries the map, `official_names`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import torch
@@ -18,11 +18,12 @@ def in_our_names(layer: nn.Module, state_dict: Mapping[str, Tensor]) -> dict[str
         raise ValueError(f'{name} has no map of published names: load it with load_state_dict')
     constants = official_constants(layer)
     renamed = {}
+    names: Mapping[str, str] = getattr(layer, 'official_names')  # noqa: B009
     for key, value in state_dict.items():
         if key in constants:
             check_constant(name, key, value, constants[key])
             continue
-        target = our_name(key, layer.official_names)
+        target = our_name(key, names)
         if target not in own:
             raise ValueError(f'{name} has no place for the key {key!r} of the published weights')
         if value.numel() != own[target].numel():
@@ -36,7 +37,8 @@ def in_our_names(layer: nn.Module, state_dict: Mapping[str, Tensor]) -> dict[str
 
 def official_constants(layer: nn.Module) -> dict[str, Tensor]:
     """What the authors save but a layer computes from its options (the bases of a DCT), under their names."""
-    return layer.official_constants() if hasattr(layer, 'official_constants') else {}
+    constants: Callable[[], dict[str, Tensor]] = getattr(layer, 'official_constants', dict)
+    return constants()
 
 
 def check_constant(name: str, key: str, theirs: Tensor, ours: Tensor) -> None:

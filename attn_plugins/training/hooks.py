@@ -4,6 +4,7 @@ import gc
 import resource
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.dist import is_main_process
@@ -166,7 +167,7 @@ class ProgressHook(Hook):
     def __init__(self, path: Path, every: float = 2.0):
         self.path, self.every = Path(path), every
         self.losses: list[float] = []
-        self.content = dict(
+        self.content: dict[str, Any] = dict(
             step='train',
             done=0.0,
             text='starting',
@@ -186,7 +187,9 @@ class ProgressHook(Hook):
                 self.content[name] = [point for point in earlier[name] if point[0] <= runner.iter]
         self.before, self.started, self.written = self.content['train_seconds'], time.monotonic(), 0.0
 
-    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None) -> None:
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: object = None, outputs: object = None
+    ) -> None:
         """Adds to the curve, and writes when it is time."""
         step, steps = runner.iter + 1, runner.max_iters
         self.losses.append(float(runner.message_hub.get_scalar('train/loss').current()))
@@ -221,11 +224,11 @@ class ProgressHook(Hook):
         self.written = 0.0
         self._put(step='test', done=1.0, text='testing')
 
-    def _write(self, now: bool = False, **changes) -> None:
+    def _write(self, now: bool = False, **changes: Any) -> None:
         if now or time.monotonic() - self.written > self.every:
             self._put(train_seconds=self.before + time.monotonic() - self.started, **changes)
 
-    def _put(self, **changes) -> None:
+    def _put(self, **changes: Any) -> None:
         self.written = time.monotonic()
         memory = max(self.content['memory_mb'], _peak_memory())
         self.content.update(changes, memory_mb=memory)

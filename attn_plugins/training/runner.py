@@ -115,7 +115,7 @@ def train(
         decision = Decision()
     else:
         decision = decide(cfg, work_dir, resume, settings)
-    if decision.end:
+    if decision.checkpoint is not None and decision.end:
         say(
             f'{work_dir}: this training has finished, {decision.checkpoint.name} is {decision.end} '
             '(--from-scratch starts over)'
@@ -151,7 +151,7 @@ def test(cfg: Config, checkpoint: str | Path, hooks: Sequence[Hook] = ()) -> dic
     check_file(checkpoint)
     warnings = check_data(cfg, ('test_dataloader',))
     cfg.load_from, cfg.resume = str(checkpoint), False
-    fits = CheckpointFitsHook(checkpoint, 'give the config, and the --attention, that it was trained with')
+    fits = CheckpointFitsHook(Path(checkpoint), 'give the config, and the --attention, that it was trained with')
     prepare(cfg)
     runner = _build(cfg, [*hooks, fits])
     for text in warnings:
