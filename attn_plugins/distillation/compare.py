@@ -36,7 +36,7 @@ def compare(
             loss.check_pair(ours, theirs)
             for student, teacher in zip(ours, theirs, strict=True):
                 options = _of_head(loss, pair, heads[pair], student.shape[1]) if loss.asks_head else {}
-                if hasattr(loss, 'adapt'):
+                if loss.needs_channels:
                     options['pair'] = len(values)
                 values.append(loss(student, teacher.detach(), **options))
         except ValueError as error:  # maps or logits that this loss cannot compare

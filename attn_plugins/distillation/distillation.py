@@ -57,9 +57,7 @@ class Distillation(nn.Module):
         self.features = Features(student, (pair.student for pairs in self.pairs for pair in pairs), 'student')
         _check_layouts(student, [pair.student for pair in self._feature_pairs()], 'student')
         adapting = [
-            (loss, pairs)
-            for loss, pairs in zip(self.losses, self.pairs, strict=True)
-            if hasattr(loss, 'adapt')
+            (loss, pairs) for loss, pairs in zip(self.losses, self.pairs, strict=True) if loss.needs_channels
         ]
         if adapting:
             own, other = Shapes(student), Shapes(self.teacher.build())
@@ -70,7 +68,7 @@ class Distillation(nn.Module):
                         _channels(other, pair.teacher, 'teacher'),
                     )
                     for ours, theirs in zip(*channels, strict=True):
-                        loss.adapt(ours, theirs)
+                        loss.build_adapter(ours, theirs)
         student.add_module(NAME, self)
         student.register_forward_pre_hook(self._before, with_kwargs=True)
         student.register_forward_hook(self._after, with_kwargs=True)

@@ -71,7 +71,7 @@ class DistillationHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """The student's weights stay a plain model's; those of the losses go beside them."""
-        states = {loss.name: loss.state() for loss in self._of(runner).losses if hasattr(loss, 'state')}
+        states = {loss.name: loss.state() for loss in self._of(runner).losses}
         if any(states.values()):
             checkpoint[KEY] = states
 
@@ -79,7 +79,7 @@ class DistillationHook(Hook):
         """Gives the losses their weights back; a checkpoint to start from need not have any."""
         for loss in self._of(runner).losses:
             state = checkpoint.get(KEY, {}).get(loss.name)
-            if hasattr(loss, 'state') and state is not None:
+            if state is not None:
                 loss.load_state(state)
 
     def _of(self, runner: Runner) -> Distillation:

@@ -32,6 +32,8 @@ class DistillationLoss(nn.Module):
     needs_flip = False
     #: Whether `forward` is given what the head around the logits says: `activation` and `classes`.
     asks_head = False
+    #: Whether `build_adapter` is told the channels of every pair before the first forward, and `forward` its number.
+    needs_channels = False
     #: The factor of the student's own losses.
     own_share = 1.0
     default_weight: float
@@ -70,6 +72,16 @@ class DistillationLoss(nn.Module):
         Raises:
             ValueError: It cannot be compared.
         """
+
+    def build_adapter(self, student_channels: int, teacher_channels: int) -> None:
+        """Builds what the loss needs for its next pair of maps; called once for each pair, in their order."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Returns the loss's own weights by name, to be kept beside the student's checkpoint."""
+        return {}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Takes the weights that `state` gave."""
 
     def extra_repr(self) -> str:
         """What `print` shows."""

@@ -44,13 +44,14 @@ class FullActivationTransfer(DistillationLoss):
         name (str, optional): Its key in the log, 'loss_fact'.
 
     Raises:
-        ValueError: What is compared are no maps of the same images, or a pair was not announced by `adapt`.
+        ValueError: What is compared are no maps of the same images, or a pair was not announced by `build_adapter`.
 
     Source: paper section 4.1.
     """
 
     reads = 'features'
     default_weight = 1000.0
+    needs_channels = True
     default_name = 'loss_fact'
 
     def __init__(
@@ -63,7 +64,7 @@ class FullActivationTransfer(DistillationLoss):
         super().__init__(weight, schedule, pairs, name)
         self.adapters = nn.ModuleList()
 
-    def adapt(self, student_channels: int, teacher_channels: int) -> None:
+    def build_adapter(self, student_channels: int, teacher_channels: int) -> None:
         """Announces the next pair, once and in the pairs' order: makes its convolution."""
         same = student_channels == teacher_channels
         self.adapters.append(nn.Identity() if same else Adapter(student_channels, teacher_channels, 1))
@@ -73,7 +74,7 @@ class FullActivationTransfer(DistillationLoss):
         check_feature_maps(student, teacher)
         if pair >= len(self.adapters):
             raise ValueError(
-                f'pair {pair} of FullActivationTransfer is not known: call adapt(student_channels, '
+                f'pair {pair} of FullActivationTransfer is not known: call build_adapter(student_channels, '
                 'teacher_channels) once for each pair before the first forward'
             )
         ours = at_least_float32(self.adapters[pair](at_least_float32(student)))
@@ -81,7 +82,7 @@ class FullActivationTransfer(DistillationLoss):
         if ours.shape != theirs.shape:
             raise ValueError(
                 f'pair {pair} of FullActivationTransfer has {student.shape[1]} channels of the student and '
-                f'{teacher.shape[1]} of the teacher, which is not what adapt was told: give it these'
+                f'{teacher.shape[1]} of the teacher, which is not what build_adapter was told: give it these'
             )
         difference = _normalized(ours) - _normalized(theirs)
         return difference.square().sum() / (len(ours) * ours.shape[2:].numel())

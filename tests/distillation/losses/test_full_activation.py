@@ -17,7 +17,7 @@ def adapted(*channels: tuple[int, int]) -> FullActivationTransfer:
     torch.manual_seed(0)
     loss = FullActivationTransfer()
     for student, teacher in channels:
-        loss.adapt(student, teacher)
+        loss.build_adapter(student, teacher)
     return loss.double()
 
 
@@ -140,7 +140,7 @@ def test_half_precision_is_compared_as_float32(dtype, context):
 
 def test_what_cannot_work_is_refused():
     x = torch.zeros(2, 4, 3, 3)
-    with pytest.raises(ValueError, match='pair 0 of FullActivationTransfer is not known: call adapt'):
+    with pytest.raises(ValueError, match='pair 0 of FullActivationTransfer is not known: call build_adapter'):
         FullActivationTransfer()(x, x)
     loss = adapted((4, 4)).float()
     with pytest.raises(ValueError, match='has 4 channels of the student and 5 of the teacher'):
