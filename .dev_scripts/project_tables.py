@@ -1,4 +1,4 @@
-"""The tables of the projects' READMEs, from metafiles, published.yml, counted.json, configs and the reports that were kept."""
+"""The tables of the projects' results.md, from metafiles, published.yml, counted.json, configs and the reports that were kept."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -10,6 +10,8 @@ from statistics import mean
 import yaml
 from scipy import stats
 
+from attn_plugins.benchmark.decision import p_text
+from attn_plugins.benchmark.decision import verdicts as verdicts_of
 from attn_plugins.benchmark.estimate import paired_difference
 from attn_plugins.benchmark.metrics import headline
 from attn_plugins.benchmark.suite import read_suite
@@ -335,6 +337,35 @@ def terms(project: str) -> str:
     )
 
 
+def differences(project: str, config: str) -> list[tuple]:
+    """Name each preset's paired difference to the plain model with its verdict, by the rule for reports of today.
+
+    Args:
+        project: Whose report was kept.
+        config: Key of the suite's config, whose presets are all that is compared.
+    """
+    scores: dict[str, dict[int, float]] = {}
+    for run in _report(project)['runs']:
+        if run['config_key'] == config:
+            score = headline(run['steps']['test']['metrics']).value
+            scores.setdefault(run['preset'], {})[run['seed']] = score
+    plain = scores.pop(BASELINE)
+    found = [paired_difference(each, plain) for each in scores.values()]
+    return list(zip(scores, found, verdicts_of(found), strict=True))
+
+
+@once_run
+def verdicts(project: str) -> str:
+    """The verdict of each paired difference, after Holm's correction over all of them."""
+    (comparison,) = [c for c in _report(project)['comparisons'] if any(p['difference'] for p in c['presets'])]
+    rows = [
+        [name, difference.n, *_paired(asdict(difference)), verdict.word, f'p {p_text(verdict.p_holm)}']
+        for name, difference, verdict in differences(project, comparison['key'])
+    ]
+    header = ['preset', 'seeds', 'to none, paired [95 %]', 'least that could show', 'verdict', 'after Holm']
+    return table(header, rows)
+
+
 def _mean_by_seed(scores: dict[str, dict[int, float]], presets: Sequence[str]) -> dict[int, float]:
     return {seed: mean(scores[preset][seed] for preset in presets) for seed in scores[presets[0]]}
 
@@ -403,7 +434,7 @@ def gates(project: str) -> str:
 
 
 def blocks(project: str, *names: str) -> dict:
-    """The tables of a project that its README has."""
+    """The tables of a project that its results.md has."""
     return {name: partial(globals()[name], project) for name in names}
 
 
@@ -416,7 +447,9 @@ BLOCKS = {
         project: blocks(project, 'published_runs', 'counted', 'hours', 'offline', 'controls')
         for project in ('iebn', 'sem', 'dianet')
     },
-    'attention_transfer': blocks('attention_transfer', 'published_runs', 'counted', 'hours', 'offline'),
+    'attention_transfer': blocks(
+        'attention_transfer', 'published_runs', 'counted', 'hours', 'offline', 'verdicts'
+    ),
     'empirical_attention': blocks(
         'empirical_attention',
         'published_runs',

@@ -1,9 +1,13 @@
-"""Writes the tables of README.md and of projects', and the projects' plots, from what they are made of; --check only says whether they are up to date."""
+"""Write the generated blocks of README.md, docs/results.md and the projects' pages, and the projects' plots.
+
+`--check` writes nothing and says whether they are up to date.
+"""
 
 import argparse
 import json
 import re
 import sys
+import textwrap
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,20 +18,40 @@ sys.path.insert(0, str(ROOT))
 import project_plots  # noqa: E402
 import project_tables  # noqa: E402
 
-from layer_docs import measure  # noqa: E402
+from attn_plugins.benchmark.decision import p_text  # noqa: E402
 from layer_docs.markdown import table  # noqa: E402
 from projects.empirical_attention.translation import table as translation_table  # noqa: E402
 from projects.iebn.style_transfer import figures  # noqa: E402
 
+# A line of prose in a page has at most as many characters.
+WIDTH = 120
 
-def layers() -> str:
-    """Every registered layer with its parameters, counted on the layer itself."""
-    rows = []
-    for name, layer in measure.layers().items():
-        source = sys.modules[layer.__module__].__doc__.splitlines()[0].rstrip('.')
-        counts = [f'{measure.parameters(name, width):,}' for width in measure.SIZES]
-        rows.append([f'[{name}](docs/layers/{name}.md)', source, *counts])
-    return table(['type', 'method', *(f'parameters, C = {width}' for width in measure.SIZES)], rows)
+
+def result() -> str:
+    """What the losses of attention transfer change in a student, in words."""
+    report = json.loads((ROOT / 'projects' / 'attention_transfer' / 'digitscenes_report.json').read_text())
+    names = {
+        'full_activation': 'Matching whole activations',
+        'at': 'Attention transfer',
+        'kd': 'Knowledge distillation',
+    }
+    found = {name: rest for name, *rest in project_tables.differences('attention_transfer', 'student')}
+    words = []
+    for name, title in names.items():
+        difference, verdict = found[name]
+        low, high = difference.interval
+        words.append(
+            f'{title} changes top-1 accuracy by {difference.mean:+.1f} points [{low:+.1f}, {high:+.1f}]: '
+            f"**{verdict.word}**, p {p_text(verdict.p_holm)} after Holm's correction over {len(found)} comparisons."
+        )
+    seeds = len(report['made_with']['seeds'])
+    (commit,) = report['made_with']['git_commits']
+    words.append(
+        f'{seeds} seeds, paired; measured at commit {commit[:7]} by `python tools/benchmark.py run '
+        f'{report["suite_file"]}`; the weight of attention transfer was chosen on seed 0. '
+        '[All seven, and what they do not show](projects/attention_transfer/README.md).'
+    )
+    return textwrap.fill(' '.join(words), WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def models() -> str:
@@ -42,7 +66,7 @@ def models() -> str:
             ((metric, measured),) = result['Metrics'].items()
             rows.append(
                 [
-                    f'[{model["Name"]}]({model["Config"]})',
+                    f'[{model["Name"]}](../{model["Config"]})',
                     f'{result["Dataset"]}, {metric}',
                     published['Metrics'][metric] or 'not published',
                     'not run yet' if measured is None else measured,
@@ -112,8 +136,9 @@ def translation() -> str:
 
 
 FILES = {
-    'README.md': {'demo': demo, 'layers': layers, 'models': models},
-    **{f'projects/{project}/README.md': made for project, made in project_tables.BLOCKS.items()},
+    'README.md': {'result': result},
+    'docs/results.md': {'demo': demo, 'models': models},
+    **{f'projects/{project}/results.md': made for project, made in project_tables.BLOCKS.items()},
     'projects/iebn/style_transfer/README.md': {'offline': style_transfer},
     'projects/empirical_attention/translation/README.md': {'offline': translation},
 }
