@@ -18,7 +18,7 @@ from attn_plugins.benchmark.suite import read_suite
 from attn_plugins.benchmark.suite_presets import BASELINE
 from attn_plugins.datasets.known import KNOWN
 from attn_plugins.engine.config import load_config
-from layer_docs.markdown import table
+from layer_docs.markdown import prose, table
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECTS = ROOT / 'projects'
@@ -97,7 +97,7 @@ def published_runs(project: str) -> str:
     header = ['suite', 'config', 'preset', 'published, %', 'reproduced', 'parameters (printed)']
     header += ['parameters (counted)', *(MEASURED[key] for key in measured), 'source']
     sources = '; '.join(f'*{name}*: {source}' for name, source in known['sources'].items())
-    return f'{table(header, rows)}\n\n{sources}'
+    return f'{table(header, rows)}\n\n{prose(sources)}'
 
 
 TERMS = {
@@ -130,11 +130,11 @@ def settings(project: str) -> str:
         rows.append(row)
     header = ['setting', 'terms', 'parameters added', 'M-Adds', 'memory', 'M-Adds, deformable']
     terms = ', '.join(f'{term}: {words}' for term, words in TERMS.items())
-    return (
-        f'{table([*header, "memory, deformable"], rows)}\n\n{terms}. All counted, in Faster R-CNN: M-Adds of an image of '
-        '800 x 1333, memory of the weights, their gradients and momenta, and of the maps that a training step of two images '
-        'keeps for the backward pass.'
+    explained = prose(
+        f'{terms}. All counted, in Faster R-CNN: M-Adds of an image of 800 x 1333, memory of the weights, their gradients '
+        'and momenta, and of the maps that a training step of two images keeps for the backward pass.'
     )
+    return f'{table([*header, "memory, deformable"], rows)}\n\n{explained}'
 
 
 def counted(project: str) -> str:
@@ -281,11 +281,11 @@ def offline(project: str) -> str:
     )
     pairs = sorted({r['score']['n'] for c in report['comparisons'] for r in c['presets'] if r['score']})
     errors = ', '.join(f'{stats.t.ppf(0.975, n - 1):.2f} with {n} seeds' for n in pairs if n > 1)
-    return (
-        f"{table(header, rows)}\n\n{metrics}. Measured on {where}. The interval is Student's t over the paired differences "
-        f'(standard errors to each side: {errors}); a difference smaller than half of it, '
-        f'"least that could show", could not have been told from none.\n\n{report["verdict"]}'
+    explained = prose(
+        f"{metrics}. Measured on {where}. The interval is Student's t over the paired differences (standard errors to each "
+        f'side: {errors}); a difference smaller than half of it, "least that could show", could not have been seen.'
     )
+    return f'{table(header, rows)}\n\n{explained}\n\n{prose(report["verdict"])}'
 
 
 @once_run
@@ -394,11 +394,11 @@ def trade_off(project: str) -> str:
             )
     header = ['task', 'preset', 'score, %', 'M-Adds (counted)', 'memory of an image in training (counted)']
     machine, versions = latency['machine'], latency['versions']
-    return (
-        f'{table([*header, "latency, ms, median (20 % to 80 %, measured)"], rows)}\n\nLatency of one image without gradients, '
-        f'{latency["repeats"]} passes of each, all in turn; {machine["cpu"]}, {latency["threads"]} thread(s), '
-        f'torch {versions["torch"]}, mmcv {versions["mmcv"]}.'
+    explained = prose(
+        f'Latency of one image without gradients, {latency["repeats"]} passes of each, all in turn; {machine["cpu"]}, '
+        f'{latency["threads"]} thread(s), torch {versions["torch"]}, mmcv {versions["mmcv"]}.'
     )
+    return f'{table([*header, "latency, ms, median (20 % to 80 %, measured)"], rows)}\n\n{explained}'
 
 
 def gates(project: str) -> str:

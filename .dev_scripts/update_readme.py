@@ -7,7 +7,6 @@ import argparse
 import json
 import re
 import sys
-import textwrap
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,12 +18,9 @@ import project_plots  # noqa: E402
 import project_tables  # noqa: E402
 
 from attn_plugins.benchmark.decision import p_text  # noqa: E402
-from layer_docs.markdown import table  # noqa: E402
+from layer_docs.markdown import prose, table  # noqa: E402
 from projects.empirical_attention.translation import table as translation_table  # noqa: E402
 from projects.iebn.style_transfer import figures  # noqa: E402
-
-# A line of prose in a page has at most as many characters.
-WIDTH = 120
 
 
 def result() -> str:
@@ -51,7 +47,7 @@ def result() -> str:
         f'{report["suite_file"]}`; the weight of attention transfer was chosen on seed 0. '
         '[All seven, and what they do not show](projects/attention_transfer/README.md).'
     )
-    return textwrap.fill(' '.join(words), WIDTH, break_long_words=False, break_on_hyphens=False)
+    return prose(' '.join(words))
 
 
 def models() -> str:
@@ -120,7 +116,7 @@ def demo() -> str:
         'M-Adds (counted)',
         'training (measured)',
     ]
-    return f'{table(header, rows)}\n\n{report["verdict"]} {where}'
+    return f'{table(header, rows)}\n\n{prose(report["verdict"] + " " + where)}'
 
 
 def style_transfer() -> str:

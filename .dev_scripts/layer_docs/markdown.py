@@ -1,6 +1,10 @@
-"""Pieces of Markdown that the README's tables and the layers' pages share."""
+"""Pieces of Markdown that generated tables and the layers' pages share."""
 
 import re
+import textwrap
+
+# A line of prose in a page has at most as many characters.
+WIDTH = 120
 
 
 def table(header: list[str], rows: list[list]) -> str:
@@ -9,6 +13,11 @@ def table(header: list[str], rows: list[list]) -> str:
     return '\n'.join(
         '| ' + ' | '.join(str(cell).replace('|', r'\|') for cell in line) + ' |' for line in lines
     )
+
+
+def prose(text: str) -> str:
+    """A paragraph in lines of at most 120 characters."""
+    return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def linked(text: str) -> str:
