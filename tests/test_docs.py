@@ -14,6 +14,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
+import attn_plugins
 from attn_plugins import inserted_layers
 from attn_plugins.layers.place import place_of
 from layer_docs import checks, measure
@@ -218,3 +219,7 @@ def test_links_lead_to_files_that_exist():
             if not (path.parent / link).exists():
                 missing.append(f'{path.relative_to(ROOT)}: {link}')
     assert missing == []
+
+
+def test_the_citation_has_the_version_of_the_package():
+    assert f'version: {attn_plugins.__version__}\n' in (ROOT / 'CITATION.cff').read_text()

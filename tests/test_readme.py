@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -98,12 +99,10 @@ def test_the_student_is_built_beside_its_teacher(project):
 
 
 @pytest.mark.parametrize('library, layers', [('timm', 15), ('torchvision', 16)])
-def test_live_models_are_plugged(library, layers, tmp_path):
+def test_live_models_are_plugged(library, layers, project, capsys):
     pytest.importorskip(library)
-    script = tmp_path / f'plug_{library}_model.py'
-    script.write_text(BLOCKS[script.name])
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True)
-    assert done.returncode == 0 and done.stdout == f'{layers} layers\n', done.stdout + done.stderr
+    runpy.run_path(f'plug_{library}_model.py')
+    assert capsys.readouterr().out == f'{layers} layers\n'
 
 
 def test_the_tree_of_the_readme_is_of_its_block(project):
