@@ -46,7 +46,7 @@ site: $(DOCS_VENV)/installed ## the documentation as a website in site/; a broke
 	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict --quiet
 
 $(DOCS_VENV)/installed: requirements/docs.lock.txt
-	python3 -m venv --clear $(DOCS_VENV)
+	$(or $(wildcard $(VENV)/bin/python),python3) -m venv --clear $(DOCS_VENV)
 	$(DOCS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@
 
