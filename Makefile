@@ -43,7 +43,7 @@ docs: install ## after a change in layers, docstrings or configs: pages, metafil
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -W ignore .dev_scripts/check_layers.py
 
 site: $(DOCS_VENV)/installed ## the documentation as a website in site/; a broken link or anchor is an error; seconds
-	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict # --quiet would hide the warnings from --strict too
 
 $(DOCS_VENV)/installed: requirements/docs.lock.txt
 	$(or $(wildcard $(VENV)/bin/python),python3) -m venv --clear $(DOCS_VENV)
