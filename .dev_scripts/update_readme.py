@@ -24,30 +24,29 @@ from projects.iebn.style_transfer import figures  # noqa: E402
 
 
 def result() -> str:
-    """What the losses of attention transfer change in a student, in words."""
+    """What losses of attention transfer change in a student, and whether that is decided."""
     report = json.loads((ROOT / 'projects' / 'attention_transfer' / 'digitscenes_report.json').read_text())
-    names = {
+    titles = {
         'full_activation': 'Matching whole activations',
         'at': 'Attention transfer',
         'kd': 'Knowledge distillation',
     }
     found = {name: rest for name, *rest in project_tables.differences('attention_transfer', 'student')}
-    words = []
-    for name, title in names.items():
+    lines = []
+    for name, title in titles.items():
         difference, verdict = found[name]
         low, high = difference.interval
-        words.append(
-            f'{title} changes top-1 accuracy by {difference.mean:+.1f} points [{low:+.1f}, {high:+.1f}]: '
-            f"**{verdict.word}**, p {p_text(verdict.p_holm)} after Holm's correction over {len(found)} comparisons."
+        lines.append(
+            f'* {title}: {difference.mean:+.1f} points of top-1 accuracy [{low:+.1f}, {high:+.1f}], **{verdict.word}** '
+            f'(p {p_text(verdict.p_holm)}).'
         )
-    seeds = len(report['made_with']['seeds'])
     (commit,) = report['made_with']['git_commits']
-    words.append(
-        f'{seeds} seeds, paired; measured at commit {commit[:7]} by `python tools/benchmark.py run '
-        f'{report["suite_file"]}`; the weight of attention transfer was chosen on seed 0. '
-        '[All seven, and what they do not show](projects/attention_transfer/README.md).'
+    how = (
+        f"{len(report['made_with']['seeds'])} seeds, paired; p after Holm's correction over {len(found)} comparisons; the "
+        f'weight of attention transfer was chosen on seed 0. Measured at commit {commit[:7]} by `python tools/benchmark.py '
+        f'run {report["suite_file"]}`. [All seven, and what they do not show](projects/attention_transfer/README.md).'
     )
-    return prose(' '.join(words))
+    return '\n'.join(lines) + f'\n\n{prose(how)}'
 
 
 def models() -> str:
