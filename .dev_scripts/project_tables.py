@@ -1,4 +1,4 @@
-"""The tables of the projects' results.md, from metafiles, published.yml, counted.json, configs and the reports that were kept."""
+"""Make the tables of the studies' results.md from metafiles, published.yml, counted.json, configs and kept reports."""
 
 import json
 from collections.abc import Callable, Sequence

@@ -1,8 +1,8 @@
 """Let the website have the repository's own tree, so that every link of a page works there as it does on GitHub.
 
-Pages keep their path in the repository: docs/tools.md is docs/tools/, README.md the first page. A link to a file that is
-no page, as code and configs, leads to a page with its text, and one to a folder to a list of its files. What does not
-exist is left to `mkdocs build --strict`, which names it.
+Pages keep their path in the repository: docs/tools.md is docs/tools/, README.md the first page. A link to a file that
+is no page, as code and configs, leads to a page with its text, and one to a folder to a list of its files. What does
+not exist is left to `mkdocs build --strict`, which names it.
 """
 
 import posixpath

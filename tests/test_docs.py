@@ -1,4 +1,4 @@
-"""The pages of the layers are what code and docstrings say, and their configs run; pages are short and their links lead somewhere."""
+"""Check the pages: those of the layers are what code says and their configs run; all are short and their links exist."""
 
 import json
 import re
