@@ -3,6 +3,8 @@ SHELL := /bin/bash
 # The stack, a folder of requirements/: onedl, the maintained family of OpenMMLab releases, or upstream.
 STACK ?= onedl
 VENV ?= $(if $(filter upstream,$(STACK)),.venv-upstream,.venv)
+# An environment of its own for the website, which needs nothing of the stack.
+DOCS_VENV ?= .venv-docs
 PYTEST_ARGS ?=
 # A folder or page with built wheels, mmcv's above all, which are then not compiled.
 export WHEELS
@@ -10,7 +12,7 @@ export WHEELS
 UPSTREAM_TESTS ?= tests/layers tests/official tests/distillation/losses tests/ops tests/insertion tests/models tests/test_configs.py tests/test_registry.py \
 	tests/test_readme.py tests/cli/test_openmmlab_tools.py tests/cost tests/gates tests/datasets tests/training tests/cli/test_mistakes.py tests/cli/test_exact_resume.py
 
-.PHONY: install demo test test-upstream lint format docs lock
+.PHONY: install demo test test-upstream lint format docs site lock
 
 install: ## the pinned stack and this package into .venv: about 4 minutes on two cores, half of them mmcv's compile; a second when done
 	@STACK=$(STACK) VENV=$(VENV) bash requirements/install.sh
@@ -41,9 +43,21 @@ docs: install ## after a change in layers, docstrings or configs: pages, metafil
 	$(VENV)/bin/python .dev_scripts/update_readme.py
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -W ignore .dev_scripts/check_layers.py
 
+site: $(DOCS_VENV)/installed ## the documentation as a website in site/; a broken link or anchor is an error; seconds
+	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict # --quiet would hide the warnings from --strict too
+
+$(DOCS_VENV)/installed: requirements/docs.lock.txt
+	$(or $(wildcard $(VENV)/bin/python),python3) -m venv --clear $(DOCS_VENV)
+	$(DOCS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
 lock: ## after a change in requirements/: pins every version of STACK anew, for every supported Python
 	echo '# Every version of the $(STACK) stack. Written by `make lock STACK=$(STACK)`; used as constraints by install.sh.' \
 		> requirements/$(STACK)/lock.new
 	VIRTUAL_ENV=$(VENV) uv pip compile requirements/$(STACK)/{build,mmcv,libraries}.txt requirements/{runtime,dev}.txt \
 		--universal --python-version 3.10 --no-build-isolation --no-annotate --no-header --quiet >> requirements/$(STACK)/lock.new
 	mv requirements/$(STACK)/lock.new requirements/$(STACK)/lock.txt
+	{ echo '# Every version that `make site` installs. Written by `make lock`.'; \
+		VIRTUAL_ENV=$(VENV) uv pip compile requirements/docs.txt --universal --python-version 3.10 --no-annotate --no-header --quiet; \
+	} > requirements/docs.lock.new
+	mv requirements/docs.lock.new requirements/docs.lock.txt

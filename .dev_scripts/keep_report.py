@@ -1,4 +1,6 @@
-"""Keeps the report of a project's offline suite in the project, without its learning curves: projects/NAME/SUITE_report.json."""
+"""Keeps the report of a project's offline suite in the project, without its learning curves:
+projects/NAME/SUITE_report.json.
+"""
 
 import argparse
 import json

@@ -1,5 +1,7 @@
-"""Writes docs/layers/, a page per layer and the index, and the table of hosts in docs/insertion.md; with --check it only says
-whether they are up to date."""
+"""Write docs/layers/, a page per layer and the index, and the table of hosts in docs/insertion.md.
+
+`--check` writes nothing and says whether they are up to date.
+"""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""The tables of the projects' READMEs, from metafiles, published.yml, counted.json, configs and the reports that were kept."""
+"""Make the tables of the studies' results.md from metafiles, published.yml, counted.json, configs and kept reports."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -10,13 +10,15 @@ from statistics import mean
 import yaml
 from scipy import stats
 
+from attn_plugins.benchmark.decision import p_text
+from attn_plugins.benchmark.decision import verdicts as verdicts_of
 from attn_plugins.benchmark.metrics import headline
 from attn_plugins.benchmark.statistics import paired_difference
 from attn_plugins.benchmark.suite import read_suite
 from attn_plugins.benchmark.suite_presets import BASELINE
 from attn_plugins.datasets.known import KNOWN
 from attn_plugins.training.config import load_config
-from layer_docs.markdown import table
+from layer_docs.markdown import prose, table
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECTS = ROOT / 'projects'
@@ -95,7 +97,7 @@ def published_runs(project: str) -> str:
     header = ['suite', 'config', 'preset', 'published, %', 'reproduced', 'parameters (printed)']
     header += ['parameters (counted)', *(MEASURED[key] for key in measured), 'source']
     sources = '; '.join(f'*{name}*: {source}' for name, source in known['sources'].items())
-    return f'{table(header, rows)}\n\n{sources}'
+    return f'{table(header, rows)}\n\n{prose(sources)}'
 
 
 TERMS = {
@@ -107,7 +109,9 @@ TERMS = {
 
 
 def settings(project: str) -> str:
-    """The 16 settings of the four terms with regular and deformable convolution: what a layer of each adds, and keeps in memory."""
+    """The 16 settings of the four terms with regular and deformable convolution: what a layer of each adds, and keeps
+    in memory.
+    """
     content = json.loads((PROJECTS / project / 'counted.json').read_text())
     regular, deformable = [
         {name: content[f'study/{config}/{name}'] for name in SETTINGS}
@@ -128,11 +132,12 @@ def settings(project: str) -> str:
         rows.append(row)
     header = ['setting', 'terms', 'parameters added', 'M-Adds', 'memory', 'M-Adds, deformable']
     terms = ', '.join(f'{term}: {words}' for term, words in TERMS.items())
-    return (
-        f'{table([*header, "memory, deformable"], rows)}\n\n{terms}. All counted, in Faster R-CNN: M-Adds of an image of '
-        '800 x 1333, memory of the weights, their gradients and momenta, and of the maps that a training step of two images '
-        'keeps for the backward pass.'
+    explained = prose(
+        f'{terms}. All counted, in Faster R-CNN: M-Adds of an image of 800 x 1333, memory of the weights, '
+        'their gradients '
+        'and momenta, and of the maps that a training step of two images keeps for the backward pass.'
     )
+    return f'{table([*header, "memory, deformable"], rows)}\n\n{explained}'
 
 
 def counted(project: str) -> str:
@@ -243,9 +248,33 @@ def _paired(difference: dict | None) -> list[str]:
     return [f'{difference["mean"]:+.1f} [{low:+.1f}, {high:+.1f}]', f'{(high - low) / 2:.1f}']
 
 
+def _clear(report: dict) -> str:
+    """Which differences to the plain model have an interval that excludes zero, in a sentence."""
+    found = [
+        (f'{comparison["name"]}/{result["preset"]}', result['difference'])
+        for comparison in report['comparisons']
+        for result in comparison['presets']
+        if result['difference'] and result['difference']['interval']
+    ]
+    clear = [
+        f'{name} ({difference["mean"]:+.1f})'
+        for name, difference in found
+        if difference['interval'][0] > 0 or difference['interval'][1] < 0
+    ]
+    return (
+        f'The 95 % interval of the difference to the plain model excludes zero in {len(clear)} of {len(found)} '
+        'comparisons'
+        f'{": " + ", ".join(clear) if clear else ""}. If no preset changed anything, one comparison in twenty '
+        'would still '
+        'do so.'
+    )
+
+
 @once_run
 def offline(project: str) -> str:
-    """The study on DigitScenes: scores, paired differences with their intervals, and what the seeds could have shown."""
+    """The study on DigitScenes: scores, paired differences with their intervals, and what the seeds could have
+    shown.
+    """
     report = _report(project)
     rows = []
     medians = project in MEDIANS
@@ -279,11 +308,12 @@ def offline(project: str) -> str:
     )
     pairs = sorted({r['score']['n'] for c in report['comparisons'] for r in c['presets'] if r['score']})
     errors = ', '.join(f'{stats.t.ppf(0.975, n - 1):.2f} with {n} seeds' for n in pairs if n > 1)
-    return (
-        f"{table(header, rows)}\n\n{metrics}. Measured on {where}. The interval is Student's t over the paired differences "
-        f'(standard errors to each side: {errors}); a difference smaller than half of it, '
-        f'"least that could show", could not have been told from none.\n\n{report["verdict"]}'
+    explained = prose(
+        f"{metrics}. Measured on {where}. The interval is Student's t over the paired differences (standard "
+        'errors to each '
+        f'side: {errors}); a difference smaller than half of it, "least that could show", could not have been seen.'
     )
+    return f'{table(header, rows)}\n\n{explained}\n\n{prose(_clear(report))}'
 
 
 @once_run
@@ -309,7 +339,9 @@ def controls(project: str) -> str:
 
 @once_run
 def terms(project: str) -> str:
-    """What each term adds: the eight settings with it against the eight without it, alike in the other three, paired by seed."""
+    """What each term adds: the eight settings with it against the eight without it, alike in the other three, paired
+    by seed.
+    """
     report = _report(project)
     rows = []
     for comparison in report['comparisons']:
@@ -333,6 +365,35 @@ def terms(project: str) -> str:
     return table(
         ['task', 'what is added', 'seeds', 'to without it, paired [95 %]', 'least that could show'], rows
     )
+
+
+def differences(project: str, config: str) -> list[tuple]:
+    """Name each preset's paired difference to the plain model with its verdict, by the rule for reports of today.
+
+    Args:
+        project: Whose report was kept.
+        config: Key of the suite's config, whose presets are all that is compared.
+    """
+    scores: dict[str, dict[int, float]] = {}
+    for run in _report(project)['runs']:
+        if run['config_key'] == config:
+            score = headline(run['steps']['test']['metrics']).value
+            scores.setdefault(run['preset'], {})[run['seed']] = score
+    plain = scores.pop(BASELINE)
+    found = [paired_difference(each, plain) for each in scores.values()]
+    return list(zip(scores, found, verdicts_of(found), strict=True))
+
+
+@once_run
+def verdicts(project: str) -> str:
+    """The verdict of each paired difference, after Holm's correction over all of them."""
+    (comparison,) = [c for c in _report(project)['comparisons'] if any(p['difference'] for p in c['presets'])]
+    rows = [
+        [name, difference.n, *_paired(asdict(difference)), verdict.word, f'p {p_text(verdict.p_holm)}']
+        for name, difference, verdict in differences(project, comparison['key'])
+    ]
+    header = ['preset', 'seeds', 'to none, paired [95 %]', 'least that could show', 'verdict', 'after Holm']
+    return table(header, rows)
 
 
 def _mean_by_seed(scores: dict[str, dict[int, float]], presets: Sequence[str]) -> dict[int, float]:
@@ -363,15 +424,17 @@ def trade_off(project: str) -> str:
             )
     header = ['task', 'preset', 'score, %', 'M-Adds (counted)', 'memory of an image in training (counted)']
     machine, versions = latency['machine'], latency['versions']
-    return (
-        f'{table([*header, "latency, ms, median (20 % to 80 %, measured)"], rows)}\n\nLatency of one image without gradients, '
-        f'{latency["repeats"]} passes of each, all in turn; {machine["cpu"]}, {latency["threads"]} thread(s), '
-        f'torch {versions["torch"]}, mmcv {versions["mmcv"]}.'
+    explained = prose(
+        f'Latency of one image without gradients, {latency["repeats"]} passes of each, all in turn; {machine["cpu"]}, '
+        f'{latency["threads"]} thread(s), torch {versions["torch"]}, mmcv {versions["mmcv"]}.'
     )
+    return f'{table([*header, "latency, ms, median (20 % to 80 %, measured)"], rows)}\n\n{explained}'
 
 
 def gates(project: str) -> str:
-    """Census and fold of the models of projects/*/gates: how constant the gates are, and the model without those that are."""
+    """Census and fold of the models of projects/*/gates: how constant the gates are, and the model without those that
+    are.
+    """
     rows = []
     for folder in sorted((PROJECTS / project / 'gates').iterdir()):
         census, fold = (json.loads((folder / f'{name}.json').read_text()) for name in ('census', 'fold'))
@@ -403,7 +466,7 @@ def gates(project: str) -> str:
 
 
 def blocks(project: str, *names: str) -> dict:
-    """The tables of a project that its README has."""
+    """The tables of a project that its results.md has."""
     return {name: partial(globals()[name], project) for name in names}
 
 
@@ -416,7 +479,9 @@ BLOCKS = {
         project: blocks(project, 'published_runs', 'counted', 'hours', 'offline', 'controls')
         for project in ('iebn', 'sem', 'dianet')
     },
-    'attention_transfer': blocks('attention_transfer', 'published_runs', 'counted', 'hours', 'offline'),
+    'attention_transfer': blocks(
+        'attention_transfer', 'published_runs', 'counted', 'hours', 'offline', 'verdicts'
+    ),
     'empirical_attention': blocks(
         'empirical_attention',
         'published_runs',

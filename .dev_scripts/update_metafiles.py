@@ -94,7 +94,10 @@ def texts(chosen: list[str]) -> dict[Path, str]:
         made[metafiles[-1]] = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
     if chosen:
         return made
-    index = '# Every config, with the published and the reproduced result. A test holds it to the files and the counts.\n'
+    index = (
+        '# Every config, with the published and the reproduced result. A test holds it to the files '
+        'and the counts.\n'
+    )
     imports = {'Import': [str(path.relative_to(ROOT)) for path in metafiles]}
     made[ROOT / 'model-index.yml'] = index + yaml.safe_dump(imports)
     return made

@@ -1,4 +1,7 @@
-"""Writes the tables of README.md and of projects', and the projects' plots, from what they are made of; --check only says whether they are up to date."""
+"""Write the generated blocks of README.md, docs/results.md and the projects' pages, and the projects' plots.
+
+`--check` writes nothing and says whether they are up to date.
+"""
 
 import argparse
 import json
@@ -14,20 +17,38 @@ sys.path.insert(0, str(ROOT))
 import project_plots  # noqa: E402
 import project_tables  # noqa: E402
 
-from layer_docs import measure  # noqa: E402
-from layer_docs.markdown import table  # noqa: E402
+from attn_plugins.benchmark.decision import p_text  # noqa: E402
+from layer_docs.markdown import prose, table  # noqa: E402
 from projects.empirical_attention.translation import table as translation_table  # noqa: E402
 from projects.iebn.style_transfer import figures  # noqa: E402
 
 
-def layers() -> str:
-    """Every registered layer with its parameters, counted on the layer itself."""
-    rows = []
-    for name, layer in measure.layers().items():
-        source = sys.modules[layer.__module__].__doc__.splitlines()[0].rstrip('.')
-        counts = [f'{measure.parameters(name, width):,}' for width in measure.SIZES]
-        rows.append([f'[{name}](docs/layers/{name}.md)', source, *counts])
-    return table(['type', 'method', *(f'parameters, C = {width}' for width in measure.SIZES)], rows)
+def result() -> str:
+    """What losses of attention transfer change in a student, and whether that is decided."""
+    report = json.loads((ROOT / 'projects' / 'attention_transfer' / 'digitscenes_report.json').read_text())
+    titles = {
+        'full_activation': 'Matching whole activations',
+        'at': 'Attention transfer',
+        'kd': 'Knowledge distillation',
+    }
+    found = {name: rest for name, *rest in project_tables.differences('attention_transfer', 'student')}
+    lines = []
+    for name, title in titles.items():
+        difference, verdict = found[name]
+        low, high = difference.interval
+        lines.append(
+            f'* {title}: {difference.mean:+.1f} points of top-1 accuracy [{low:+.1f}, {high:+.1f}], **{verdict.word}** '
+            f'(p {p_text(verdict.p_holm)}).'
+        )
+    (commit,) = report['made_with']['git_commits']
+    how = (
+        f"{len(report['made_with']['seeds'])} seeds, paired; p after Holm's correction over {len(found)} "
+        'comparisons; the '
+        f'weight of attention transfer was chosen on seed 0. Measured at commit {commit[:7]} by `python '
+        'tools/benchmark.py '
+        f'run {report["suite_file"]}`. [All seven, and what they do not show](projects/attention_transfer/README.md).'
+    )
+    return '\n'.join(lines) + f'\n\n{prose(how)}'
 
 
 def models() -> str:
@@ -42,7 +63,7 @@ def models() -> str:
             ((metric, measured),) = result['Metrics'].items()
             rows.append(
                 [
-                    f'[{model["Name"]}]({model["Config"]})',
+                    f'[{model["Name"]}](../{model["Config"]})',
                     f'{result["Dataset"]}, {metric}',
                     published['Metrics'][metric] or 'not published',
                     'not run yet' if measured is None else measured,
@@ -96,7 +117,7 @@ def demo() -> str:
         'M-Adds (counted)',
         'training (measured)',
     ]
-    return f'{table(header, rows)}\n\n{report["verdict"]} {where}'
+    return f'{table(header, rows)}\n\n{prose(report["verdict"] + " " + where)}'
 
 
 def style_transfer() -> str:
@@ -112,8 +133,9 @@ def translation() -> str:
 
 
 FILES = {
-    'README.md': {'demo': demo, 'layers': layers, 'models': models},
-    **{f'projects/{project}/README.md': made for project, made in project_tables.BLOCKS.items()},
+    'README.md': {'result': result},
+    'docs/results.md': {'demo': demo, 'models': models},
+    **{f'projects/{project}/results.md': made for project, made in project_tables.BLOCKS.items()},
     'projects/iebn/style_transfer/README.md': {'offline': style_transfer},
     'projects/empirical_attention/translation/README.md': {'offline': translation},
 }

@@ -3,8 +3,8 @@
 Called with a check, the stack (a folder of requirements/) and the environment's folder. The checks:
 
 `families`: releases of the other OpenMMLab family are there, which own the same files.
-`complete`: every version of the stack's lock.txt, mmcv's compiled operators and this checkout are there. Imports nothing
-heavy.
+`complete`: every version of the stack's lock.txt, mmcv's compiled operators and this checkout are there. Imports
+nothing heavy.
 `operators`: mmcv's compiled operators load. Imports torch, so it runs once, after an installation.
 """
 

@@ -1,4 +1,6 @@
-"""The pages of the layers are what code and docstrings say, and their configs run."""
+"""Check the pages: those of the layers are what code says and their configs run; all are short and their links
+exist.
+"""
 
 import json
 import re
@@ -14,6 +16,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
+import attn_plugins
 from attn_plugins import inserted_layers
 from attn_plugins.layers.place import place_of
 from layer_docs import checks, measure
@@ -179,3 +182,46 @@ def test_the_readme_counts_the_hosts_and_positions_that_are_tested():
     from tests.insertion.families import FAMILIES
 
     assert f'{len(FAMILIES)} hosts, {len(POSITIONS)} named places' in (ROOT / 'README.md').read_text()
+
+
+PAGES = [
+    path for pattern in ('*.md', 'docs/**/*.md', 'projects/**/*.md') for path in sorted(ROOT.glob(pattern))
+]
+
+
+def test_pages_are_short():
+    """The first page, how to work, and each study."""
+    most = {ROOT / 'README.md': 130, ROOT / 'CONTRIBUTING.md': 80}
+    most |= dict.fromkeys(ROOT.glob('projects/*/README.md'), 80)
+    assert len(most) == 8
+    long = {str(path): n for path in most if (n := len(path.read_text().splitlines())) > most[path]}
+    assert long == {}
+
+
+def test_prose_has_lines_of_at_most_120_characters():
+    """Written by hand: tables, code, pictures, generated blocks and generated pages may be wider."""
+    wide = []
+    for path in PAGES:
+        if path.parent in (FOLDER, ROOT / 'docs' / 'benchmarks'):
+            continue
+        text = path.read_text()
+        text = re.sub(r'<!-- begin: (\S+) -->\n.*?<!-- end: \1 -->', '', text, flags=re.DOTALL)
+        text = re.sub(r'^```.*?^```$', '', text, flags=re.DOTALL | re.MULTILINE)
+        lines = (line for line in text.splitlines() if not line.startswith(('|', '![')))
+        wide += [f'{path.relative_to(ROOT)}: {line}' for line in lines if len(line) > 120]
+    assert wide == []
+
+
+def test_links_lead_to_files_that_exist():
+    """`make site` checks them in a browser's terms, anchors too, and needs an environment of its own."""
+    missing = []
+    for path in PAGES:
+        text = re.sub(r'^```.*?^```$', '', path.read_text(), flags=re.DOTALL | re.MULTILINE)
+        for link in re.findall(r'\]\(([^)\s#:]+)(?=[)#])', text):
+            if not (path.parent / link).exists():
+                missing.append(f'{path.relative_to(ROOT)}: {link}')
+    assert missing == []
+
+
+def test_the_citation_has_the_version_of_the_package():
+    assert f'version: {attn_plugins.__version__}\n' in (ROOT / 'CITATION.cff').read_text()

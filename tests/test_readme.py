@@ -1,7 +1,8 @@
-"""The README's blocks run as they are pasted into an empty folder; its tables are the generated ones."""
+"""The blocks of README.md and docs/ run as they are pasted into an empty folder; tables are the generated ones."""
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -17,12 +18,19 @@ from attn_plugins.training.presets import preset_names
 from tests.stack import TORCH_2_1
 
 ROOT = Path(__file__).parents[1]
-BLOCKS = dict(re.findall(r'```python\n# file: (\S+)\n(.*?)```', (ROOT / 'README.md').read_text(), re.DOTALL))
+PAGES = (ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md')))
+FOUND = [
+    block
+    for page in PAGES
+    for block in re.findall(r'```python\n# file: (\S+)\n(.*?)```', page.read_text(), re.DOTALL)
+]
+BLOCKS = dict(FOUND)
 
-# What a block's model has, by the tool that the README names for it.
+# Layers of a block's model.
 EXPECTED = {
     'faster-rcnn_r50-se_fpn_1x_coco.py': 13,
     'deeplabv3_r50-ca-d8_4xb2-40k_cityscapes-512x1024.py': 17,
+    'resnet50-cbam_8xb32_in1k.py': 16,
     'faster-rcnn_r50-iebn_fpn_1x_coco.py': 39,
     'faster-rcnn_r50-mine_fpn_1x_coco.py': 13,
     'faster-rcnn_r50-any_fpn_1x_coco.py': 0,
@@ -30,6 +38,7 @@ EXPECTED = {
 KINDS = {
     'faster-rcnn_r50-se_fpn_1x_coco.py': {'SE'},
     'deeplabv3_r50-ca-d8_4xb2-40k_cityscapes-512x1024.py': {'CoordAttention', 'ECA'},
+    'resnet50-cbam_8xb32_in1k.py': {'CBAM'},
     'faster-rcnn_r50-iebn_fpn_1x_coco.py': {'IEBN'},
     'faster-rcnn_r50-mine_fpn_1x_coco.py': {'SpatialMean'},
     'faster-rcnn_r50-any_fpn_1x_coco.py': set(),
@@ -38,7 +47,7 @@ KINDS = {
 
 @pytest.fixture
 def project(tmp_path, monkeypatch) -> Path:
-    """An empty folder, in which the README's blocks have been pasted into files."""
+    """An empty folder, in which the pages' blocks have been pasted into files."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv('ATTENTION', raising=False)
     monkeypatch.syspath_prepend(tmp_path)  # PYTHONPATH=.
@@ -49,7 +58,7 @@ def project(tmp_path, monkeypatch) -> Path:
 
 @pytest.mark.parametrize('name', EXPECTED)
 def test_a_block_runs_as_pasted(name, project):
-    """Where the README says that all are trained, none is frozen; a layer's key is the one that its class gives itself."""
+    """No layer is frozen; a layer's key is the one that its class gives itself."""
     model = build_model(load_config(name))
     layers = inserted_layers(model)
     assert (
@@ -59,8 +68,8 @@ def test_a_block_runs_as_pasted(name, project):
     assert sum('attn_spatial_mean' in key for key in model.state_dict()) == 13 * ('-mine_' in name)
 
 
-def test_the_command_that_the_readme_names_for_a_look(project):
-    """As a process; the layer of one's own is found as the README says."""
+def test_the_command_that_the_pages_name_for_a_look(project):
+    """As a process; the layer of one's own is found as docs/write_a_layer.md says."""
     done = subprocess.run(
         [
             sys.executable,
@@ -77,7 +86,7 @@ def test_the_command_that_the_readme_names_for_a_look(project):
     assert '13 inserted layers' in done.stdout
 
 
-def test_the_student_of_the_readme_is_built_beside_its_teacher(project):
+def test_the_student_is_built_beside_its_teacher(project):
     cfg = load_config('resnet18-from-r50_8xb32_in1k.py')
     assert cfg.model.student.backbone.depth == 18
     cfg.model.teacher.pop('init_cfg')  # whose weights are nobody's here
@@ -90,10 +99,29 @@ def test_the_student_of_the_readme_is_built_beside_its_teacher(project):
     assert distillation_of(model) is not None
 
 
-def test_live_models_are_plugged(tmp_path):
-    (tmp_path / 'plug_any_model.py').write_text(BLOCKS['plug_any_model.py'])
-    done = subprocess.run([sys.executable, tmp_path / 'plug_any_model.py'], capture_output=True, text=True)
-    assert done.returncode == 0 and done.stdout == '15 layers\n', done.stdout + done.stderr
+@pytest.mark.parametrize('library, layers', [('timm', 15), ('torchvision', 16)])
+def test_live_models_are_plugged(library, layers, project, capsys):
+    pytest.importorskip(library)
+    runpy.run_path(f'plug_{library}_model.py')
+    assert capsys.readouterr().out == f'{layers} layers\n'
+
+
+def test_the_tree_of_the_readme_is_of_its_block(project):
+    """Its parameters; the M-Adds beside them take half a minute to count."""
+    (tree,) = re.findall(r'```text\n(.*?)```', (ROOT / 'README.md').read_text(), re.DOTALL)
+    model = build_model(load_config('faster-rcnn_r50-se_fpn_1x_coco.py'))
+    parts = {'FasterRCNN': model, 'backbone ResNet': model.backbone}
+    parts |= {f'layer{i} ResLayer': getattr(model.backbone, f'layer{i}') for i in range(1, 5)}
+    parts |= {
+        f'SE, {width} channels': layer for width, layer in zip((512, 1024, 2048), _first(model), strict=True)
+    }
+    for name, part in parts.items():
+        assert f'{name}  {sum(p.numel() for p in part.parameters()):,} parameters' in tree
+
+
+def _first(model) -> list:
+    """The layer of each stage's first block, with its identity start."""
+    return [model.backbone.get_submodule(f'layer{i}.0.bn3').attn_se for i in (2, 3, 4)]
 
 
 @pytest.mark.parametrize('preset, layers', [('none', 0), ('dia', 3), ('bam', 3), ('se4.py', 13)])
@@ -104,15 +132,16 @@ def test_a_users_config_takes_presets_by_name_and_by_path(project, preset, layer
 
 
 def test_every_preset_is_named():
-    section = (ROOT / 'README.md').read_text().partition('## Presets')[2].partition('\n## ')[0]
+    section = (ROOT / 'docs' / 'presets.md').read_text().partition('\n## ')[0]
     table = ' '.join(line for line in section.splitlines() if line.startswith('|'))
     named = [name for names in re.findall('`([a-z0-9_ ]+)`', table) for name in names.split()]
     assert sorted(named) == preset_names(ROOT / 'configs/_base_/attention')
 
 
 def test_every_block_is_run():
-    others = {'se4.py', 'my_layers.py', 'plug_any_model.py', 'resnet18-from-r50_8xb32_in1k.py'}
-    assert set(BLOCKS) == {*EXPECTED, *others}
+    others = {'se4.py', 'my_layers.py', 'resnet18-from-r50_8xb32_in1k.py'}
+    live = {'plug_timm_model.py', 'plug_torchvision_model.py'}
+    assert sorted(name for name, _ in FOUND) == sorted({*EXPECTED, *others, *live})
 
 
 @pytest.mark.skipif(TORCH_2_1, reason='its matplotlib, another version, writes the pictures in other words')

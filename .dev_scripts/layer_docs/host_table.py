@@ -1,7 +1,7 @@
 """The table of hosts and positions in docs/insertion.md, from the hosts that the tests build."""
 
-from attn_plugins.insertion.locate import Places
 from attn_plugins.insertion.host_tables import POSITIONS
+from attn_plugins.insertion.locate import Places
 from tests.insertion.families import FAMILIES
 
 BEGIN, END = '<!-- begin: hosts -->', '<!-- end: hosts -->'

@@ -1,8 +1,10 @@
 """The index of all layers, and the table of what they start as."""
 
+import sys
+
 from layer_docs import measure
 from layer_docs.docstrings import read
-from layer_docs.markdown import table
+from layer_docs.markdown import linked, table
 
 HEAD = """<!-- Written by `make docs`: change .dev_scripts/layer_docs/ or the layers' docstrings. -->
 # Layers
@@ -41,11 +43,13 @@ def _methods(layers: dict[str, type]) -> str:
         counts = [f'{measure.parameters(name, width):,}' for width in measure.SIZES]
         madds = [f'{measure.madds(name, width):,}' for width in measure.SIZES]
         kind = layer.__module__.split('.')[2]
-        rows.append([f'[{name}]({name}.md)', kind, read(layer).summary, *counts, *madds])
+        source = linked(sys.modules[layer.__module__].__doc__.splitlines()[0].rstrip('.'))
+        rows.append([f'[{name}]({name}.md)', kind, read(layer).summary, source, *counts, *madds])
     header = [
         'type',
         'kind',
         'what it does',
+        'published',
         *(f'parameters, C = {width}' for width in measure.SIZES),
         *(f'M-Adds, C = {width} at {size} x {size}' for width, size in measure.SIZES.items()),
     ]

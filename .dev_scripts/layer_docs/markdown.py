@@ -1,6 +1,10 @@
-"""Pieces of Markdown that the README's tables and the layers' pages share."""
+"""Pieces of Markdown that generated tables and the layers' pages share."""
 
 import re
+import textwrap
+
+# A line of prose in a page has at most as many characters.
+WIDTH = 120
 
 
 def table(header: list[str], rows: list[list]) -> str:
@@ -9,6 +13,16 @@ def table(header: list[str], rows: list[list]) -> str:
     return '\n'.join(
         '| ' + ' | '.join(str(cell).replace('|', r'\|') for cell in line) + ' |' for line in lines
     )
+
+
+def prose(text: str) -> str:
+    """A paragraph in lines of at most 120 characters, none of which reads as a list, and without breaks in code."""
+    kept = re.sub(r'`[^`]{1,70}`', lambda code: code[0].replace(' ', '\0'), text)
+    for width in range(WIDTH, WIDTH - 20, -1):
+        lines = textwrap.wrap(kept, width, break_long_words=False, break_on_hyphens=False)
+        if not any(re.match(r'([-+*#>|]|\d+[.)])(\s|$)', line) for line in lines[1:]):
+            break
+    return '\n'.join(lines).replace('\0', ' ')
 
 
 def linked(text: str) -> str:

@@ -8,7 +8,7 @@ from attn_plugins.layers.place import place_of
 from layer_docs import measure
 from layer_docs.diagram import diagram
 from layer_docs.docstrings import Text, read
-from layer_docs.markdown import linked, table
+from layer_docs.markdown import linked, prose, table
 from layer_docs.snippet import snippet
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,7 +54,15 @@ def page(name: str, layer: type) -> str:
     if text.notes:
         parts += ['## Notes', *map(linked, text.notes)]
     parts += [f'## Source\n\nCode: [{file}](../../{file}).', _checked(name)]
-    return '\n\n'.join(parts) + '\n'
+    paragraphs = '\n\n'.join(parts).split('\n\n')
+    return '\n\n'.join(map(_in_lines, paragraphs)) + '\n'
+
+
+def _in_lines(paragraph: str) -> str:
+    """A paragraph of prose in lines of a page's width; all else, which has lines or marks of its own, as it is."""
+    if '\n' in paragraph or paragraph.startswith(('#', '|', '```')):
+        return paragraph
+    return prose(paragraph)
 
 
 def _where(layer: type) -> list[str]:

@@ -37,7 +37,9 @@ def write_suite(workspace, **configs):
 
 
 def test_a_suite_that_grows(workspace):
-    """A classifier of two processes; then also one that starts from its backbone and is tested twice, while the first is left alone."""
+    """A classifier of two processes; then also one that starts from its backbone and is tested twice, while the first
+    is left alone.
+    """
     folder = workspace.folder / 'work_dirs' / 'tiny'
     result = workspace.run('benchmark.py', 'run', write_suite(workspace, first=dict(processes=2)))
     assert result.returncode == 0, result.stdout + result.stderr
@@ -75,7 +77,9 @@ def test_a_suite_that_grows(workspace):
 
 
 def test_a_gain_beside_a_plain_model_of_more_parameters(workspace, monkeypatch, capsys):
-    """From the suite's file to the report and back; the trainings are a stand-in's, in which ca gains 1.5 and nothing else does."""
+    """From the suite's file to the report and back; the trainings are a stand-in's, in which ca gains 1.5 and nothing
+    else does.
+    """
     monkeypatch.chdir(workspace.folder)
     monkeypatch.setattr(executors, 'LocalExecutor', lambda jobs: InlineExecutor())
     wide = dict(wide=dict(preset='none', cfg_options={'model.backbone.widen_factor': 0.6}))

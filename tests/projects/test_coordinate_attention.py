@@ -1,4 +1,6 @@
-"""The project of Coordinate Attention: its suites hold every published row, plan as 8 GPUs would run them, and are counted."""
+"""The project of Coordinate Attention: its suites hold every published row, plan as 8 GPUs would run them, and are
+counted.
+"""
 
 import dataclasses
 import json

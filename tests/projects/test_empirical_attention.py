@@ -1,4 +1,6 @@
-"""The empirical study of spatial attention: its suite plans, is counted and stands where mmdet's configs do; the 16 settings."""
+"""The empirical study of spatial attention: its suite plans, is counted and stands where mmdet's configs do; the 16
+settings.
+"""
 
 import dataclasses
 import json

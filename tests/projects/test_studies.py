@@ -1,4 +1,6 @@
-"""The projects of IEBN, SEM, DIANet and attention transfer: their suites plan, are counted, and hold every published row; EAN's patterns."""
+"""The projects of IEBN, SEM, DIANet and attention transfer: their suites plan, are counted, and hold every published
+row; EAN's patterns.
+"""
 
 import dataclasses
 import json

@@ -1,4 +1,6 @@
-"""Style transfer with four kinds of norm: network, losses and images as they are described, and the command by the user's way."""
+"""Style transfer with four kinds of norm: network, losses and images as they are described, and the command by the
+user's way.
+"""
 
 import json
 import re
@@ -36,7 +38,10 @@ ROOT = Path(__file__).resolve().parents[2]
 OFFLINE = ROOT / 'projects' / 'iebn' / 'style_transfer' / 'offline'
 # Convolutions of the network that a norm follows.
 NORMED = 3 + 2 * 5 + 2
-TINY = '--steps 2 --size 16 --style-size 16 --picture-size 16 --width 4 --reduction 2 --batch-size 2 --every 1 --device cpu'
+TINY = (
+    '--steps 2 --size 16 --style-size 16 --picture-size 16 --width 4 --reduction 2 --batch-size 2 '
+    '--every 1 --device cpu'
+)
 
 
 @pytest.fixture(scope='module')
@@ -111,7 +116,9 @@ def test_same_seed_same_convolutions_for_every_norm():
 
 
 def test_parameters_of_the_published_width():
-    """9x9x3x32, 3x3 to 64 and to 128, ten 3x3 of 128, back to 64 and 32, 9x9 to pixels with a bias; weight and bias of norms."""
+    """9x9x3x32, 3x3 to 64 and to 128, ten 3x3 of 128, back to 64 and 32, 9x9 to pixels with a bias; weight and bias
+    of norms.
+    """
     convs = 81 * 3 * 32 + 9 * (32 * 64 + 64 * 128 + 10 * 128 * 128 + 128 * 64 + 64 * 32) + 81 * 32 * 3 + 3
     norms = 2 * (32 + 64 + 128 + 10 * 128 + 64 + 32)
     count = {norm: sum(p.numel() for p in style_network(norm).parameters()) for norm in NORMS}

@@ -1,4 +1,6 @@
-"""Translation with four factors: attention, network, search, sentences and files as they are described, and the command."""
+"""Translation with four factors: attention, network, search, sentences and files as they are described, and the
+command.
+"""
 
 import itertools
 import json
@@ -560,7 +562,9 @@ def test_the_rate_is_the_published_schedule():
 
 
 def test_wmt14_is_the_base_transformer():
-    """Attention of 4 w^2 plus position and u, v and the bias of the output; the feed-forward; a norm before each and at the ends."""
+    """Attention of 4 w^2 plus position and u, v and the bias of the output; the feed-forward; a norm before each and
+    at the ends.
+    """
     settings = read_settings(str(PROJECT / 'configs' / 'wmt14_en_de.yml'))
     with torch.device('meta'):
         net = study.build(settings, FULL, 37000)
@@ -602,7 +606,10 @@ def test_the_table_is_the_plain_formula():
     ]
     difference = np.subtract(bleu[1], bleu[0])
     half = stats.t.ppf(0.975, 2) * difference.std(ddof=1) / 3**0.5
-    interval = f'{difference.mean():+.1f} [{difference.mean() - half:+.1f}, {difference.mean() + half:+.1f}] | {half:.1f}'
+    interval = (
+        f'{difference.mean():+.1f} [{difference.mean() - half:+.1f}, '
+        f'{difference.mean() + half:+.1f}] | {half:.1f}'
+    )
     lines = table(result).splitlines()
     assert lines[2].startswith('| 1111 | 1111 | 1111 | 4 |')
     assert lines[3] == (
