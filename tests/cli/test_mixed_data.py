@@ -41,7 +41,8 @@ param_scheduler = None
 MIXED = """
 model = dict(type='attn_plugins.MixedDataClassifier')
 train_dataloader = dict(
-    batch_size=8, batch_sampler=dict(foreign=3), dataset=dict(dataset=dict(pipeline={{_base_.test_pipeline}}, indices=18)))
+    batch_size=8, batch_sampler=dict(foreign=3),
+    dataset=dict(dataset=dict(pipeline={{_base_.test_pipeline}}, indices=18)))
 """
 BY_EPOCH = 'train_cfg = dict(max_epochs=2, val_interval=2)'
 BY_ITERATION = """
@@ -198,7 +199,8 @@ def test_two_processes_add_foreign_images_each(workspace):
 CIFAR = """
 model = dict(type='attn_plugins.MixedDataClassifier', head=dict(num_classes=100))
 train_dataloader = dict(
-    batch_size=4, num_workers=0, persistent_workers=False, batch_sampler=dict(foreign=2), dataset=dict(dataset=dict(indices=4)))
+    batch_size=4, num_workers=0, persistent_workers=False, batch_sampler=dict(foreign=2),
+    dataset=dict(dataset=dict(indices=4)))
 val_dataloader = dict(batch_size=4, num_workers=0, persistent_workers=False)
 train_cfg = dict(max_epochs=1, val_interval=1)
 """

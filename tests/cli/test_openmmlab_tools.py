@@ -48,7 +48,8 @@ def test_train_and_test_of_the_library(workspace, library, config, preset, metri
 DISTILLED = """
 _base_ = '{config}'
 model = dict(
-    _delete_=True, type='attn_plugins.Distiller', student={{{{_base_.model}}}}, teacher=dict(config='{config}'), random_teacher=True,
+    _delete_=True, type='attn_plugins.Distiller', student={{{{_base_.model}}}},
+    teacher=dict(config='{config}'), random_teacher=True,
     losses=[dict(type='attn_plugins.ActivationTransfer')], pairs=['{pair}'])
 custom_hooks = [dict(type='attn_plugins.DistillationHook')]
 """

@@ -75,7 +75,8 @@ import os, sys, tempfile
 import torch
 torch.manual_seed(0)
 torch.use_deterministic_algorithms(True)
-model = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.BatchNorm2d(8), torch.nn.Flatten(), torch.nn.LazyLinear(5))
+model = torch.nn.Sequential(
+    torch.nn.Conv2d(3, 8, 3), torch.nn.BatchNorm2d(8), torch.nn.Flatten(), torch.nn.LazyLinear(5))
 model(torch.randn(2, 3, 9, 9))
 optimizer = torch.optim.SGD(model.parameters(), 0.1)
 for _ in range(5):
