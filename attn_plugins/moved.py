@@ -37,7 +37,7 @@ MOVED = {
     'engine.preloaded': 'training.preloaded_process',
     'engine.resume': 'training.exact_resume',
     'engine.settings': 'training.fingerprint',
-    'engine.start': 'training.random_start',
+    'engine.start': 'training.runner',
     'engine.trained': 'training.evaluation',
     'insertion.convs': 'insertion.replaced',
     'insertion.folding': 'insertion.guards',

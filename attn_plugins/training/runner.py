@@ -2,6 +2,7 @@
 model.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,11 +11,12 @@ from traceback import format_exception, walk_tb
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
-from mmengine.logging import MMLogger
+from mmengine.logging import MMLogger, print_log
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner, TestLoop, ValLoop
 
 from attn_plugins.datasets.check import check_data
+from attn_plugins.datasets.heads import built_model
 from attn_plugins.errors import UserError
 from attn_plugins.explain import explain, explain_batch, is_disk_full
 from attn_plugins.training.checkpoint import check_file, seed_of
@@ -27,7 +29,6 @@ from attn_plugins.training.launch import init_distributed
 from attn_plugins.training.library import library_of, prepare
 from attn_plugins.training.loops import ExactRunner
 from attn_plugins.training.presets import preset_of
-from attn_plugins.training.random_start import warn_of_random_start
 from attn_plugins.training.resume import (
     Decision,
     TrainingRecordHook,
@@ -186,6 +187,40 @@ def _check_weights(cfg: Config) -> None:
     ]:
         if name:
             check_file(name)
+
+
+def warn_of_random_start(cfg: Config) -> None:
+    """One warning for a detector or segmentor that gets no trained backbone.
+
+    Nothing of it is wrong, and nothing of it is what the published results did. Stages that are frozen at random, and
+    batch norms that keep the statistics of no data, are named.
+    """
+    model = built_model(cfg)
+    backbone = model.get('backbone') or {}
+    start = backbone.get('init_cfg')
+    starts = start if isinstance(start, (list, tuple)) else [start]
+    given = any(isinstance(item, dict) and item.get('type') == 'Pretrained' for item in starts)
+    if (
+        cfg.default_scope == 'mmpretrain'
+        or given
+        or cfg.get('load_from')
+        or backbone.get('pretrained')
+        or model.get('pretrained')
+    ):
+        return
+    kept = []
+    if backbone.get('frozen_stages', -1) >= 0:
+        kept.append(f'frozen_stages={backbone.frozen_stages} keeps the first stages so')
+    if backbone.get('norm_eval'):
+        kept.append('norm_eval=True keeps batch norms at the statistics of no data')
+    print_log(
+        f'the backbone starts at random{"".join(f", and {what}" for what in kept)}: give it trained weights '
+        'with --cfg-options '
+        'model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.checkpoint=FILE, and '
+        'model.backbone.init_cfg.prefix=backbone. for those of a classifier',
+        'current',
+        logging.WARNING,
+    )
 
 
 def _use_amp(cfg: Config) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from attn_plugins.training import random_start
+from attn_plugins.training import runner
 from attn_plugins.training.config import load_config
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
@@ -31,8 +31,8 @@ CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 )
 def test_a_random_start_is_said(leaf, options, said, monkeypatch):
     lines = []
-    monkeypatch.setattr(random_start, 'print_log', lambda text, logger, level: lines.append((text, level)))
-    random_start.warn_of_random_start(load_config(CONFIGS / leaf, cfg_options=options))
+    monkeypatch.setattr(runner, 'print_log', lambda text, logger, level: lines.append((text, level)))
+    runner.warn_of_random_start(load_config(CONFIGS / leaf, cfg_options=options))
     if said is None:
         assert not lines
     else:
