@@ -39,8 +39,7 @@ def explain(error: BaseException) -> str | None:
     if match := re.search(r'Target (\d+) is out of bounds', message):
         return (
             f'a label or a pixel of a mask has the class number {match[1]}, and the head has fewer classes: '
-            '`python tools/'
-            'check_data.py CONFIG --read-files` names the files'
+            '`python tools/check_data.py CONFIG --read-files` names the files'
         )
     if isinstance(error, IndexError) and 'Target -1 is out of bounds' in message:
         return (
@@ -94,8 +93,7 @@ def explain_batch(error: BaseException) -> str | None:
         if any(base.__module__ == 'torch.nn.modules.module' for base in type(module).__mro__):
             return (
                 f'a batch does not pass {type(module).__name__} ({said_by(error)}): what comes before it, its '
-                'options or '
-                'the data do not fit; --debug, and the log file, show where'
+                'options or the data do not fit; --debug, and the log file, show where'
             )
     return None
 
@@ -148,8 +146,7 @@ def _failed_build(error: BaseException) -> str | None:
     kind = getattr(names['registry'], 'name', 'part')
     return (
         f'the {kind} {names["obj_cls"].__name__} cannot be built from its config ({said_by(error)}): put its '
-        'options right, '
-        '--debug shows where'
+        'options right, --debug shows where'
     )
 
 
@@ -163,8 +160,7 @@ def _failed_score(error: BaseException) -> str | None:
         if 'BaseMetric' in kinds:
             return (
                 f'{type(part).__name__} cannot score what the model gives ({said_by(error)}): put its options, '
-                'as metric, right; '
-                '--debug shows where'
+                'as metric, right; --debug shows where'
             )
         if 'CheckpointHook' in kinds and isinstance(error, KeyError):
             return (

@@ -64,7 +64,6 @@ def _suite_runs(args: argparse.Namespace) -> dict[str, Path]:
         if not chosen[preset].folder.is_dir():
             raise UserError(
                 f'{chosen[preset].folder} is not there, the run has not begun: run tools/benchmark.py run '
-                f'{args.suite}, or '
-                'name its folder with --work-dir'
+                f'{args.suite}, or name its folder with --work-dir'
             )
     return {preset: chosen[preset].folder for preset in presets}

@@ -50,8 +50,7 @@ class Match:
         difference = f'{self.parameters / self.wanted - 1:+.2%}'.replace('%', ' %')
         return (
             f'{self.option}={self.value}: {self.parameters:,} parameters ({preset_name(self.attention)}: '
-            f'{self.wanted:,}, '
-            f'{difference}); '
+            f'{self.wanted:,}, {difference}); '
             + (
                 f'that is the value of the config, so {PLAIN} itself is the nearest'
                 if self.own
@@ -109,8 +108,7 @@ def match_parameters(
             reason = (str(error).strip().splitlines() or [''])[-1]
             raise UserError(
                 f'the plain model cannot be built with {option}={value(i)} ({type(error).__name__}: {reason}): '
-                'choose an option '
-                'that takes any number'
+                'choose an option that takes any number'
             ) from error
 
     if count(first) == wanted:
@@ -120,8 +118,7 @@ def match_parameters(
         if count(last) == count(first):
             raise UserError(
                 f'{option} changes nothing: with {value(first)} and with {value(last)} the plain model has '
-                f'{count(last):,} '
-                'parameters'
+                f'{count(last):,} parameters'
             )
         raise UserError(
             f'{option} does not lead to the {wanted:,} parameters of {preset_name(attention)}: the plain model has '

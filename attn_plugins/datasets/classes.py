@@ -136,8 +136,7 @@ def _labels_beyond(check: 'DatasetCheck') -> list[str]:
         return []
     return [
         f'{labels[beyond[0]]} labels are {beyond[0]}, and there are {len(names)} classes, numbered from 0: '
-        'number them anew, or name '
-        'all classes'
+        'number them anew, or name all classes'
     ]
 
 

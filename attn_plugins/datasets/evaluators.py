@@ -52,14 +52,12 @@ def compare_evaluators(
         if given - scored:
             checks[0].faults.append(
                 f'{name} {ann_file} lacks {len(given - scored)} of the {len(given)} images that it is to score '
-                '(first: id '
-                f'{min(given - scored, key=str)}): {advice}'
+                f'(first: id {min(given - scored, key=str)}): {advice}'
             )
         elif scored - given and given:
             text = (
                 f'{name} {ann_file} has {len(scored - given)} images that are not in the data set, and each '
-                'would count as one '
-                'on which nothing was found'
+                'would count as one on which nothing was found'
             )
             # With `indices` it may be a look at a few images, whose score nobody takes for that of all.
             (checks[0].warnings if same else checks[0].faults).append(

@@ -134,8 +134,7 @@ def unlike_weights(head: tuple[str, dict]) -> str | None:
             key = f'{path}.loss_decode' + (f'.{i}' if isinstance(losses, (list, tuple)) else '')
             return (
                 f'{key}.class_weight has {len(weights)} numbers and {path}.num_classes is '
-                f'{options["num_classes"]}: give one for each '
-                f'class, or set {key}.class_weight=None'
+                f'{options["num_classes"]}: give one for each class, or set {key}.class_weight=None'
             )
     return None
 

@@ -123,15 +123,13 @@ class MixedBatchSampler(Sampler):
         if not 0 <= foreign <= batch_size:
             raise UserError(
                 f'foreign={foreign} images cannot be added to a batch of {batch_size} own ones: give '
-                'batch_sampler.foreign '
-                f'from 0 to {batch_size}'
+                f'batch_sampler.foreign from 0 to {batch_size}'
             )
         indices = getattr(getattr(sampler, 'dataset', None), 'foreign_indices', None)
         if indices is None or not hasattr(sampler, 'seed'):
             raise UserError(
                 'MixedBatchSampler draws from an attn_plugins.MixedDataset, by a sampler with a seed: make it '
-                'the outermost '
-                'dataset of the dataloader, with the sampler DefaultSampler or InfiniteSampler'
+                'the outermost dataset of the dataloader, with the sampler DefaultSampler or InfiniteSampler'
             )
         if foreign > len(indices):
             raise UserError(
@@ -173,8 +171,7 @@ def _classes(dataset: Dataset) -> tuple[str, ...]:
     if not classes:
         raise UserError(
             f'{type(dataset).__name__} names no classes, by which foreign_loss=True numbers the foreign '
-            'labels: give it '
-            'metainfo=dict(classes=...)'
+            'labels: give it metainfo=dict(classes=...)'
         )
     return tuple(classes)
 

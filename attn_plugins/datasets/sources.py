@@ -7,8 +7,7 @@ DIGIT_SCENES = 'digit_scenes'
 ARCHIVE = 'get {} from {} and unpack {} into {{root}}'
 MNIST = (
     'get train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz and '
-    't10k-labels-idx1-ubyte.gz from '
-    '{} and put them, unpacked by gunzip, into {{root}}'
+    't10k-labels-idx1-ubyte.gz from {} and put them, unpacked by gunzip, into {{root}}'
 )
 VOC2012 = (
     'get VOCtrainval_11-May-2012.tar from host.robots.ox.ac.uk/pascal/VOC/voc2012 and unpack it into {parent}'
@@ -21,8 +20,7 @@ SOURCES = {
     'www.cityscapes-dataset.com, unpack '
     'them into {root}, then run `pip install cityscapesscripts && python {converters}/cityscapes.py {root} --nproc 8`',
     '(train|val)2017': 'get train2017.zip, val2017.zip and annotations_trainval2017.zip from '
-    'cocodataset.org/#download and '
-    'unpack them into {root}',
+    'cocodataset.org/#download and unpack them into {root}',
     'SegmentationClassAug|Segmentation/(train)?aug': VOC2012
     + ', get the SBD (benchmark.tgz), unpack it and name its '
     'benchmark_RELEASE {parent}/VOCaug, then run `python {converters}/voc_aug.py {parent} {parent}/VOCaug`',

@@ -32,8 +32,7 @@ def Split(dataset: dict, share: float, held_out: bool) -> BaseDataset:
     if not isinstance(built, BaseDataset):
         raise UserError(
             f'{type(built).__name__} is no BaseDataset of mmengine, whose images can be chosen: split its '
-            'files, and name the '
-            'two parts in the config'
+            'files, and name the two parts in the config'
         )
     built.full_init()
     kept = [index for index in range(len(built)) if _is_held_out(built, index, share) == held_out]

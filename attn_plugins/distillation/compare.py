@@ -66,8 +66,7 @@ def _check_gradient(pair: Pair, ours: list[Tensor]) -> None:
     if torch.is_grad_enabled() and not any(x.requires_grad for x in ours):
         raise UserError(
             f'{pair.student!r} of the student is frozen, or inside of what activation checkpointing runs, so '
-            'that nothing learns '
-            'from it: compare a later module, or set with_cp=False'
+            'that nothing learns from it: compare a later module, or set with_cp=False'
         )
 
 
@@ -81,8 +80,7 @@ def _of_head(loss: DistillationLoss, pair: Pair, head: Logits | None, channels: 
         if loss.activation is None or loss.activation == 'softmax' and loss.classes is None:
             raise UserError(
                 f'{loss.name} cannot see what the {channels} channels of {pair.student!r} are: set its '
-                'activation to sigmoid or '
-                'softmax, and classes to the channels of one anchor'
+                'activation to sigmoid or softmax, and classes to the channels of one anchor'
             )
         return {}
     if loss.classes is None and not head.fit(channels):

@@ -87,8 +87,7 @@ class DistillationHook(Hook):
         if made is None:
             raise UserError(
                 'DistillationHook is for a model of type attn_plugins.Distiller, and this one is none: take '
-                'the hook out of '
-                'custom_hooks, or make the model one'
+                'the hook out of custom_hooks, or make the model one'
             )
         return made
 
@@ -101,8 +100,7 @@ def _check_schedules(made: Distillation, runner: Runner) -> None:
             unit = 'epochs' if loss.schedule.by_epoch else 'iterations'
             raise UserError(
                 f'{loss.name} begins at {loss.schedule.begin:g} of {last} {unit}, so it never acts: change '
-                'begin or by_epoch in '
-                'its schedule'
+                'begin or by_epoch in its schedule'
             )
 
 
@@ -152,10 +150,9 @@ def _refuse_chance(runner: Runner, teacher: nn.Module, path: str) -> None:
         if not float(scores[name]) > bound:
             raise UserError(
                 f'the teacher {path} scores like chance on the validation data: {name} '
-                f'{float(scores[name]):.4g}, where up to '
-                f'{bound:.4g} is chance; give one that was trained for these data and classes, in this order '
-                'and at this size '
-                '(DistillationHook(test_teacher=False) takes it as it is)'
+                f'{float(scores[name]):.4g}, where up to {bound:.4g} is chance; give one that was trained for '
+                'these data and classes, in this order and at this size (DistillationHook(test_teacher=False) '
+                'takes it as it is)'
             )
     if not known:
         runner.logger.warning(

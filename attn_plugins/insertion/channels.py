@@ -37,8 +37,7 @@ def channels_at(host: nn.Module, target: Target, own: int | None, shapes: Shapes
         if isinstance(what, int) and what != own:
             raise InsertionError(
                 f'in_channels={own} in the cfg is not what {type(host).__name__} has at {node.name}, {what} '
-                'channels: leave it '
-                'out, the channels are read from the host'
+                'channels: leave it out, the channels are read from the host'
             )
         return own
     if isinstance(what, int):
@@ -59,8 +58,7 @@ def channels_at(host: nn.Module, target: Target, own: int | None, shapes: Shapes
     if shapes.complete or isinstance(node.module, (nn.ModuleList, nn.ModuleDict)):
         raise InsertionError(
             f'{node.name} is not called in a forward of {type(host).__name__}, so a layer there would never '
-            'run: choose a '
-            'module that is, or give in_channels in the cfg if it is called in training'
+            'run: choose a module that is, or give in_channels in the cfg if it is called in training'
         )
     found = _static(node, side)
     if found is None:

@@ -123,8 +123,7 @@ def _compiles(device: str) -> bool:
     if not counts_graphs_by_function():
         reason = (
             f'torch {torch.__version__} has no limit of graphs for each function, and would stop compiling at '
-            'the eighth '
-            'width without a word'
+            'the eighth width without a word'
         )
     else:
         try:

@@ -83,9 +83,8 @@ def entries_of_host(plugins: dict, host: nn.Module) -> Any:
     """
     if not plugins or set(plugins) & {'type', *WORDS}:
         raise InsertionError(
-            'plugins= is a list of entries, not a dict: write plugins=[dict(...)], or a list for each class of '
-            'host, as '
-            'plugins=dict(ResNet=[dict(...)])'
+            'plugins= is a list of entries, not a dict: write plugins=[dict(...)], or a list for each class '
+            'of host, as plugins=dict(ResNet=[dict(...)])'
         )
     # The host is the first of its modules.
     names = dict.fromkeys(cls.__name__ for module in host.modules() for cls in type(module).__mro__)

@@ -88,8 +88,7 @@ def add_levels(host: nn.Module, count: int) -> nn.ModuleDict:
         if 'forward' in host.__dict__ or isinstance(host, torch.fx.GraphModule):
             raise InsertionError(
                 f'level_output stands at the forward of a class, and this {type(host).__name__} has one of its '
-                'own: put '
-                'layers after its modules'
+                'own: put layers after its modules'
             )
         host.__class__ = with_levels(type(host))
         host.add_module(NAME, nn.ModuleDict({str(index): nn.Identity() for index in range(count)}))

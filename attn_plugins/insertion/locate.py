@@ -79,9 +79,8 @@ class Places:
         if lacking:
             raise InsertionError(
                 f'{len(lacking)} of the {len(chosen)} blocks of {type(self.host).__name__} that the entry '
-                'names have no '
-                f'{position!r} ({", ".join(lacking[:3])}{", ..." if lacking[3:] else ""}): name those that have it, '
-                f'stages={self.having(position)}'
+                f'names have no {position!r} ({", ".join(lacking[:3])}{", ..." if lacking[3:] else ""}): name '
+                f'those that have it, stages={self.having(position)}'
             )
         if not chosen:
             raise InsertionError(

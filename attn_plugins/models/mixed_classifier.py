@@ -42,8 +42,7 @@ class MixedDataClassifier(ImageClassifier):
         if classes not in (None, self.head.num_classes):
             raise UserError(
                 f'the head has {self.head.num_classes} classes, and own and foreign images have {classes} '
-                'together with '
-                f'foreign_loss=True: set model.head.num_classes={classes}'
+                f'together with foreign_loss=True: set model.head.num_classes={classes}'
             )
         feats = self.extract_feat(inputs)
         kept = [i for i, sample in enumerate(data_samples) if sample.get('in_loss', True)]

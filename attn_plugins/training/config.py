@@ -76,8 +76,7 @@ def load_config(path: str | Path, attention: str | None = None, cfg_options: dic
             reason = str(error.args[0] if error.args else error).splitlines()[0]
             raise UserError(
                 f'--cfg-options {" ".join(cfg_options)} cannot be put into {path} as it is with its preset '
-                f'({reason}): put the '
-                'names right'
+                f'({reason}): put the names right'
             ) from error
     if attention is None and chosen is not None and preset_of(cfg) is None:
         print_log(

@@ -29,6 +29,5 @@ class FiniteLossHook(Hook):
         if self.in_a_row > (PATIENCE if isinstance(runner.optim_wrapper, AmpOptimWrapper) else 0):
             raise Diverged(
                 f'the loss is {loss} at iteration {runner.iter + 1} of {runner.max_iters}, so this training '
-                'has diverged: lower '
-                'the learning rate, warm it up or clip the gradients'
+                'has diverged: lower the learning rate, warm it up or clip the gradients'
             )

@@ -37,6 +37,5 @@ class DrawnOrderHook(Hook):
             sampler.shuffle, sampler.seed = True, SEED
             runner.logger.info(
                 f'shuffled_images: the images of {name} come in an order drawn with the seed {SEED}, as by '
-                'class each would get '
-                'the gate of its own'
+                'class each would get the gate of its own'
             )

@@ -49,8 +49,7 @@ class InMemoryHook(Hook):
         if getattr(loader, 'num_workers', 0) and not loader.persistent_workers:
             _warn(
                 'the workers of train_dataloader end with each epoch, and what they kept with them: set '
-                'persistent_workers=True, '
-                'or num_workers=0'
+                'persistent_workers=True, or num_workers=0'
             )
 
 

@@ -83,8 +83,7 @@ def check_takes_preset(cfg: Config, path: Path, attention: str) -> None:
             return
         raise UserError(
             f'{path} takes no preset but none, so not {attention}: choose a config that does, or let it take '
-            'them as the '
-            'README shows under Presets'
+            'them as the README shows under Presets'
         )
     folder = next(
         (parent / PRESETS for parent in path.resolve().parents if (parent / PRESETS).is_dir()),
@@ -96,8 +95,7 @@ def check_takes_preset(cfg: Config, path: Path, attention: str) -> None:
     if Config.fromfile(file).get('attention') != cfg.attention:
         raise UserError(
             f'{path} is fixed to {_layers(cfg.attention)}, so it does not take {attention}: choose a config '
-            'that takes any '
-            'preset'
+            'that takes any preset'
         )
 
 

@@ -210,14 +210,13 @@ def warn_of_random_start(cfg: Config) -> None:
         return
     kept = []
     if backbone.get('frozen_stages', -1) >= 0:
-        kept.append(f'frozen_stages={backbone.frozen_stages} keeps the first stages so')
+        kept.append(f'frozen_stages={backbone["frozen_stages"]} keeps the first stages so')
     if backbone.get('norm_eval'):
         kept.append('norm_eval=True keeps batch norms at the statistics of no data')
     print_log(
         f'the backbone starts at random{"".join(f", and {what}" for what in kept)}: give it trained weights '
-        'with --cfg-options '
-        'model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.checkpoint=FILE, and '
-        'model.backbone.init_cfg.prefix=backbone. for those of a classifier',
+        'with --cfg-options model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.checkpoint=FILE, '
+        'and model.backbone.init_cfg.prefix=backbone. for those of a classifier',
         'current',
         logging.WARNING,
     )

@@ -71,8 +71,7 @@ def refuse_variables_in_vain(cfg: Config) -> None:
         places = _places(cfg, name, Config.fromfile(earlier[-1][0]).get(name))
         text = (
             f'{os.path.relpath(own_path)} sets {name}, which changes nothing: the files that it is built on '
-            'have put its value in '
-            f'its places before; {_advice(places, "")}'
+            f'have put its value in its places before; {_advice(places, "")}'
         )
         if '.mim' in Path(own_path).parts:  # some configs of OpenMMLab's have one
             print_log(text, 'current', logging.WARNING)

@@ -66,6 +66,5 @@ def _caption(subjects: Sequence[Subject], method: str, masks: int) -> str:
     weights = ', '.join(f'{subject.name} {subject.weights}' for subject in subjects)
     return (
         f'{METHODS[method]}{how}: {of}. Colours go from the smallest to the largest value of each map: they '
-        'compare places of '
-        f'one map, not maps. Weights: {weights}.'
+        f'compare places of one map, not maps. Weights: {weights}.'
     )

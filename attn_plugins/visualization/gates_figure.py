@@ -17,10 +17,8 @@ from attn_plugins.visualization.subject import Subject
 ROWS, COLUMNS = '#1f77b4', '#ff7f0e'
 CAPTION = (
     'What each layer multiplied its map by for this image (a norm layer: the finished batch norm). Per '
-    'channel: sorted. Per row '
-    'and column: mean over the other axis and the channels, the band from the 10th to the 90th percentile of '
-    'the channels. '
-    'Maps: mean over the channels.'
+    'channel: sorted. Per row and column: mean over the other axis and the channels, the band from the 10th '
+    'to the 90th percentile of the channels. Maps: mean over the channels.'
 )
 NO_GATE = (
     ' A layer that does something else than multiply shows by how much it changed each place, |y - x| / |x|.'

@@ -72,8 +72,7 @@ def find_region(run: Callable[[Callable[[dict], dict]], Tensor]) -> Region:
     if not seen.any():
         raise UserError(
             'the test pipeline does more to an image than resize, crop and pad, so maps cannot be put back on '
-            'it: leave '
-            'such transforms out of test_dataloader.dataset.pipeline'
+            'it: leave such transforms out of test_dataloader.dataset.pipeline'
         )
     rows, columns = np.nonzero(seen)
     height, width = sizes['shape']

@@ -26,10 +26,8 @@ def draw_fields(
     weights = ', '.join(f'{subject.name} {subject.weights}' for subject in subjects)
     caption = (
         f'Effective receptive field of the centre of {layer}: the mean |gradient| of its sum over the channels '
-        'for each pixel '
-        f'of the input, over {inputs}, each field as a share of its largest value. The size is the root of the '
-        'number of '
-        f'pixels above 4.55 % of that. Weights: {weights}.'
+        f'for each pixel of the input, over {inputs}, each field as a share of its largest value. The size is '
+        f'the root of the number of pixels above 4.55 % of that. Weights: {weights}.'
     )
     with grid(len(rows), len(subjects), path, caption) as (figure, axes):
         for line, (name, fields) in zip(axes, rows.items(), strict=True):

@@ -74,8 +74,7 @@ def test_data_that_are_absent_or_half_there(workspace, refused):
     line = refused('train', DETECTION)
     assert line.startswith(
         'error: train_dataloader.dataset: the folder data/digit_scenes/coco is missing (data holds nothing): '
-        'run `python '
-        'tools/make_digit_scenes.py`'
+        'run `python tools/make_digit_scenes.py`'
     )
     # The same set with one image less: a half that looks whole until training comes to it.
     for file in home.rglob('*.*'):

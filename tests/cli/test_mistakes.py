@@ -102,14 +102,12 @@ def test_a_file_in_the_middle_that_cannot_be_decoded(workers, workspace, folder)
         (
             'train_dataloader.dataset.data_prefix=trainn',
             'train_dataloader.dataset: the folder data/digit_scenes/classes/trainn is missing '
-            '(data/digit_scenes/classes '
-            'holds train/, val/): run `python tools/make_digit_scenes.py`',
+            '(data/digit_scenes/classes holds train/, val/): run `python tools/make_digit_scenes.py`',
         ),
         (
             'model.head.num_classes=3',
-            'train_dataloader.dataset: it has 10 classes (0, 1, 2, 3, 4 and 5 more) and model.head.num_classes '
-            'is 3: set '
-            'model.head.num_classes=10',
+            'train_dataloader.dataset: it has 10 classes (0, 1, 2, 3, 4 and 5 more) and '
+            'model.head.num_classes is 3: set model.head.num_classes=10',
         ),
     ],
 )

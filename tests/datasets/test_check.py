@@ -156,8 +156,7 @@ def test_data_of_ones_own_are_not_taken_for_a_public_set():
     assert sentence == (
         'the file mine/trainn.json is missing (mine holds train/, 1 *.json): did you mean '
         f'{Path("mine/train.json").absolute()}? set data_root and ann_file and data_prefix of CocoDataset to '
-        'where its files '
-        'are, relative to this folder'
+        'where its files are, relative to this folder'
     )
     (sentence,) = check(dict(mine, data_root='Mine'))
     assert sentence == (
@@ -200,8 +199,7 @@ def test_a_new_style_config_with_classes_for_types():
     (sentence,) = check(dict(type=ImageNet, data_root='data/imagenet', split='val'))
     assert "number of subfolders (1) doesn't match the number of specified classes (1000)" in sentence
     assert sentence.endswith('get ILSVRC2012 from image-net.org/download and sort its images into '
-                             'data/imagenet/train/<class> and '
-    'data/imagenet/val/<class>')  # fmt: skip
+                             'data/imagenet/train/<class> and data/imagenet/val/<class>')  # fmt: skip
 
 
 def test_voc_boxes():
@@ -328,8 +326,7 @@ def test_digit_scenes_of_any_size_are_whole_as_they_were_written(folder):
     )
     assert check(dataset) == [
         'the folder elsewhere/digit_scenes/classes is missing (. holds nothing): run `python '
-        'tools/make_digit_scenes.py '
-        '--root elsewhere/digit_scenes`, which writes the whole set'
+        'tools/make_digit_scenes.py --root elsewhere/digit_scenes`, which writes the whole set'
     ]
     assert check(dict(dataset, data_root='data/digit_scenes_700/classes/')) == [
         'the folder data/digit_scenes_700/classes is missing (. holds nothing): run `python tools/make_digit_scenes.py '

@@ -85,8 +85,7 @@ class ActivationTransfer(DistillationLoss):
             if all(x.dim() == 4 and x.shape[2:].numel() == 1 for x in maps):
                 raise ValueError(
                     f'{tuple(maps[0].shape)} has one place, where an activation map is 1 whatever the '
-                    'activations are: choose a layer '
-                    'before the pooling, or larger images'
+                    'activations are: choose a layer before the pooling, or larger images'
                 )
 
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:

@@ -125,6 +125,5 @@ def _between(total: Tensor, inputs: Tensor) -> list:
 def _no_second_derivative(operation: str) -> UserError:
     return UserError(
         f'the model has an operation without a second derivative, {operation}, which losses of the input '
-        'gradient need: '
-        'choose attn_plugins.ActivationTransfer, or a model without it'
+        'gradient need: choose attn_plugins.ActivationTransfer, or a model without it'
     )

@@ -133,7 +133,6 @@ class Transformer(nn.Module):
         if tokens.shape[1] > self.positions:
             raise UserError(
                 f'a sentence of {tokens.shape[1]} tokens is longer than the model, which has {self.positions} '
-                'positions: '
-                'split it, or train with more `positions`'
+                'positions: split it, or train with more `positions`'
             )
         return self.dropout(self.embedding(tokens) * self.embedding.embedding_dim**0.5)

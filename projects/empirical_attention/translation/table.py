@@ -69,12 +69,10 @@ def _explained(result: dict) -> str:
     seeds = ', '.join(map(str, sorted({run['seed'] for run in result['runs']})))
     return (
         f'Seeds {seeds}; scores with their standard deviation, differences of the same seeds with the 95 % t '
-        'interval, half of '
-        f'whose width is "least that could show". BLEU by sacrebleu ({first["signature"]}); exact is the share of '
-        f'translations that are the reference. {settings["steps"]} steps of at most {settings["tokens"]} '
-        f'tokens, width {settings["width"]}, '
-        f'{settings["heads"]} heads, {settings["encoder_layers"]} + {settings["decoder_layers"]} layers. '
-        f'Trained on {first["device"]} of '
+        f'interval, half of whose width is "least that could show". BLEU by sacrebleu ({first["signature"]}); '
+        f'exact is the share of translations that are the reference. {settings["steps"]} steps of at most '
+        f'{settings["tokens"]} tokens, width {settings["width"]}, {settings["heads"]} heads, '
+        f'{settings["encoder_layers"]} + {settings["decoder_layers"]} layers. Trained on {first["device"]} of '
         f'{first["machine"]["cpu"]} with {first["threads"]} thread{"s" if first["threads"] > 1 else ""}, torch '
         f'{first["versions"]["torch"]}.'
     )

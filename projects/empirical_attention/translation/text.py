@@ -43,8 +43,7 @@ def read_pairs(source: str, target: str) -> Pairs:
     if len(sides[0]) != len(sides[1]):
         raise UserError(
             f'{source} has {len(sides[0])} lines and {target} has {len(sides[1])}: a sentence and its '
-            'translation must stand '
-            'in the same line of both, so give the two sides of one corpus'
+            'translation must stand in the same line of both, so give the two sides of one corpus'
         )
     return list(zip(*sides, strict=True))
 
@@ -137,8 +136,7 @@ def encode_pairs(
         elif not drop_longer:
             raise UserError(
                 f'sentence {line} of {name} has {longest} tokens with its end, and the model has {positions} '
-                'positions: '
-                'raise `positions`, split the sentence, or (in training) set `drop_longer: true`'
+                'positions: raise `positions`, split the sentence, or (in training) set `drop_longer: true`'
             )
     if not encoded:
         raise UserError(

@@ -102,15 +102,13 @@ def _explained(result: dict) -> str:
     seeds = sorted({run['seed'] for run in result['runs']})
     return (
         f'Means of the last {LAST:.0%} of {settings["steps"]} steps (of those written down), each over seeds '
-        f'{", ".join(map(str, seeds))} with their '
-        f'standard deviation (n = {len(seeds)}); differences with the 95 % t interval, half of whose width is '
-        'the smallest that '
-        f'these seeds could have shown. Content, style and tv are unweighted, total = '
-        f'{settings["content_weight"]:g} content + {settings["style_weight"]:g} style + {settings["tv_weight"]:g} tv. '
-        f'Loss network: {result["features"]}. Crops of {settings["size"]} pixels in batches of '
-        f'{settings["batch_size"]}, '
-        f'width {settings["width"]}, SE with reduction {settings["reduction"]}. Trained on {first["device"]} of '
-        f'{first["machine"]["cpu"]} with {first["threads"]} thread{"s" if first["threads"] > 1 else ""}, '
+        f'{", ".join(map(str, seeds))} with their standard deviation (n = {len(seeds)}); differences with the '
+        '95 % t interval, half of whose width is the smallest that these seeds could have shown. Content, '
+        f'style and tv are unweighted, total = {settings["content_weight"]:g} content + '
+        f'{settings["style_weight"]:g} style + {settings["tv_weight"]:g} tv. Loss network: '
+        f'{result["features"]}. Crops of {settings["size"]} pixels in batches of {settings["batch_size"]}, '
+        f'width {settings["width"]}, SE with reduction {settings["reduction"]}. Trained on {first["device"]} '
+        f'of {first["machine"]["cpu"]} with {first["threads"]} thread{"s" if first["threads"] > 1 else ""}, '
         f'torch {first["versions"]["torch"]}.'
     )
 

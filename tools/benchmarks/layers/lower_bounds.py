@@ -63,16 +63,14 @@ FLOORS = {
         3 + 6 / 16,
         5 + 10 / 16,
         'as a gate, and a reading of x more for the gradient of the weights of the first 1x1 convolution; the '
-        'three maps of C/16 '
-        'channels are written once and read once in the forward pass, and in the backward pass read seven times, with '
-        'their gradients written and read',
+        'three maps of C/16 channels are written once and read once in the forward pass, and in the backward '
+        'pass read seven times, with their gradients written and read',
     ),
     'GALA': Floor(
         3 + 3 / 4,
         5 + 4 / 4,
         'as a gate, and a reading of x more for the gradient of the weights of the first 1x1 convolution; of '
-        'the two maps of C/4 '
-        'channels the first is written and read, the second written, and in the backward pass both are read, and a '
-        'gradient of that size is written and read',
+        'the two maps of C/4 channels the first is written and read, the second written, and in the backward '
+        'pass both are read, and a gradient of that size is written and read',
     ),
 }

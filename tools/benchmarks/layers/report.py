@@ -194,8 +194,7 @@ def networks(entries: Sequence[dict]) -> list[str]:
     limits = ', '.join(f'{way} {limit:.0%}' for way, limit in LIMITS.items())
     return [
         'Milliseconds of a training step under autocast to bfloat16, 224 x 224 pixels: median (first to third '
-        'quartile), and '
-        f'what is added to the plain network. What SE and ECA may add: {limits}.',
+        f'quartile), and what is added to the plain network. What SE and ECA may add: {limits}.',
         '',
         *_table(['network', *(f'{way}, {layout}, batch {batch}' for way, layout, batch in columns)], rows),
     ]

@@ -18,8 +18,7 @@ from attn_plugins.registry import GATES, build_part
 
 ALONE = (
     'shuffled_images: a batch of one image keeps its own gate in training, so it is no control of it: train '
-    'with batches of several, '
-    'as train_dataloader.batch_size=8'
+    'with batches of several, as train_dataloader.batch_size=8'
 )
 FIRST = (
     'shuffled_images: the first image of a test by single images keeps its own gate, as there is no other yet'
@@ -179,9 +178,8 @@ class ShuffledImages(PartOfBlocks):
                 if torch.equal(known, mark):
                     return by
             raise RuntimeError(
-                'shuffled_images: activation checkpointing has run a block again and the gates are others than '
-                'before, so that they '
-                'cannot be shuffled alike: switch it off (with_cp=False)'
+                'shuffled_images: activation checkpointing has run a block again and the gates are others '
+                'than before, so that they cannot be shuffled alike: switch it off (with_cp=False)'
             )
         if self.seed is None:
             with torch.random.fork_rng(devices=[]):  # a look at torch's stream, which stays where it is

@@ -35,8 +35,7 @@ class Squeeze(nn.Module):
         if not (statistics or self.strips):
             raise ValueError(
                 f'{type(self).__name__} names no statistic of the map: give super().__init__ those of '
-                'ops/statistics.py that '
-                'its forward reads'
+                'ops/statistics.py that its forward reads'
             )
         self.values = sum(statistic.number for statistic in statistics)
 
