@@ -10,10 +10,11 @@ from filelock import FileLock, Timeout
 # Written by the suite before the run starts: the whole config, and what to do with it.
 CONFIG = 'config.py'
 RUN = 'run.json'
-# Written by the run's process: how far it is (engine/hooks.py), and what came of each step.
+# Written by the run's process: how far it is (training/hooks.py), and what came of each step.
 PROGRESS = 'progress.json'
 RESULT = 'result.json'
-START = 'start.json'  # what its weights were (engine/shared_start.py)
+START = 'start.json'  # a digest of each weight it began with (training/shared_start.py)
+LOG = 'run.log'  # all that the run's process printed
 # Written by a process of a run that is not the first and has failed: 'failure.rank1.json'.
 RANK_FAILURES = 'failure.rank*.json'
 # Written by the suite when a run's process has died, or could not be started.

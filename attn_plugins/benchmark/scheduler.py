@@ -10,9 +10,8 @@ from pathlib import Path
 from attn_plugins.benchmark.executors import Executor
 from attn_plugins.benchmark.plan import Plan, check_all_data, plan_run, settle_changes, write_inputs
 from attn_plugins.benchmark.results import OVER, RunState, read_results
-from attn_plugins.benchmark.run_folder import FAILURE, RESULT, Locked, folder_lock
+from attn_plugins.benchmark.run_folder import FAILURE, LOG, RESULT, Locked, folder_lock
 from attn_plugins.benchmark.suite import Run, Suite
-from attn_plugins.benchmark.worker import LOG
 from attn_plugins.errors import UserError
 from attn_plugins.files import read_json, write_json
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from attn_plugins.benchmark.seeds import MoreSeeds
+from attn_plugins.benchmark.steps import steps_of
 from attn_plugins.benchmark.suite_file import TEST, find_suite, read_suite_file
 from attn_plugins.benchmark.suite_presets import Preset
 from attn_plugins.benchmark.tuning import HELD_OUT, Tuning
@@ -68,9 +69,8 @@ class Run:
 
     @property
     def steps(self) -> list[dict]:
-        """What is carried out, in order: training, every test, counting."""
-        tests = [dict(kind='test', name=name, cfg_options=options) for name, options in self.tests.items()]
-        return [dict(kind='train', name='train'), *tests, dict(kind='count', name='count')]
+        """What is carried out, in order, as run.json has it (steps.py)."""
+        return steps_of(self)
 
 
 @dataclass(frozen=True)

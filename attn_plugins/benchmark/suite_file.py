@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 
 from attn_plugins.benchmark.seeds import read_seeds
+from attn_plugins.benchmark.steps import fixed_names
 from attn_plugins.benchmark.suite_checks import (
     EXAMPLES,
     check_keys,
@@ -135,7 +136,7 @@ def _check_entries(content: dict, path: Path) -> dict[str, dict]:
 def _check_tests(value, where: str) -> dict[str, dict]:
     tests = {str(name): options or {} for name, options in check_mapping(value, 'tests', where).items()}
     for name, options in tests.items():
-        if name in ('train', 'count', HELD_OUT) or not isinstance(options, dict):
+        if name in (*fixed_names(), HELD_OUT) or not isinstance(options, dict):
             raise UserError(
                 f"{where}: 'tests' maps a name of its own to options of the config, as {EXAMPLES['tests']}, "
                 f'not {name}: {options!r}'

@@ -12,8 +12,8 @@ import psutil
 
 import attn_plugins
 from attn_plugins.benchmark.executors.base import Executor
+from attn_plugins.benchmark.run_folder import LOG
 from attn_plugins.benchmark.suite import Run
-from attn_plugins.benchmark.worker import LOG
 from attn_plugins.machine import cores
 from attn_plugins.training.preloaded_process import SERVER_DIED, Process, start_plain_process, start_process
 
