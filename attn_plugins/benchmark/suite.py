@@ -32,7 +32,7 @@ class Run:
         config: The config file.
         folder: Where everything of the run lies.
         cfg_options: Single values of the config, a twin's own among them.
-        twin_options: Those that a twin has of its own; none of a preset as it is.
+        variant_options: Those that a twin has of its own; none of a preset as it is.
         tests: Test's name -> single values of the config in that test.
         weights: What parts of the model start from; those runs come first.
         processes: How many processes train it; None leaves it to the config's batch size.
@@ -48,7 +48,7 @@ class Run:
     config: Path
     folder: Path
     cfg_options: dict = field(default_factory=dict, compare=False)
-    twin_options: dict = field(default_factory=dict, compare=False)
+    variant_options: dict = field(default_factory=dict, compare=False)
     tests: dict[str, dict] = field(default_factory=lambda: {TEST: {}}, compare=False)
     weights: tuple[Weights, ...] = field(default=(), compare=False)
     processes: int | None = field(default=None, compare=False)
@@ -150,7 +150,7 @@ def _run(
         config=entry['config'],
         folder=folder,
         cfg_options=preset.merged_over(entry['cfg_options']),
-        twin_options=preset.cfg_options,
+        variant_options=preset.cfg_options,
         tests=entry['tests'],
         weights=tuple(
             _weights(runs, part, each, key, preset.name, source, path)

@@ -36,7 +36,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
             'show what run would do, and the least difference that its seeds can show; nothing is started',
         ),
         ('status', 'show how each run stands'),
-        ('report', 'write report.md, .json and .html of what is finished and show the tables'),
+        ('report', 'write report.md, .html, .csv, .tex and .json of what is finished and show the tables'),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument('suite', help='YAML file of the suite, or the name of one of ours: demo')
@@ -145,9 +145,9 @@ def plan(suite: 'Suite', console: 'Console') -> None:
 
 def _say_beforehand(suite: 'Suite', plans: dict, console: 'Console') -> None:
     """What of batches and learning rates is not as the configs say, and what the seeds can show."""
-    from attn_plugins.benchmark.outlook import outlook
     from attn_plugins.benchmark.plan import notes
     from attn_plugins.benchmark.report.compare import compare
+    from attn_plugins.benchmark.report.verdict import outlook
     from attn_plugins.benchmark.results import read_results
 
     for note in notes(plans.values()) + outlook(suite, compare(suite, read_results(suite, plans))):

@@ -61,13 +61,13 @@ def test_a_twin_is_a_preset_with_a_name_and_options_of_its_own(project):
     runs = {run.name: run for run in read_suite(project.suite(presets=wide(), configs=configs)).runs}
     assert list(runs) == ['a/none/seed0', 'a/wide/seed0', 'b/ca/seed0', 'b/small/seed0']
     plain, twin = runs['a/none/seed0'], runs['a/wide/seed0']
-    assert (plain.cfg_options, plain.twin_options) == ({'x': 1, 'y': 1}, {})
+    assert (plain.cfg_options, plain.variant_options) == ({'x': 1, 'y': 1}, {})
     assert (twin.preset, twin.preset_name, str(twin.folder)) == (
         'none',
         'wide',
         'work_dirs/toys/a/wide/seed0',
     )
-    assert (twin.cfg_options, twin.twin_options) == ({'y': 1, **WIDE}, WIDE)
+    assert (twin.cfg_options, twin.variant_options) == ({'y': 1, **WIDE}, WIDE)
     assert list(twin.cfg_options)[0] == 'y', "the twin's are merged last"
     assert twin != plain
     assert runs['b/small/seed0'].preset == 'se4.py'

@@ -9,8 +9,7 @@ from statistics import median
 
 from attn_plugins.benchmark.decision import BETTER, WORSE, Verdict, verdicts
 from attn_plugins.benchmark.metrics import Metric, headline
-from attn_plugins.benchmark.report.caveats import caveats, diverged, validations
-from attn_plugins.benchmark.report.starts import unshared
+from attn_plugins.benchmark.report.caveats import caveats, diverged, unshared, validations
 from attn_plugins.benchmark.results import OVER, RunState
 from attn_plugins.benchmark.statistics import Estimate, PairedDifference, estimate, paired_difference
 from attn_plugins.benchmark.suite import Run, Suite
@@ -30,8 +29,8 @@ class PresetResult:
     """One preset of one config in one test.
 
     Attributes:
-        preset: Name of the preset or twin.
-        twin: What a twin is, e.g. 'none with model.backbone.base_channels=17'; empty for a preset as it is.
+        preset: Name of the preset or variant.
+        variant: What a variant is, e.g. 'none with model.backbone.base_channels=17'; empty for a preset as it is.
         score: The headline metric of the last checkpoint in the test, over the finished seeds; None when none has a finite one.
         best: The highest headline metric of each seed's validations; None where none has that metric, or nobody has said that more of
             it is better.
@@ -48,7 +47,7 @@ class PresetResult:
     """
 
     preset: str
-    twin: str
+    variant: str
     score: Estimate | None
     best: Estimate | None
     lost: list[int]
@@ -261,7 +260,7 @@ def _preset_result(
     best = [value for state in done if (value := _best(state, metric)) is not None]
     return PresetResult(
         preset=preset,
-        twin=_twin(states[0].run),
+        variant=_variant(states[0].run),
         score=estimate(list(scores.values())),
         best=estimate(best),
         lost=[state.run.seed for state in [*done, *diverged(states)] if state.run.seed not in scores],
@@ -288,8 +287,8 @@ def _best(state: RunState, metric: Metric) -> float | None:
     return max(validations(state, metric), default=None)
 
 
-def _twin(run: Run) -> str:
-    options = ', '.join(f'{name}={value}' for name, value in run.twin_options.items())
+def _variant(run: Run) -> str:
+    options = ', '.join(f'{name}={value}' for name, value in run.variant_options.items())
     return f'{preset_name(run.preset)} with {options}' if options else ''
 
 

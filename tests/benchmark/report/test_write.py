@@ -86,7 +86,7 @@ def test_numbers_of_the_report(suite):
 
 @pytest.fixture
 def controlled(project):
-    """ca beside eca, the twin `deep` and srm, which has not run, on two seeds."""
+    """ca beside eca, the variant `deep` and srm, which has not run, on two seeds."""
     scores = VALUES | {('eca', 0): 90.5, ('eca', 1): 92.5, ('deep', 0): 91.5, ('deep', 1): 91.5}
     presets = ['none', 'ca', 'eca', {'deep': dict(cfg_options={'a|b': '<i>'})}, 'srm']
     suite = read_suite(
@@ -106,7 +106,7 @@ def controlled(project):
 def test_a_gain_stands_beside_its_controls(controlled):
     paths = write_report(controlled, read_results(controlled))
     text = paths['md'].read_text()
-    table = text[text.index('### ca beside its controls') : text.index('Scores marked %')]
+    table = text[text.index('### ca beside its controls') : text.index('## How to read')]
     rows = [line for line in table.splitlines() if line.startswith('|')]
     # ca - eca: 0.5, 1.5; ca - deep: -0.5, 2.5; t(0.975, 1) = 12.7062.
     gain = '+1.50 ± 0.71 (n = 2, 95 %: −4.85 to +7.85, not clear of 0)'
@@ -120,7 +120,7 @@ def test_a_gain_stands_beside_its_controls(controlled):
     ]
     assert '| deep (none with a\\|b=<i>) |' in text
     page = paths['html'].read_text()
-    assert Page(page).open == [] and Page(page).tags.count('table') == 4
+    assert Page(page).open == [] and Page(page).tags.count('table') == 5
     assert '<h3>ca beside its controls</h3>' in page and 'none with a|b=&lt;i&gt;' in page
     [comparison] = json.loads(paths['json'].read_text())['comparisons']
     [entry] = comparison['controls']
