@@ -28,6 +28,7 @@ MOVED = {
     'benchmark.record': 'benchmark.run_folder',
     'benchmark.schedule': 'benchmark.scheduler',
     'benchmark.starts': 'benchmark.report.caveats',
+    'benchmark.suite_controls': 'benchmark.suite_comparisons',
     'benchmark.tables': 'benchmark.report.sections',
     'benchmark.verdict': 'benchmark.report.verdict',
     'engine': 'training',

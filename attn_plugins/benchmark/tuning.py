@@ -39,7 +39,7 @@ def read_tuning(entry: dict, content: dict, presets: Sequence, where: str) -> Tu
     Args:
         entry: What the suite says of the config.
         content: The whole suite.
-        presets: The config's presets and twins.
+        presets: The config's presets and variants.
         where: Words that errors begin with.
 
     Raises:
@@ -91,7 +91,7 @@ def _check_values(name: str, tried: object, presets: Sequence, where: str) -> No
         for option in preset.cfg_options:
             if f'{option}.'.startswith(f'{name}.') or f'{name}.'.startswith(f'{option}.'):
                 raise UserError(
-                    f"{where}: 'tune' tries values of {name}, which twin '{preset.name}' sets by {option}: leave one of them out"
+                    f"{where}: 'tune' tries values of {name}, which variant '{preset.name}' sets by {option}: leave one of them out"
                 )
 
 
