@@ -1,4 +1,4 @@
-"""The files of a run's folder: records that are whole or absent, each with one writer, and a lock that dies with its holder."""
+"""Names the files of a run's folder, each with one writer, and locks the folder for one process."""
 
 import os
 from collections.abc import Iterator
@@ -59,7 +59,7 @@ def folder_lock(folder: Path, patience: float = 1.0) -> Iterator[None]:
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a living process holds the folder."""
+    """Tell whether a living process holds the folder."""
     if not (folder / LOCK).is_file():
         return False
     lock = FileLock(folder / LOCK)

@@ -1,4 +1,4 @@
-"""The kinds of steps that a run is made of: train, test, count. A new kind is a function here and a line in `STEPS`."""
+"""Defines the kinds of steps of a run: train, test, count. A new kind is a function here and a line in `STEPS`."""
 
 import os
 import time
@@ -19,8 +19,8 @@ class StepKind:
     """One kind of step. What it needs of torch and the libraries is imported when it is carried out.
 
     Attributes:
-        carry_out: Carries out a step: (folder of the run, content of run.json, the step's entry there) -> what result.json
-            keeps of it. A step whose entry stands in result.json is not carried out again.
+        carry_out: Carries out a step: (folder of the run, content of run.json, the step's entry there) -> what
+            result.json keeps of it. A step whose entry stands in result.json is not carried out again.
         entries: The kind's steps in a run: name of the step -> its options, which stand in run.json beside kind and
             name. None for a single step that is called as the kind is and has no options.
         seconds_before: What an earlier call has spent on the step that this one goes on with, by the run's folder.
@@ -32,7 +32,7 @@ class StepKind:
 
 
 def train(folder: Path, run: dict, step: dict) -> dict:
-    """Trains, from the last checkpoint if there is one; keeps time, memory, checkpoint and a hash of the start."""
+    """Train, from the last checkpoint if there is one; keep time, memory, checkpoint and a hash of the start."""
     from attn_plugins.errors import UserError
     from attn_plugins.training.checkpoint import latest_checkpoint
     from attn_plugins.training.hooks import ProgressHook, StartWeightsHook
@@ -60,12 +60,12 @@ def train(folder: Path, run: dict, step: dict) -> dict:
 
 
 def seconds_trained(folder: Path) -> float:
-    """Returns what the parts of a training that was cut off have taken."""
+    """Read what the parts of a training that was cut off have taken."""
     return (read_json(folder / PROGRESS) or {}).get('train_seconds', 0.0)
 
 
 def test(folder: Path, run: dict, step: dict) -> dict:
-    """Tests the last checkpoint, with the test's `cfg_options`; keeps metrics, their level of chance, and seconds."""
+    """Test the last checkpoint, with the test's `cfg_options`; keep metrics, their level of chance, and seconds."""
     from attn_plugins.errors import UserError
     from attn_plugins.training.checkpoint import latest_checkpoint
     from attn_plugins.training.hooks import ProgressHook
@@ -83,12 +83,12 @@ def test(folder: Path, run: dict, step: dict) -> dict:
 
 
 def tests_of(run: 'Run') -> dict[str, dict]:
-    """Returns a step for each test of the suite, with the options of its config."""
+    """List a step for each test of the suite, with the options of its config."""
     return {name: dict(cfg_options=options) for name, options in run.tests.items()}
 
 
 def count(folder: Path, run: dict, step: dict) -> dict:
-    """Counts parameters and multiply-adds; of a model that cannot be counted keeps the reason."""
+    """Count parameters and multiply-adds; of a model that cannot be counted keep the reason."""
     from mmengine.config import Config
 
     from attn_plugins.cost.cost import count_cost
@@ -124,7 +124,7 @@ def fixed_names() -> list[str]:
 
 
 def _config(folder: Path):
-    """Loads the run's config in this process; mmengine writes what it made of it beside it, under another name."""
+    """Load the run's config in this process; mmengine writes what it made of it beside it, under another name."""
     from mmengine.config import Config
 
     from attn_plugins.training.runner import prepare_run

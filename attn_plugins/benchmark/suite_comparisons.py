@@ -1,4 +1,4 @@
-"""Reads what a suite's YAML file says of comparisons: the controls of a preset, and the differences that get a verdict."""
+"""Reads the controls and comparisons of a suite: what each preset is compared with, and which pairs get a verdict."""
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Reads the presets that a suite's YAML file lists, and variants: presets with a name and config values of their own."""
+"""Reads the presets of a suite, and their variants, which have a name and config values of their own."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,7 +58,7 @@ def read_presets(entry: dict, content: dict, options: dict, path: Path, where: s
 
 
 def _read_variant(value: dict, options: dict, path: Path, where: str) -> Preset:
-    """Read a variant; one that sets a whole of which the config sets single values is refused, as these would be lost."""
+    """Read a variant; refuse one that sets a whole of which the config sets single values, which would be lost."""
     if len(value) != 1 or not isinstance(next(iter(value.values())), dict):
         raise UserError(
             f"{where}: a variant in 'presets' is a name and what it is, as {EXAMPLES['variant']}, not {value!r}"

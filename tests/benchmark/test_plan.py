@@ -213,7 +213,8 @@ def test_a_config_that_could_not_be_tested_is_refused_before_it_is_trained(proje
 def test_the_data_of_every_test_are_checked_before_anything_is_trained(project, tmp_path):
     project.config.write_text(
         project.config.read_text()
-        + f"test_dataloader = dict(dataset=dict(type='mmpretrain.CustomDataset', data_root={str(tmp_path / 'images')!r}))\n"
+        + "test_dataloader = dict(dataset=dict(type='mmpretrain.CustomDataset', "
+        + f'data_root={str(tmp_path / "images")!r}))\n'
     )
     write_image(tmp_path / 'images/a/1.png', 0)
     tests = dict(clean={}, gone={'test_dataloader.dataset.data_root': 'data/nowhere'})

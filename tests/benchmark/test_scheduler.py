@@ -1,4 +1,4 @@
-"""A suite at work, as processes: killed, interrupted, failing, alone in its folder. The training is a stand-in's (stub/)."""
+"""A suite at work, as processes: killed, interrupted, failing, alone in its folder. Nothing is trained (stub.py)."""
 
 import io
 import os

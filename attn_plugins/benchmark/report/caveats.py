@@ -1,7 +1,7 @@
 """Says what a reader has to know of the runs behind a mean or a difference.
 
-Seeds that are lost, that learnt nothing, that were still improving at their end, or that were not resumed exactly; pairs of
-runs that did not begin with the same weights.
+Seeds that are lost, that learnt nothing, that were still improving at their end, or that were not resumed exactly;
+pairs of runs that did not begin with the same weights.
 """
 
 import math
@@ -97,8 +97,8 @@ def was_improving(scores: Sequence[float]) -> bool | None:
 def unshared(folders: Sequence[tuple[Path, Path]]) -> str:
     """Say how the starts of pairs of runs differ, in words that follow 'they'; empty if they do not.
 
-    Weights that one model of a pair does not have, as those of a convolution that was replaced or of inserted layers, are
-    not compared.
+    Weights that one model of a pair does not have, as those of a replaced convolution or of inserted layers, are not
+    compared.
 
     Args:
         folders: Those of two runs of one seed each.
@@ -118,6 +118,6 @@ def _unshared(first: Mapping[str, str] | None, second: Mapping[str, str] | None)
     if any(first[name].split()[0] != second[name].split()[0] for name in common):
         return f'differ in shape, so {len(alike)} of {len(common)} weights start alike'
     return (
-        f'start from other values in {len(common) - len(alike)} of {len(common)} weights: results of another version or '
-        'machine are mixed in, or a model above the plugged part draws all its weights in one go'
+        f'start from other values in {len(common) - len(alike)} of {len(common)} weights: results of another version '
+        'or machine are mixed in, or a model above the plugged part draws all its weights in one go'
     )

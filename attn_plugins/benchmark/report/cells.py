@@ -1,4 +1,4 @@
-"""Cells of a report's tables: how a score, a difference, a p value or a cost is written."""
+"""Writes the cells of a report's tables: scores, differences, p values, costs."""
 
 from attn_plugins.benchmark.decision import p_text
 from attn_plugins.benchmark.report.section import Cell

@@ -1,4 +1,4 @@
-"""The form of a report: a head and sections, which every writer (writers.py) walks over without knowing any of them."""
+"""Defines what a report is made of: a head and sections, over which every writer walks (writers.py)."""
 
 from dataclasses import dataclass, field
 

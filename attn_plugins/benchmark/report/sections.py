@@ -1,4 +1,4 @@
-"""The sections of a report, in order. A new one is a function here that makes it, and its name in one of two lists."""
+"""Makes the sections of a report. A new one is a function here, and its name in one of the two lists at the end."""
 
 import json
 from collections.abc import Iterator, Sequence

@@ -62,7 +62,7 @@ def verdict(comparisons: Sequence[Comparison]) -> str:
 
 
 def _part(word: str, pairs: Sequence[Named]) -> str:
-    """How many comparisons have a word: which they are, or why they are not decided."""
+    """Say how many comparisons have a verdict's word: which they are, or why they are not decided."""
     number, one = len(pairs), len(pairs) == 1
     if word == NO_VERDICT:
         seeds = ' or '.join(
@@ -78,13 +78,15 @@ def _part(word: str, pairs: Sequence[Named]) -> str:
 
 
 def _could_show(least: Sequence[float | None]) -> str:
-    """The range of the least differences that could have shown; those without spread have none."""
+    """Write the range of the least differences that could have shown; those without spread have none."""
     shown = [f'{value:.2f}' for value in sorted(filter(None, least))]
     return f' ({" to ".join(dict.fromkeys((shown[0], shown[-1])))} could have shown)' if shown else ''
 
 
 def outlook(suite: Suite, comparisons: Sequence[Comparison]) -> list[str]:
-    """Say for each config the least difference that its seeds show with 80 % power, by the declared spread or that of results that are there.
+    """Say for each config, before it is trained, the least difference that its seeds show with 80 % power.
+
+    It follows from the declared spread, or from that of results that are there already.
 
     Args:
         suite: The suite.
@@ -106,7 +108,7 @@ def outlook(suite: Suite, comparisons: Sequence[Comparison]) -> list[str]:
 
 
 def _seeds(most: int, rule: MoreSeeds | None, spread: float | None) -> tuple[int, str]:
-    """How many seeds there will be, and in words how they are found, where a rule adds them."""
+    """Tell how many seeds there will be, and in words how they are found, where a rule adds them."""
     if rule is None:
         return most, ''
     seeds = (
@@ -120,9 +122,11 @@ def _sentence(
 ) -> str:
     if seeds < LEAST_SEEDS:
         return f'{seeds} seed{"s give" if seeds > 1 else " gives"} no verdict: {NEEDED}'
-    shown = f'{seeds} seeds and {family} comparison{"s" if family > 1 else ""} show, in four of five cases, a difference of'
-    if declared or found:
+    comparisons = f'{family} comparison{"s" if family > 1 else ""}'
+    shown = f'{seeds} seeds and {comparisons} show, in four of five cases, a difference of'
+    spread = declared or found
+    least = least_difference(spread or 1.0, seeds, family, first=first)
+    if spread:
         whose = 'as declared' if declared else 'of the results that are there'
-        spread = declared or found
-        return f'{shown} {least_difference(spread, seeds, family, first=first):.2f} points (spread {spread:.2g} {whose})'
-    return f'{shown} {least_difference(1.0, seeds, family, first=first):.1f} times its spread over seeds (declare it: spread: 0.5)'
+        return f'{shown} {least:.2f} points (spread {spread:.2g} {whose})'
+    return f'{shown} {least:.1f} times its spread over seeds (declare it: spread: 0.5)'

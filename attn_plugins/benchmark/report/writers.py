@@ -109,7 +109,7 @@ def html(report: Report) -> str:
 
 
 def csv_text(report: Report) -> str:
-    """Write a line for each cell, with plain numbers: the value, and of means over seeds their spread, n and interval.
+    """Write a line for each cell, with plain numbers: the value, and of means over seeds their std, n and interval.
 
     Head and notes are lines too. Any spreadsheet or `pandas.read_csv` reads it; `text` is what the other forms show.
     """

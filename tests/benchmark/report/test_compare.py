@@ -226,8 +226,8 @@ def test_pairs_that_do_not_share_their_start_say_so(project):
     assert [pair.start for pair in toy.pairs] == [
         '',
         'differ in shape, so 1 of 3 weights start alike',
-        'start from other values in 1 of 3 weights: results of another version or machine are mixed in, or a model above the '
-        'plugged part draws all its weights in one go',
+        'start from other values in 1 of 3 weights: results of another version or machine are mixed in, or a model '
+        'above the plugged part draws all its weights in one go',
     ]
     assert 'toy/se minus none: with one seed they start from other values in 1 of 3 weights' in verdict([toy])
     (suite.runs[1].folder / 'start.json').unlink()

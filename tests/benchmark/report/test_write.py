@@ -22,7 +22,7 @@ VALUES = {('none', 0): 90.0, ('none', 1): 92.0, ('ca', 0): 91.0, ('ca', 1): 94.0
 
 @pytest.fixture
 def suite(project):
-    """none and ca finished on two seeds, iebn failed on one and has not run on the other; a name that needs escaping."""
+    """none and ca finished on two seeds; iebn failed on one and waits on the other; a name that needs escaping."""
     configs = {'a<b>|c': dict(config='toy.py')}
     suite = read_suite(project.suite(seeds=[0, 1], presets=['none', 'ca', 'iebn'], configs=configs))
     for run in suite.runs:
@@ -114,8 +114,10 @@ def test_a_gain_stands_beside_its_controls(controlled):
         '| preset | minus none | ca minus it |',
         '|---|--:|--:|',
         f'| ca | {gain} | – |',
-        '| eca | +0.50 ± 0.00 (n = 2, 95 %: +0.50 to +0.50, without spread) | +1.00 ± 0.71 (n = 2, 95 %: −5.35 to +7.35, not clear of 0) |',
-        '| deep | +0.50 ± 1.41 (n = 2, 95 %: −12.21 to +13.21, not clear of 0) | +1.00 ± 2.12 (n = 2, 95 %: −18.06 to +20.06, not clear of 0) |',
+        '| eca | +0.50 ± 0.00 (n = 2, 95 %: +0.50 to +0.50, without spread) '
+        '| +1.00 ± 0.71 (n = 2, 95 %: −5.35 to +7.35, not clear of 0) |',
+        '| deep | +0.50 ± 1.41 (n = 2, 95 %: −12.21 to +13.21, not clear of 0) '
+        '| +1.00 ± 2.12 (n = 2, 95 %: −18.06 to +20.06, not clear of 0) |',
         '| srm | – | – |',
     ]
     assert '| deep (none with a\\|b=<i>) |' in text
