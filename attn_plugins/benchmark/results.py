@@ -31,7 +31,7 @@ class RunState:
         state: One of `STATES`; 'blocked' waits for a run that failed or diverged, 'cut off' goes on at the next call,
             'outdated' was trained with other settings than the suite's now; 'diverged' had a loss that was not finite.
             A later seed is 'undecided' until the spread of the first ones is known, then 'waiting' or 'not needed'.
-        steps: What came of each step that is done, by the step's name.
+        steps: The result of each step that is done, by the step's name.
         progress: How far it is: `done` (0 to 1), `text`, `train_seconds`, `loss`, `validation`, as ProgressHook writes
             it.
         error: What went wrong, of a run that failed or diverged.
@@ -112,9 +112,9 @@ def _later_seeds(suite: Suite, states: Mapping[Run, RunState]) -> dict[Run, str]
             continue
         runs = [run for run in suite.runs if run.config_key == key and run.trial is None]
         first = [states[run] for run in runs if run.seed < rule.first]
-        is_told = all(state.state in ENDED for state in first)
-        wanted = _seeds_wanted(suite, key, rule, first) if is_told else rule.first
-        kept |= {run: 'not needed' if is_told else 'undecided' for run in runs if run.seed >= wanted}
+        is_known = all(state.state in ENDED for state in first)
+        wanted = _seeds_wanted(suite, key, rule, first) if is_known else rule.first
+        kept |= {run: 'not needed' if is_known else 'undecided' for run in runs if run.seed >= wanted}
     for run in reversed(suite.runs):
         if run not in kept:
             for other in run.needs:

@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 # Written by the suite before the run starts: the whole config, and what to do with it.
 CONFIG = 'config.py'
 RUN = 'run.json'
-# Written by the run's process: how far it is (training/hooks.py), and what came of each step.
+# Written by the run's process: how far it is (training/hooks.py), and the result of each step.
 PROGRESS = 'progress.json'
 RESULT = 'result.json'
 START = 'start.json'  # a digest of each weight it began with (training/shared_start.py)

@@ -34,7 +34,7 @@ def run_suite(
         redo: Train anew what was trained with other settings.
 
     Returns:
-        list[RunState]: What came of it, one per run.
+        list[RunState]: The state of each run.
 
     Raises:
         UserError: Another process works in the suite's folder, or results of other settings lie there, or data are

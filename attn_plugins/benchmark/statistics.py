@@ -174,7 +174,7 @@ def mean_errors(
 
     Scores that come in steps, as 1 / 240 of the images or box mAP to the third digit, differ from what they stand for
     by up to half of one, which is a variance of step^2 / 12 for each of the two (JCGM 100:2008, F.2.2.1). Without it,
-    equal models that spread over one step or two are told to differ in up to 6 % of suites in place of 5 %
+    equal models that spread over one step or two are said to differ in up to 6 % of suites in place of 5 %
     (docs/benchmarks/verdicts.md).
 
     Args:

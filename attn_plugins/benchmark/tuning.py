@@ -118,7 +118,7 @@ def trial_score(state: str, steps: Mapping) -> float:
 
 @dataclass(frozen=True)
 class Tried:
-    """What came of one combination of values for a preset.
+    """The result of one combination of values for a preset.
 
     Attributes:
         values: The values, in words.
@@ -134,7 +134,7 @@ class Tried:
 
 
 def tried(states: Sequence) -> dict[str, list[Tried]]:
-    """Collect what came of each combination of values, by preset, from the states of a config's trials."""
+    """Collect the results of all combinations of values, by preset, from the states of a config's trials."""
     by_preset: dict[str, list] = {}
     for state in states:
         by_preset.setdefault(state.run.preset_name, []).append(state)

@@ -23,7 +23,7 @@ from attn_plugins.training.preloaded_process import die_with_parent
 
 
 def carry_out(folder: Path, kinds: Mapping[str, StepKind] = STEPS) -> int:
-    """Carry out what is left of a run's steps and write what came of each; return 1 if one failed.
+    """Carry out what is left of a run's steps and write the result of each; return 1 if one failed.
 
     Of several processes each carries out all steps, and the first writes.
 

@@ -55,7 +55,7 @@ def report_of(
 
 
 def _comparison_entry(comparison: Comparison) -> dict:
-    """Give what report.json says of a comparison; what a variant is stands there under its older name, `twin`."""
+    """Give what report.json says of a comparison; there `twin`, an older word, says what a variant is."""
     entry = asdict(comparison)
     for preset in entry['presets']:
         preset['twin'] = preset.pop('variant')
