@@ -1,6 +1,4 @@
-"""Keeps the report of a project's offline suite in the project, without its learning curves:
-projects/NAME/SUITE_report.json.
-"""
+"""Copies the report of a project's offline suite to projects/NAME/SUITE_report.json, without learning curves."""
 
 import argparse
 import json
@@ -12,7 +10,7 @@ from attn_plugins.benchmark.suite import read_suite
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         'suite', type=Path, help='projects/NAME/suites/SUITE.yml, all of whose runs are finished'

@@ -1,1 +1,1 @@
-"""The study: suites of runs, their results and reports, and what a model costs."""
+"""Trains suites of configs with and without attention, over seeds, and reports how they compare."""

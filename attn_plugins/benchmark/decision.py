@@ -1,4 +1,4 @@
-"""The rule by which a comparison is better, worse, equal within a margin, or not decided."""
+"""Decides whether a comparison is better, worse, equal within a margin, or not decided."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ class Verdict:
     """What a comparison of a family allows to say.
 
     Attributes:
-        word: 'better', 'worse', 'equal within 0.5', 'not decided' or 'no verdict'; 'higher' and 'lower' of a metric of which nobody
-            has said that more is better; 'exploratory' outside of the family.
+        word: 'better', 'worse', 'equal within 0.5', 'not decided' or 'no verdict'; 'higher' and 'lower' of a metric
+            that is not known to be better when it is higher; 'exploratory' outside of the family.
         reason: What the word rests on.
         p_holm: p value of the difference after Holm over the family; None without a verdict.
         p_equivalence_holm: p value of equivalence after Holm; None without a verdict or a margin.
@@ -38,8 +38,8 @@ def decide(
 ) -> tuple[np.ndarray, ...]:
     """Choose the word of each comparison of a family, which lies along the last axis.
 
-    A comparison with fewer than five seeds has no verdict and counts in the family with p = 1. Equivalence comes first, as the margin says what
-    difference does not matter.
+    A comparison with fewer than five seeds has no verdict and counts in the family with p = 1. Equivalence comes first,
+    as the margin says what difference does not matter.
 
     Args:
         n: Seeds of each.

@@ -1,4 +1,4 @@
-"""Which of a run's metrics stands for it, and in what unit it is shown."""
+"""Chooses the metric that a run is scored by, and its unit."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ HEADLINES = {
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric as it is shown: `unit` is ' %' for those known to be shares, '' for others, shown as they were reported."""
+    """A metric as it is shown: in percent with the unit ' %' if it is known to be a share, else as it was reported."""
 
     key: str
     name: str
@@ -23,9 +23,9 @@ class Metric:
 
 
 def headline(metrics: dict[str, float]) -> Metric:
-    """Choose the metric that stands for a run: the first of `HEADLINES` there is, else the first that was reported.
+    """Choose the metric that a run is scored by: the first of `HEADLINES` there is, else the first that was reported.
 
-    Records keep what is not finite as 'nan', 'inf' or '-inf' (`record.write_json`).
+    JSON files keep what is not finite as 'nan', 'inf' or '-inf' (`files.write_json`), which `float` reads.
     """
     for key, (name, factor) in HEADLINES.items():
         if key in metrics:

@@ -1,4 +1,4 @@
-"""What a run will do, fixed before it starts: its resolved config and processes, what tells results apart, its inputs on disk."""
+"""Fixes what a run will do before it starts: its resolved config, processes, settings and their hash, files to read."""
 
 import hashlib
 import json
@@ -28,8 +28,9 @@ class Plan:
         run: The run.
         cfg: Its config, preset and seed put in.
         processes: How many processes carry it out.
-        note: What of its batch and learning rate is not as the config says, if anything.
-        is_open: Whether values of it are still being tuned, or of what it starts from: then its settings are not known yet.
+        note: How its batch or learning rate differ from the config's, if they do.
+        is_open: Whether its values, or those of a run that it starts from, are still being tuned: then its settings are
+            not known yet.
         settings: What decides its result, as flat text. Work directories and checkpoint paths are no part of it, so a
             moved folder keeps its results.
     """
@@ -43,12 +44,12 @@ class Plan:
 
     @property
     def config_hash(self) -> str:
-        """Hash of the settings."""
+        """The hash of the settings, by which results are recognised."""
         return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()
 
     @property
     def is_outdated(self) -> bool:
-        """Whether the folder holds a training of other settings. A run that failed before its first checkpoint holds none."""
+        """Whether the folder holds a training, as far as to a checkpoint, that had other settings."""
         record, result = read_json(self.run.folder / RUN), read_json(self.run.folder / RESULT)
         holds_training = latest_checkpoint(self.run.folder) or (
             result and result['state'] in ('finished', 'diverged')
@@ -78,7 +79,7 @@ def plan_suite(suite: Suite, devices: int) -> dict[Run, Plan]:
 
 
 def plan_run(run: Run, plans: Mapping[Run, Plan], devices: int) -> Plan:
-    """Resolves the config of a run; of one that is tuned with its best values, once its trials are over.
+    """Resolve the config of a run; of a tuned one with its best values, once its trials are over.
 
     Args:
         run: The run.
@@ -109,7 +110,7 @@ def plan_run(run: Run, plans: Mapping[Run, Plan], devices: int) -> Plan:
 
 
 def trial_scores(run: Run) -> dict[int, list[float]]:
-    """Combination's number -> the scores of its trials that are over; one that diverged counts as no number."""
+    """Collect the scores of trials that are over, by the combination's number; the score of a diverged one is NaN."""
     scores: dict[int, list[float]] = {}
     for trial in run.trials:
         result = read_json(trial.folder / RESULT) or {}
@@ -119,7 +120,10 @@ def trial_scores(run: Run) -> dict[int, list[float]]:
 
 
 def best_values(run: Run) -> tuple[dict, bool]:
-    """The values of the best trials of a run, as single values of its config, and whether all are over; no values if none was trained."""
+    """Choose the values of a run's best trials, as single values of its config, and tell whether all trials are over.
+
+    There are no values before that, nor if no trial came to a score.
+    """
     scores = trial_scores(run)
     are_over = sum(map(len, scores.values())) == len(run.trials)
     best = choose(scores) if are_over else None
@@ -127,17 +131,17 @@ def best_values(run: Run) -> tuple[dict, bool]:
 
 
 def _check_tests(run: Run, cfg: Config) -> None:
-    """Refuses what could not be tested after it has been trained."""
+    """Refuse a config that could be trained and not tested."""
     for name in ('test_cfg', 'test_dataloader', 'test_evaluator'):
         if cfg.get(name) is None:
             raise UserError(f'{run.config} has no {name}, by which a suite tests what it has trained: add it')
 
 
 def _fit_batch(run: Run, cfg: Config, devices: int) -> tuple[int, str | None]:
-    """As many processes as the learning rate is made for, or the rate scaled to the batch there can be, and a note of it.
+    """Choose as many processes as the learning rate is made for, or fewer and scale the rate; return them and a note.
 
-    A config says by `auto_scale_lr.base_batch_size` what batch its learning rate is for, and by its dataloader how many of
-    it one process takes. A run that has begun keeps the processes that it began with, wherever it is looked at.
+    A config says by `auto_scale_lr.base_batch_size` what batch its learning rate is for, and by its dataloader how many
+    images of it one process takes. A run that has begun keeps its number of processes on every machine.
     """
     begun = (read_json(run.folder / RUN) or {}).get('processes')
     base = (cfg.get('auto_scale_lr') or {}).get('base_batch_size')
@@ -153,8 +157,8 @@ def _fit_batch(run: Run, cfg: Config, devices: int) -> tuple[int, str | None]:
     rate = (cfg.get('optim_wrapper') or {}).get('optimizer', {}).get('lr')
     if not isinstance(rate, (int, float)):
         raise UserError(
-            f'{run.config}: its batch of {base} images cannot be had with {processes} x {each}, and optimizer.lr is {rate!r}, '
-            'no number that could be scaled: set processes in the suite, or the learning rate'
+            f'{run.config}: its batch of {base} images cannot be had with {processes} x {each}, and optimizer.lr is '
+            f'{rate!r}, no number that could be scaled: set processes in the suite, or the learning rate'
         )
     return processes, (
         f'{run.config_key}: its learning rate {rate:g} is for a batch of {base} ({wanted} processes of {each}); here '
@@ -163,12 +167,12 @@ def _fit_batch(run: Run, cfg: Config, devices: int) -> tuple[int, str | None]:
 
 
 def notes(plans: Iterable[Plan]) -> list[str]:
-    """What of batches and learning rates is not as the configs say, each once."""
+    """Collect how batches and learning rates differ from the configs, each sentence once."""
     return list(dict.fromkeys(plan.note for plan in plans if plan.note))
 
 
 def _part_of(cfg: Config, part: str, run: Run) -> dict:
-    """The config of a part of the model, by its dotted name."""
+    """Find the config of a part of the model by its dotted name."""
     found = cfg.get('model') or {}
     for name in part.split('.'):
         found = found.get(name) if isinstance(found, Mapping) else None
@@ -185,7 +189,7 @@ def settle_changes(plans: Mapping[Run, Plan], redo: bool) -> None:
     """
     changed = [plan for plan in plans.values() if plan.is_outdated]
     if changed and not redo:
-        # What starts from a changed run has changed with it, and is not named as a cause of its own.
+        # A run that starts from a changed one has changed with it, and is not named as a cause.
         own = [plan for plan in changed if not any(plans[run].is_outdated for run in plan.run.needs)]
         causes = dict.fromkeys(
             differences(read_json(plan.run.folder / RUN)['settings'], plan.settings) for plan in own
@@ -193,8 +197,8 @@ def settle_changes(plans: Mapping[Run, Plan], redo: bool) -> None:
         names = ', '.join(plan.run.name for plan in changed[:3])
         names += f' and {len(changed) - 3} more' if len(changed) > 3 else ''
         raise UserError(
-            f'{"; ".join(causes)} changed since {names} started: train what is affected anew with --redo (its old results '
-            'are deleted), or keep them and choose another --work-dir'
+            f'{"; ".join(causes)} changed since {names} started: train what is affected anew with --redo (its old '
+            'results are deleted), or keep them and choose another --work-dir'
         )
     for plan in changed:
         shutil.rmtree(plan.run.folder)

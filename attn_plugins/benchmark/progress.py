@@ -1,4 +1,4 @@
-"""What a suite at work shows: a live display on a terminal, plain lines elsewhere."""
+"""Shows a suite at work: a live display on a terminal, plain lines elsewhere."""
 
 import time
 from collections import Counter
@@ -35,15 +35,15 @@ class PlainView:
         return None
 
     def started(self, run: Run) -> None:
-        """A run has started, or goes on."""
+        """Say that a run has started, or goes on."""
         self._say(f'started {run.name}')
 
     def ended(self, state: RunState) -> None:
-        """A run has finished or failed, or cannot start because another failed."""
+        """Say that a run has finished or failed, or cannot start because another failed."""
         self._say(ending(state))
 
     def look(self, states: list[RunState]) -> None:
-        """How all runs stand; called several times a second."""
+        """Show how all runs stand if it is time to; called several times a second."""
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + self.every
             self.show(states)
@@ -83,7 +83,7 @@ class LiveView(PlainView):
         self._bars.stop()
 
     def show(self, states: list[RunState]) -> None:
-        """Redraw."""
+        """Redraw the bars."""
         over = sum(state.state in ENDED for state in states)
         self._bars.update(self._whole, completed=over / len(states), text=summary(states, self.parallel))
         for state in states:
@@ -100,12 +100,12 @@ class LiveView(PlainView):
 
 
 def view_of(suite: Suite, parallel: int, console: Console) -> PlainView:
-    """The view that fits where the output goes."""
+    """Choose the view that fits where the output goes."""
     return (LiveView if console.is_terminal else PlainView)(suite, parallel, console)
 
 
 def summary(states: list[RunState], parallel: int) -> str:
-    """E.g. '3 of 9 finished, 1 failed, about 12 min left'."""
+    """Say how a suite stands: '3 of 9 finished, 1 failed, about 12 min left'."""
     counts = Counter(state.state for state in states)
     number = len(states) - counts['undecided'] - counts['not needed']
     parts = [f'{counts["finished"]} of {number} finished']
@@ -119,19 +119,23 @@ def summary(states: list[RunState], parallel: int) -> str:
 
 
 def ending(state: RunState) -> str:
-    """One line about how a run ended."""
+    """Say in one line how a run ended."""
     run = state.run
     if state.state == 'finished':
         return f'finished {run.name} in {clock(state.seconds)}: {scores(state)}'
     if state.state == 'blocked':
-        return f'blocked {run.name}: it needs {", ".join(r.name for r in run.needs)}, of which none, or not all, came to a score'
+        needed = ', '.join(other.name for other in run.needs)
+        return f'blocked {run.name}: it needs {needed}, of which none, or not all, came to a score'
     if state.state == 'outdated':
-        return f'outdated {run.name}: other values are best now than those that it was trained with; `run --redo` trains it anew'
+        return (
+            f'outdated {run.name}: other values are best now than those that it was trained with; '
+            '`run --redo` trains it anew'
+        )
     return f'{state.state} {run.name}: {state.error} (see {run.folder})'
 
 
 def scores(state: RunState) -> str:
-    """The metric that stands for each test of a finished run: 'mIoU 71.30 %', with several tests each under its name."""
+    """Write the score of each test of a finished run: 'mIoU 71.30 %'; of several tests, each with its name."""
     texts = []
     for test in state.run.tests:
         metric = headline(state.metrics(test))
@@ -141,7 +145,7 @@ def scores(state: RunState) -> str:
 
 
 def watch(read: Callable[[], list[RunState]], console: Console, seconds: float | None = None) -> None:
-    """Shows the state of every run; with `seconds` anew after so many, until no run is left to be done."""
+    """Show the state of every run; with `seconds` again after so many, until no run is left to be done."""
     while True:
         states = read()
         if seconds and console.is_terminal:
@@ -159,7 +163,7 @@ def watch(read: Callable[[], list[RunState]], console: Console, seconds: float |
 
 
 def status_table(states: list[RunState]) -> Table:
-    """The state of every run."""
+    """Make a table of the state of every run."""
     styles = {
         'finished': 'green',
         'running': 'cyan',

@@ -1,4 +1,4 @@
-"""What a suite's folder holds: the state of every run, how far it is, and its result."""
+"""Reads a suite's folder: the state of every run, how far it is, and its result."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from attn_plugins.files import read_json
 STATES = (
     'undecided', 'not needed', 'waiting', 'running', 'cut off', 'blocked', 'failed', 'diverged', 'outdated', 'finished',
 )  # fmt: skip
-# Those of runs with an outcome, and those after which this call brings nothing more.
+# States of runs with a result, and states that this call will not change any more.
 OVER = ('finished', 'diverged')
 ENDED = (*OVER, 'failed', 'blocked', 'not needed')
 # What a run shows before its training has written anything.
@@ -28,11 +28,12 @@ class RunState:
 
     Attributes:
         run: The run.
-        state: One of `STATES`; 'blocked' waits for a run that failed or diverged, 'cut off' goes on at the next call, 'outdated'
-            was trained with other settings than the suite's now; 'diverged' had a loss that was no number. A later seed is
-            'undecided' until the first ones have told their spread, and then 'waiting' or 'not needed'.
-        steps: What came of each step that is done, by the step's name.
-        progress: How far it is: `done` (0 to 1), `text`, `train_seconds`, `loss`, `validation`, as ProgressHook writes it.
+        state: One of `STATES`; 'blocked' waits for a run that failed or diverged, 'cut off' goes on at the next call,
+            'outdated' was trained with other settings than the suite's now; 'diverged' had a loss that was not finite.
+            A later seed is 'undecided' until the spread of the first ones is known, then 'waiting' or 'not needed'.
+        steps: The result of each step that is done, by the step's name.
+        progress: How far it is: `done` (0 to 1), `text`, `train_seconds`, `loss`, `validation`, as ProgressHook writes
+            it.
         error: What went wrong, of a run that failed or diverged.
         made_with: Versions, machine, commit, threads and processes of a run that has begun.
     """
@@ -46,7 +47,7 @@ class RunState:
 
     @property
     def seconds(self) -> float:
-        """Seconds by the clock of the steps that are done, with what their processes took to start."""
+        """Seconds by the clock that the finished steps took, with the start of their processes."""
         # Results from before the clock was read have the seconds of training and test alone.
         return sum(
             step.get('wall_seconds', step.get('train_seconds', 0.0) + step.get('seconds', 0.0))
@@ -54,19 +55,19 @@ class RunState:
         )
 
     def metrics(self, test: str) -> dict[str, float]:
-        """The metrics of a test."""
+        """Look up the metrics of a test."""
         return self.steps[test]['metrics']
 
 
 def read_results(
     suite: Suite, plans: Mapping[Run, Plan] | None = None, running: Collection[Run] = ()
 ) -> list[RunState]:
-    """One state per run of the suite, in the suite's order.
+    """Read the state of each run of the suite, in the suite's order.
 
     Args:
         suite: The suite.
-        plans: Its runs, resolved, by which those that were trained with other settings are told.
-        running: Runs that are known to run, though they may not have locked their folder yet, or have just written a result.
+        plans: Its runs, resolved; without them runs that were trained with other settings are not recognised.
+        running: Runs that are known to run, though they may not have locked their folder yet, or have just finished.
     """
     states: dict[Run, RunState] = {}
     for run in suite.runs:
@@ -93,7 +94,7 @@ def read_results(
 
 
 def _progress(run: Run) -> dict:
-    """How far it is; a curve that is none is left out."""
+    """Read how far a run is; curves that are no lists of points are left out."""
     progress = {**STARTING, **(read_json(run.folder / PROGRESS) or {})}
     try:
         progress['loss'] = [(step, float(loss)) for step, loss in progress['loss']]
@@ -104,16 +105,16 @@ def _progress(run: Run) -> dict:
 
 
 def _later_seeds(suite: Suite, states: Mapping[Run, RunState]) -> dict[Run, str]:
-    """The runs of later seeds that are not wanted, or not yet: none of those that another run starts from."""
+    """Choose the runs of later seeds that are not wanted, or not yet, and that no wanted run starts from."""
     kept: dict[Run, str] = {}
     for key, rule in suite.more_seeds.items():
         if rule is None:
             continue
         runs = [run for run in suite.runs if run.config_key == key and run.trial is None]
         first = [states[run] for run in runs if run.seed < rule.first]
-        is_told = all(state.state in ENDED for state in first)
-        wanted = _seeds_wanted(suite, key, rule, first) if is_told else rule.first
-        kept |= {run: 'not needed' if is_told else 'undecided' for run in runs if run.seed >= wanted}
+        is_known = all(state.state in ENDED for state in first)
+        wanted = _seeds_wanted(suite, key, rule, first) if is_known else rule.first
+        kept |= {run: 'not needed' if is_known else 'undecided' for run in runs if run.seed >= wanted}
     for run in reversed(suite.runs):
         if run not in kept:
             for other in run.needs:
@@ -122,7 +123,7 @@ def _later_seeds(suite: Suite, states: Mapping[Run, RunState]) -> dict[Run, str]
 
 
 def _seeds_wanted(suite: Suite, key: str, rule: MoreSeeds, first: list[RunState]) -> int:
-    """As many as the test needs that needs the most."""
+    """Ask how many seeds each test needs, and take the most."""
     wanted = rule.first
     for test in first[0].run.tests:
         scores: dict[str, dict[int, float]] = {}
@@ -135,7 +136,7 @@ def _seeds_wanted(suite: Suite, key: str, rule: MoreSeeds, first: list[RunState]
 
 
 def _state(run: Run, result: dict, states: dict[Run, RunState]) -> tuple[str, str]:
-    """The state and what went wrong."""
+    """Find out the state of a run and what went wrong."""
     # A test that the suite has got since is still to be done.
     if result.get('state') == 'finished' and all(
         result['steps'].get(step['name'], {}).get('step') == step for step in run.steps
@@ -153,7 +154,7 @@ def _state(run: Run, result: dict, states: dict[Run, RunState]) -> tuple[str, st
 
 
 def _is_blocked(run: Run, states: Mapping[Run, RunState]) -> bool:
-    """Whether what a run needs did not come about. A trial that diverged has told something, unless all of a run's have."""
+    """Tell whether a run can never start: one that it needs failed or diverged, or all of its trials diverged."""
     lost = [states[other].run for other in run.needs if states[other].state == 'diverged']
     return (
         any(states[other].state in ('failed', 'blocked') for other in run.needs)
@@ -164,19 +165,19 @@ def _is_blocked(run: Run, states: Mapping[Run, RunState]) -> bool:
 
 
 def _first_failure(run: Run) -> tuple[str, str] | None:
-    """State and what went wrong first in a run of several processes; the others fail after it, as they wait for that one."""
+    """Find out what went wrong first in a run of several processes; the others fail after it, as they wait for it."""
     failures = sorted(run.folder.glob(RANK_FAILURES), key=lambda file: file.stat().st_mtime)
     first = read_json(failures[0]) if failures else None
     return first and (first.get('state', 'failed'), first['error'])
 
 
 def _first_not_finite(losses: list) -> int | None:
-    """The iteration of the first point of a loss curve that is no number: of results from before that ended a training."""
+    """Find the first iteration whose loss is not finite, in results of versions that trained on after it."""
     return next((step for step, loss in losses if not isfinite(loss)), None)
 
 
 def _has_just_started(run: Run, suite: Suite) -> bool:
-    """Whether a suite at work has started the run: its process takes a while to load its libraries and lock its folder."""
+    """Tell whether a suite at work has started the run: its process loads libraries before it locks its folder."""
     holder = suite.folder / HOLDER
     return (
         holder.is_file()
@@ -186,7 +187,7 @@ def _has_just_started(run: Run, suite: Suite) -> bool:
 
 
 def seconds_left(states: list[RunState], parallel: int) -> float | None:
-    """Estimated seconds until all runs that can finish have; None while nothing tells how long a run takes."""
+    """Estimate the seconds until all runs that can finish have; None before any run shows how long it takes."""
     by_key: dict[str, list[float]] = {}
     for state in states:
         if state.state == 'finished':
@@ -208,7 +209,7 @@ def seconds_left(states: list[RunState], parallel: int) -> float | None:
 
 
 def clock(seconds: float) -> str:
-    """Seconds as a person says them: '45 s', '3 min 05 s', '3 h 20 min'."""
+    """Write seconds as a person says them: '45 s', '3 min 05 s', '3 h 20 min'."""
     minutes, rest = divmod(round(seconds), 60)
     if minutes == 0:
         return f'{rest} s'

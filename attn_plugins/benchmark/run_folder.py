@@ -1,4 +1,4 @@
-"""The files of a run's folder: records that are whole or absent, each with one writer, and a lock that dies with its holder."""
+"""Names the files of a run's folder, each with one writer, and locks the folder for one process."""
 
 import os
 from collections.abc import Iterator
@@ -10,10 +10,11 @@ from filelock import FileLock, Timeout
 # Written by the suite before the run starts: the whole config, and what to do with it.
 CONFIG = 'config.py'
 RUN = 'run.json'
-# Written by the run's process: how far it is (engine/hooks.py), and what came of each step.
+# Written by the run's process: how far it is (training/hooks.py), and the result of each step.
 PROGRESS = 'progress.json'
 RESULT = 'result.json'
-START = 'start.json'  # what its weights were (engine/shared_start.py)
+START = 'start.json'  # a digest of each weight it began with (training/shared_start.py)
+LOG = 'run.log'  # all that the run's process printed
 # Written by a process of a run that is not the first and has failed: 'failure.rank1.json'.
 RANK_FAILURES = 'failure.rank*.json'
 # Written by the suite when a run's process has died, or could not be started.
@@ -58,7 +59,7 @@ def folder_lock(folder: Path, patience: float = 1.0) -> Iterator[None]:
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a living process holds the folder."""
+    """Tell whether a living process holds the folder."""
     if not (folder / LOCK).is_file():
         return False
     lock = FileLock(folder / LOCK)

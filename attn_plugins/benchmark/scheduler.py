@@ -10,9 +10,8 @@ from pathlib import Path
 from attn_plugins.benchmark.executors import Executor
 from attn_plugins.benchmark.plan import Plan, check_all_data, plan_run, settle_changes, write_inputs
 from attn_plugins.benchmark.results import OVER, RunState, read_results
-from attn_plugins.benchmark.run_folder import FAILURE, RESULT, Locked, folder_lock
+from attn_plugins.benchmark.run_folder import FAILURE, LOG, RESULT, Locked, folder_lock
 from attn_plugins.benchmark.suite import Run, Suite
-from attn_plugins.benchmark.worker import LOG
 from attn_plugins.errors import UserError
 from attn_plugins.files import read_json, write_json
 
@@ -35,7 +34,7 @@ def run_suite(
         redo: Train anew what was trained with other settings.
 
     Returns:
-        list[RunState]: What came of it, one per run.
+        list[RunState]: The state of each run.
 
     Raises:
         UserError: Another process works in the suite's folder, or results of other settings lie there, or data are
@@ -47,8 +46,8 @@ def run_suite(
         for run in waiting:
             if executor.most and plans[run].processes > executor.most:
                 raise UserError(
-                    f'{run.name} needs {plans[run].processes} processes with a GPU each, and {executor.most} are visible: go on '
-                    f'where there are as many, or delete {run.folder} and set processes in the suite'
+                    f'{run.name} needs {plans[run].processes} processes with a GPU each, and {executor.most} are '
+                    f'visible: go on where there are as many, or delete {run.folder} and set processes in the suite'
                 )
         check_all_data([plans[run] for run in waiting])
         for run in waiting:  # what failed before is tried again, so it blocks nobody now
@@ -93,7 +92,7 @@ def _fail(run: Run, error: str) -> None:
 
 
 def _tail(log: Path) -> list[str]:
-    """The last lines of a log that say something."""
+    """Read the last lines of a log that say something."""
     lines = log.read_text(errors='replace').splitlines()[-20:] if log.is_file() else []
     return [line.strip() for line in lines if line.strip()]
 
@@ -133,7 +132,7 @@ def _start_ready(
 
 
 def _is_settled(plan: Plan, suite: Suite, view, redo: bool) -> bool:
-    """Whether nothing is to be trained now that the best values are known: it is there, or of others, which needs `redo`."""
+    """Tell whether nothing is to be trained now that the best values are known, or only with `redo`."""
     if plan.is_outdated and redo:
         shutil.rmtree(plan.run.folder)
     state = next(state for state in read_results(suite, {plan.run: plan}) if state.run == plan.run)
@@ -158,8 +157,8 @@ def _alone_in(suite: Suite) -> Iterator[None]:
 def _terminated_as_interrupted() -> Iterator[list[int]]:
     """Let `kill -TERM` end the suite as Ctrl-C does, so that what runs is stopped.
 
-    Yields the exit codes of signals that came, to be looked at: Python drops what a handler raises while a process is about
-    to start.
+    Yields the exit codes of signals that came, to be looked at: Python drops what a handler raises while a process is
+    about to start.
     """
     codes: list[int] = []
 

@@ -1,4 +1,4 @@
-"""The seeds of a suite: a list, or as many as make the comparisons precise enough, decided by their spread alone."""
+"""Reads the seeds of a suite: a list, or a rule that adds seeds until the comparisons are precise enough."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class MoreSeeds:
 
 
 def read_seeds(entry: dict, content: dict, where: str) -> tuple[list[int], MoreSeeds | None]:
-    """All seeds that there may be, and the rule by which the later ones are trained; None where all are.
+    """Read all seeds that there may be, and the rule by which the later ones are trained; None where all are.
 
     Args:
         entry: What the suite says of a config.
@@ -47,13 +47,13 @@ def read_seeds(entry: dict, content: dict, where: str) -> tuple[list[int], MoreS
     if half_width is None or most is None:
         absent = 'most' if half_width is not None else 'until_half_width'
         raise UserError(
-            f"{where}: 'seeds' lacks '{absent}': write a list, or {{most: 20, until_half_width: 1.0}}, which adds seeds until all "
-            'intervals are that narrow, to so many at most'
+            f"{where}: 'seeds' lacks '{absent}': write a list, or {{most: 20, until_half_width: 1.0}}, which adds "
+            'seeds until all intervals are that narrow, to so many at most'
         )
     if type(first) is not int or type(most) is not int or not 2 <= first < most:
         raise UserError(
-            f"{where}: 'seeds' has first: {first!r} and most: {most!r}: give two whole numbers, the first one at least 2 and below "
-            'the other'
+            f"{where}: 'seeds' has first: {first!r} and most: {most!r}: give two whole numbers, the first one at least "
+            '2 and below the other'
         )
     if isinstance(half_width, bool) or not isinstance(half_width, (int, float)) or not 0 < half_width < inf:
         raise UserError(f"{where}: 'until_half_width' is in points and above 0, not {half_width!r}")
@@ -63,7 +63,7 @@ def read_seeds(entry: dict, content: dict, where: str) -> tuple[list[int], MoreS
 def seeds_wanted(
     rule: MoreSeeds, scores: Mapping[str, Mapping[int, float]], pairs: Iterable[tuple[str, str]]
 ) -> int:
-    """How many seeds give every comparison an interval as narrow as wanted, by the spread of the first ones.
+    """Compute how many seeds give every comparison an interval as narrow as wanted, by the spread of the first ones.
 
     Args:
         rule: The rule.

@@ -1,6 +1,7 @@
-"""The statistics of a suite: numbers over seeds, paired differences, their tests, and how many seeds show what.
+"""Computes means over seeds, paired differences, their tests and intervals, and how many seeds show what.
 
-Functions of arrays act along the last axis, so that `.dev_scripts/simulate_verdicts.py` sends thousands of drawn suites through them.
+Functions of arrays act along the last axis, so that `.dev_scripts/simulate_verdicts.py` sends thousands of drawn suites
+through them.
 """
 
 import math
@@ -43,7 +44,7 @@ class Estimate:
 
     @property
     def is_clear(self) -> bool:
-        """Whether there is an interval with a width that leaves out zero. Without spread nothing tells how far chance reaches."""
+        """Whether the interval excludes zero; one without width does not, as it says nothing of chance."""
         if not self.half_width or not math.isfinite(self.half_width):
             return False
         return not self.interval[0] <= 0 <= self.interval[1]
@@ -51,7 +52,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class PairedDifference(Estimate):
-    """The mean difference of two models' scores with the same seeds, and its tests. All p values are None with one seed.
+    """The mean difference of two models' scores with the same seeds, and its tests; with one seed p values are None.
 
     Attributes:
         correlation: Pearson's, of the two lists of scores, which pairing lives on; None with fewer than three seeds or
@@ -60,9 +61,11 @@ class PairedDifference(Estimate):
         p_sign_flip: Two-sided p value of the sign-flip test.
         flips: How many sign flips it rests on: all 2^n, or as many as were drawn.
         p_coarse: As `p_t`, with the step of the scores as a further error (`mean_errors`); verdicts rest on it.
-        p_equivalence: p value of the difference lying within `margin` (`equivalence_p`), with the same errors; None without margin.
+        p_equivalence: p value of the difference lying within `margin` (`equivalence_p`), with the same errors; None
+            without margin.
         margin: What difference does not matter, as declared.
-        first: How many seeds were there before others were added by their spread (`seeds_needed`); None where all were from the start.
+        first: How many seeds were there before others were added by their spread (`seeds_needed`); None where all were
+            from the start.
     """
 
     correlation: float | None
@@ -153,7 +156,7 @@ def spread(values: np.ndarray, scale: float) -> np.ndarray:
 
 
 def score_step(scores: np.ndarray, others: np.ndarray, scale: float) -> np.ndarray:
-    """Find the smallest distance between two scores: one image of the test, the last digit that is reported; 0 where all are equal."""
+    """Find the smallest distance between two scores, as one image of the test; 0 where all are equal."""
     ordered = np.sort(np.concatenate([scores, others], -1), -1)
     gaps = np.diff(ordered, axis=-1)
     step = np.where(gaps > ROUNDING * scale, gaps, np.inf).min(-1)
@@ -165,13 +168,14 @@ def mean_errors(
 ) -> list[Error]:
     """Compute the standard errors of a mean; a test or an interval must hold with each of them.
 
-    sqrt((s^2 + step^2 / 6) / n), s the standard deviation of the values, with n - 1 degrees of freedom. Where there was a first stage also the
-    same with its s0 and n0 - 1 (Stein 1945). That one alone is exact for normal values, and fails where seeds collapse that the first stage
-    has not seen.
+    sqrt((s^2 + step^2 / 6) / n), s the standard deviation of the values, with n - 1 degrees of freedom. Where there was
+    a first stage also the same with its s0 and n0 - 1 (Stein 1945). That one alone is exact for normal values, and
+    fails where seeds collapse that the first stage has not seen.
 
-    Scores that come in steps, as 1 / 240 of the images or box mAP to the third digit, differ from what they stand for by up to half of one,
-    which is a variance of step^2 / 12 for each of the two (JCGM 100:2008, F.2.2.1). Without it, equal models that spread over one
-    step or two are told to differ in up to 6 % of suites in place of 5 % (docs/benchmarks/verdicts.md).
+    Scores that come in steps, as 1 / 240 of the images or box mAP to the third digit, differ from what they stand for
+    by up to half of one, which is a variance of step^2 / 12 for each of the two (JCGM 100:2008, F.2.2.1). Without it,
+    equal models that spread over one step or two are said to differ in up to 6 % of suites in place of 5 %
+    (docs/benchmarks/verdicts.md).
 
     Args:
         values: The values, (..., n); those of the first stage stand first.
@@ -192,16 +196,19 @@ def mean_errors(
 def t_test_p(mean: np.ndarray, errors: Sequence[Error]) -> np.ndarray:
     """Test whether a mean is zero: the two-sided p value 2 P(T > |mean| / error), the greatest of all errors.
 
-    Without spread it is 1: differences that agree to the last image come by chance, with two seeds, 240 images and 95 % of
-    them right in 5 % of pairs of equal models (simulated), and nothing tells how far chance reaches.
+    Without spread it is 1: differences that agree to the last image come by chance, with two seeds, 240 images and 95 %
+    of them right in 5 % of pairs of equal models (simulated), and nothing tells how far chance reaches.
     """
     return _greatest(errors, lambda error, freedom: 2 * stats.t.sf(np.abs(mean) / error, freedom))
 
 
 def equivalence_p(mean: np.ndarray, errors: Sequence[Error], margin: np.ndarray | float) -> np.ndarray:
-    """Test whether a mean lies within a margin of zero: the greater p value of two one-sided t tests, P(T > (margin - |mean|) / error).
+    """Test whether a mean lies within a margin of zero, by two one-sided t tests.
 
-    Source: Schuirmann 1987, Journal of Pharmacokinetics and Biopharmaceutics 15:657. Without spread it is 1, as in `t_test_p`.
+    p = P(T > (margin - |mean|) / error), the greater of the two.
+
+    Source: Schuirmann 1987, Journal of Pharmacokinetics and Biopharmaceutics 15:657. Without spread it is 1, as in
+    `t_test_p`.
     """
     return _greatest(errors, lambda error, freedom: stats.t.sf((margin - np.abs(mean)) / error, freedom))
 
@@ -214,7 +221,8 @@ def _greatest(errors: Sequence[Error], p_value) -> np.ndarray:
 def sign_flip_test(differences: Sequence[float], scale: float) -> dict:
     """Test whether a mean is zero, asking only that differences of equal models are as likely above zero as below.
 
-    The share of sign flips with a mean at least as far from zero: of all 2^n flips up to 16 values, else of those drawn (seed 0).
+    The share of sign flips with a mean at least as far from zero: of all 2^n flips up to 16 values, else of those drawn
+    (seed 0).
     Source: Fisher 1935, The Design of Experiments, section 21.
 
     Returns:
@@ -252,8 +260,8 @@ def least_difference(
 ) -> float:
     """Compute the smallest true difference that n seeds show with that power by a paired t test at level / comparisons.
 
-    nc std / sqrt(n), with the noncentrality nc of the t distribution that exceeds t(1 - level / (2 comparisons)) with that power; both have
-    n - 1 degrees of freedom, or those of the first stage.
+    nc std / sqrt(n), with the noncentrality nc of the t distribution that exceeds t(1 - level / (2 comparisons)) with
+    that power; both have n - 1 degrees of freedom, or those of the first stage.
 
     Args:
         std: Standard deviation of the paired differences, in whose units the result is.
@@ -271,8 +279,8 @@ def least_difference(
 def seeds_needed(std: np.ndarray, first: int, half_width: float) -> np.ndarray:
     """Compute how many seeds give the 95 % interval a half-width, from the spread of the first ones.
 
-    n = max(n0, ceil((t(0.975, n0 - 1) s0 / half_width)^2)). The rule looks at the spread and never at the mean, so it does not inflate
-    errors, as long as the interval is that of two stages (`first=` here).
+    n = max(n0, ceil((t(0.975, n0 - 1) s0 / half_width)^2)). The rule looks at the spread and never at the mean, so it
+    does not inflate errors, as long as the interval is that of two stages (`first=` here).
     Source: Stein 1945, Annals of Mathematical Statistics 16:243.
 
     Args:

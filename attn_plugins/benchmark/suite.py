@@ -4,7 +4,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from attn_plugins.benchmark.seeds import MoreSeeds
-from attn_plugins.benchmark.suite_file import TEST, find_suite, read_suite_file
+from attn_plugins.benchmark.steps import steps_of
+from attn_plugins.benchmark.suite_file import TEST, ConfigEntry, find_suite, read_suite_file
 from attn_plugins.benchmark.suite_presets import Preset
 from attn_plugins.benchmark.tuning import HELD_OUT, Tuning
 from attn_plugins.errors import UserError
@@ -26,12 +27,12 @@ class Run:
     Attributes:
         config_key: The config's key in the suite.
         preset: A preset's name, or the path of its file.
-        preset_name: What the preset, or the twin of it, is called in tables and folders.
+        preset_name: What the preset, or the variant of it, is called in tables and folders.
         seed: Of every random choice.
         config: The config file.
         folder: Where everything of the run lies.
-        cfg_options: Single values of the config, a twin's own among them.
-        twin_options: Those that a twin has of its own; none of a preset as it is.
+        cfg_options: Single values of the config, a variant's own among them.
+        variant_options: Those that a variant has of its own; none of a preset as it is.
         tests: Test's name -> single values of the config in that test.
         weights: What parts of the model start from; those runs come first.
         processes: How many processes train it; None leaves it to the config's batch size.
@@ -47,7 +48,7 @@ class Run:
     config: Path
     folder: Path
     cfg_options: dict = field(default_factory=dict, compare=False)
-    twin_options: dict = field(default_factory=dict, compare=False)
+    variant_options: dict = field(default_factory=dict, compare=False)
     tests: dict[str, dict] = field(default_factory=lambda: {TEST: {}}, compare=False)
     weights: tuple[Weights, ...] = field(default=(), compare=False)
     processes: int | None = field(default=None, compare=False)
@@ -68,9 +69,8 @@ class Run:
 
     @property
     def steps(self) -> list[dict]:
-        """What is carried out, in order: training, every test, counting."""
-        tests = [dict(kind='test', name=name, cfg_options=options) for name, options in self.tests.items()]
-        return [dict(kind='train', name='train'), *tests, dict(kind='count', name='count')]
+        """What is carried out, in order, as run.json has it (steps.py)."""
+        return steps_of(self)
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Suite:
         path: Its file.
         folder: Where its runs lie.
         runs: In dependency order: what a run needs comes before it.
-        controls: Config's key -> preset -> those it is held against.
+        controls: Config's key -> preset -> those it is compared with beside the plain model.
         comparisons: Config's key -> the pairs of presets that the report gives a verdict of.
         margins: Config's key -> what difference does not matter, in points; None where none is declared.
         spreads: Config's key -> declared standard deviation of a paired difference, in points; None where none is.
@@ -118,69 +118,81 @@ def read_suite(path: str | Path, work_dir: str | Path | None = None) -> Suite:
     path = find_suite(path)
     name, entries = read_suite_file(path)
     folder = Path(work_dir) if work_dir else Path('work_dirs') / name
-    runs: dict[tuple, Run] = {}
+    matrix = _Matrix(path, folder)
     for key, entry in entries.items():
-        trials = {}
-        for preset in entry['presets'] if entry['tuning'] else ():
-            trials[preset.name] = _trials(runs, key, entry, preset, folder, path)
-            runs |= {(trial.folder,): trial for trial in trials[preset.name]}
-        for seed in entry['seeds']:
-            for preset in entry['presets']:
-                place = folder / key / preset.name / f'seed{seed}'
-                run = _run(runs, key, entry, preset, seed, seed, place, path)
-                runs[key, preset.name, seed] = replace(
-                    run, trials=trials.get(preset.name, ()), tuning=entry['tuning']
-                )
-    by_key = (
-        {key: entry[name] for key, entry in entries.items()}
-        for name in ('controls', 'comparisons', 'margin', 'spread', 'more_seeds')
-    )
-    return Suite(name, path, folder, tuple(runs.values()), *by_key)
-
-
-def _run(
-    runs: dict, key: str, entry: dict, preset: Preset, seed: int, source: int, folder: Path, path: Path
-) -> Run:
-    """A run; `source` is the seed of the runs whose weights it starts from."""
-    return Run(
-        config_key=key,
-        preset=preset.preset,
-        preset_name=preset.name,
-        seed=seed,
-        config=entry['config'],
-        folder=folder,
-        cfg_options=preset.merged_over(entry['cfg_options']),
-        twin_options=preset.cfg_options,
-        tests=entry['tests'],
-        weights=tuple(
-            _weights(runs, part, each, key, preset.name, source, path)
-            for part, each in entry['weights_from'].items()
-        ),
-        processes=entry['processes'],
+        matrix.add(key, entry)
+    return Suite(
+        name,
+        path,
+        folder,
+        runs=tuple(matrix.runs),
+        controls={key: entry.controls for key, entry in entries.items()},
+        comparisons={key: entry.comparisons for key, entry in entries.items()},
+        margins={key: entry.margin for key, entry in entries.items()},
+        spreads={key: entry.spread for key, entry in entries.items()},
+        more_seeds={key: entry.more_seeds for key, entry in entries.items()},
     )
 
 
-def _trials(runs: dict, key: str, entry: dict, preset: Preset, folder: Path, path: Path) -> tuple[Run, ...]:
-    """The trials of a preset, as many as of any other. Weights are those of the first seed."""
-    tuning, trials = entry['tuning'], []
-    for number, candidate in enumerate(tuning.candidates):
-        for seed in tuning.seeds:
-            place = folder / key / preset.name / f'trial{number}' / f'seed{seed}'
-            run = _run(runs, key, entry, preset, seed, entry['seeds'][0], place, path)
-            options = {name: value for name, value in run.cfg_options.items() if name not in candidate}
-            trials.append(
-                replace(
-                    run, cfg_options=options | candidate, tests={HELD_OUT: {}}, trial=number, tuning=tuning
-                )
-            )
-    return tuple(trials)
+class _Matrix:
+    """The runs of a suite, config by config, each of which finds those whose weights it starts from."""
 
+    def __init__(self, path: Path, folder: Path):
+        self.path, self.folder = path, folder
+        self.runs: list[Run] = []
+        self._of: dict[tuple[str, str, int], Run] = {}
 
-def _weights(runs: dict, part: str, source: dict, key: str, preset: str, seed: int, path: Path) -> Weights:
-    wanted = (source['config'], source['preset'] or preset, seed)
-    if wanted not in runs:
-        raise UserError(
-            f"suite {path}: '{key}' with preset '{preset}' and seed {seed} needs the weights of '{wanted[0]}' with preset "
-            f"'{wanted[1]}' and the same seed, which the suite does not train; add them there"
+    def add(self, key: str, entry: ConfigEntry) -> None:
+        """Add the runs of a config: trials first, whose best values the others are trained with."""
+        trials = {preset.name: self._trials(key, entry, preset) for preset in entry.presets}
+        self.runs += [trial for each in trials.values() for trial in each]
+        for seed in entry.seeds:
+            for preset in entry.presets:
+                folder = self.folder / key / preset.name / f'seed{seed}'
+                run = self._run(key, entry, preset, seed, seed, folder)
+                run = replace(run, trials=trials[preset.name], tuning=entry.tuning)
+                self._of[key, preset.name, seed] = run
+                self.runs.append(run)
+
+    def _trials(self, key: str, entry: ConfigEntry, preset: Preset) -> tuple[Run, ...]:
+        """Make the trials of a preset, as many as of any other. Their weights are those of the first seed."""
+        trials = []
+        for number, candidate in enumerate(entry.tuning.candidates if entry.tuning else ()):
+            for seed in entry.tuning.seeds:
+                folder = self.folder / key / preset.name / f'trial{number}' / f'seed{seed}'
+                run = self._run(key, entry, preset, seed, entry.seeds[0], folder)
+                others = {name: value for name, value in run.cfg_options.items() if name not in candidate}
+                tried = dict(cfg_options=others | candidate, tests={HELD_OUT: {}})
+                trials.append(replace(run, **tried, trial=number, tuning=entry.tuning))
+        return tuple(trials)
+
+    def _run(
+        self, key: str, entry: ConfigEntry, preset: Preset, seed: int, source_seed: int, folder: Path
+    ) -> Run:
+        """Make a run that starts from the weights of runs of the source seed."""
+        return Run(
+            config_key=key,
+            preset=preset.preset,
+            preset_name=preset.name,
+            seed=seed,
+            config=entry.config,
+            folder=folder,
+            cfg_options=preset.merged_over(entry.cfg_options),
+            variant_options=preset.cfg_options,
+            tests=entry.tests,
+            weights=tuple(
+                Weights(part, self._source(key, preset.name, source, source_seed), source['prefix'])
+                for part, source in entry.weights_from.items()
+            ),
+            processes=entry.processes,
         )
-    return Weights(part, runs[wanted], source['prefix'])
+
+    def _source(self, key: str, preset: str, source: dict, seed: int) -> Run:
+        """Find the run whose weights another one starts from."""
+        wanted = (source['config'], source['preset'] or preset, seed)
+        if wanted not in self._of:
+            raise UserError(
+                f"suite {self.path}: '{key}' with preset '{preset}' and seed {seed} needs the weights of '{wanted[0]}' "
+                f"with preset '{wanted[1]}' and the same seed, which the suite does not train; add them there"
+            )
+        return self._of[wanted]

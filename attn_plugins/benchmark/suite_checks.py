@@ -1,4 +1,4 @@
-"""Checks of what a suite's YAML file says: its lists, mappings, keys, options and files, each refused in one sentence."""
+"""Checks the lists, mappings, keys, options and files of a suite's YAML file; refuses each in one sentence."""
 
 import math
 import re
@@ -12,7 +12,7 @@ from attn_plugins.registry import nearest
 EXAMPLES = dict(
     seeds='[0, 1, 2]',
     presets='[none, ca]',
-    twin='{wide: {preset: none, cfg_options: {model.backbone.widen_factor: 0.6}}}',
+    variant='{wide: {preset: none, cfg_options: {model.backbone.widen_factor: 0.6}}}',
     controls='{se: [se_mean, wide]}',
     comparisons='[se, [ca, se]]',
     cfg_options='{train_cfg.max_epochs: 3}',
@@ -23,7 +23,7 @@ EXAMPLES = dict(
 
 
 def check_list(entry: dict, content: dict, key: str, kinds: tuple[type, ...], where: str) -> list:
-    """The entry's own list, or the suite's: at least one value, each of one of the kinds, none twice."""
+    """Check the entry's own list, or the suite's: at least one value, each of one of the kinds, none twice."""
     values = entry.get(key, content.get(key))
     if values is None and key not in entry and key not in content:
         raise UserError(f"{where}: neither the config nor the suite has '{key}', as {EXAMPLES[key]}")
@@ -37,6 +37,7 @@ def check_list(entry: dict, content: dict, key: str, kinds: tuple[type, ...], wh
 
 
 def check_mapping(value, key: str, where: str) -> dict:
+    """Check that a value is a mapping; None is an empty one."""
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -45,6 +46,7 @@ def check_mapping(value, key: str, where: str) -> dict:
 
 
 def check_options(value, key: str, where: str) -> dict:
+    """Check a mapping of single values of a config, which the suite itself may not set by another way."""
     options = check_mapping(value, key, where)
     for name, option in options.items():
         if not isinstance(name, str):
@@ -63,21 +65,22 @@ def check_options(value, key: str, where: str) -> dict:
 
 
 def check_positive(entry: dict, content: dict, key: str, where: str) -> float | None:
-    """The entry's own number of points, or the suite's; None where there is none."""
+    """Check the entry's own number of points, or the suite's; None where there is none."""
     value = entry.get(key, content.get(key))
     if value is not None and (type(value) not in (int, float) or not 0 < value < math.inf):
         raise UserError(f"{where}: '{key}' must be a positive number of points, as {key}: 0.5, not {value!r}")
     return value
 
 
-def check_keys(mapping: dict, known: tuple[str, ...], where: str):
+def check_keys(mapping: dict, known: tuple[str, ...], where: str) -> None:
+    """Check that a mapping has no other keys than the known ones."""
     for key in mapping:
         if key not in known:
             raise UserError(f"{where} has an unknown key '{key}': {nearest(key, known)}")
 
 
 def find_file(name: str, suite: Path, where: str, kind: str) -> Path:
-    """A path is relative to the current directory, to a folder the suite lies in, or to this package's configs."""
+    """Find a file by its path from the current directory, from a folder the suite lies in, or from this package."""
     for base in (Path(), *suite.resolve().parents, CONFIGS.parent):
         if (base / name).is_file():
             return base / name

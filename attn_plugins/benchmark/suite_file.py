@@ -1,12 +1,14 @@
-"""A suite's YAML file, found, read and checked: one sentence for each thing that can be wrong in it."""
+"""Finds, reads and checks a suite's YAML file: one sentence for each thing that can be wrong in it."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import yaml
 
-from attn_plugins.benchmark.seeds import read_seeds
+from attn_plugins.benchmark.seeds import MoreSeeds, read_seeds
+from attn_plugins.benchmark.steps import fixed_names
 from attn_plugins.benchmark.suite_checks import (
     EXAMPLES,
     check_keys,
@@ -15,10 +17,9 @@ from attn_plugins.benchmark.suite_checks import (
     check_positive,
     find_file,
 )
-from attn_plugins.benchmark.suite_comparisons import read_comparisons
-from attn_plugins.benchmark.suite_controls import read_controls
-from attn_plugins.benchmark.suite_presets import read_presets
-from attn_plugins.benchmark.tuning import HELD_OUT, read_tuning
+from attn_plugins.benchmark.suite_comparisons import Pair, read_comparisons, read_controls
+from attn_plugins.benchmark.suite_presets import Preset, read_presets
+from attn_plugins.benchmark.tuning import HELD_OUT, Tuning, read_tuning
 from attn_plugins.errors import UserError
 from attn_plugins.files import read_yaml
 from attn_plugins.mim import CONFIGS
@@ -44,8 +45,27 @@ SOURCE_KEYS = ('config', 'preset', 'prefix')
 TEST = 'test'
 
 
-def read_suite_file(path: Path) -> tuple[str, dict[str, dict]]:
-    """The suite's name and its configs, each with every key of `ENTRY_KEYS`, what is needed before what needs it.
+@dataclass(frozen=True)
+class ConfigEntry:
+    """What a suite says of a config, itself or for all configs; `Run` and `Suite` say what each of it is (suite.py)."""
+
+    config: Path
+    presets: list[Preset]
+    seeds: list[int]
+    more_seeds: MoreSeeds | None
+    cfg_options: dict
+    weights_from: dict[str, dict]
+    tests: dict[str, dict]
+    tuning: Tuning | None
+    processes: int | None
+    margin: float | None
+    spread: float | None
+    controls: dict[str, list[str]]
+    comparisons: list[Pair]
+
+
+def read_suite_file(path: Path) -> tuple[str, dict[str, ConfigEntry]]:
+    """Read the suite's name and its configs, in such an order that what is needed comes before what needs it.
 
     Raises:
         UserError: The file is no YAML or says something that no run can be made of.
@@ -62,6 +82,7 @@ def read_suite_file(path: Path) -> tuple[str, dict[str, dict]]:
 
 
 def find_suite(path: str | Path) -> Path:
+    """Find a suite's file: a path, or the name of a suite of this package."""
     path, shipped = Path(path), CONFIGS / 'suites'
     if path.is_file():
         return path
@@ -85,8 +106,8 @@ def _read_yaml(path: Path) -> dict:
     return content
 
 
-def _check_entries(content: dict, path: Path) -> dict[str, dict]:
-    """Check what `configs` says and fill in the suite's own presets and seeds."""
+def _check_entries(content: dict, path: Path) -> dict[str, ConfigEntry]:
+    """Check what `configs` says and fill in what the suite says for all of them."""
     configs = content['configs']
     if not isinstance(configs, dict):
         raise UserError(
@@ -127,15 +148,16 @@ def _check_entries(content: dict, path: Path) -> dict[str, dict]:
 
     controls = read_controls(content.get('controls'), own('controls'), trained, path)
     comparisons = read_comparisons(content.get('comparisons'), own('comparisons'), trained, controls, path)
-    for key, entry in entries.items():
-        entry.update(controls=controls[key], comparisons=comparisons[key])
-    return entries
+    return {
+        key: ConfigEntry(**entry, controls=controls[key], comparisons=comparisons[key])
+        for key, entry in entries.items()
+    }
 
 
 def _check_tests(value, where: str) -> dict[str, dict]:
     tests = {str(name): options or {} for name, options in check_mapping(value, 'tests', where).items()}
     for name, options in tests.items():
-        if name in ('train', 'count', HELD_OUT) or not isinstance(options, dict):
+        if name in (*fixed_names(), HELD_OUT) or not isinstance(options, dict):
             raise UserError(
                 f"{where}: 'tests' maps a name of its own to options of the config, as {EXAMPLES['tests']}, "
                 f'not {name}: {options!r}'
@@ -144,7 +166,7 @@ def _check_tests(value, where: str) -> dict[str, dict]:
 
 
 def _check_weights(value, where: str) -> dict[str, dict]:
-    """Part of the model -> dict(config=..., preset=... or None for the same, prefix=...)."""
+    """Read `weights_from`: part of the model -> dict(config=..., preset=... or None for the same, prefix=...)."""
     sources = {}
     for part, source in check_mapping(value, 'weights_from', where).items():
         source = source if isinstance(source, dict) else dict(config=source)
@@ -165,11 +187,11 @@ def _check_processes(value, where: str) -> int | None:
     return value
 
 
-def _in_dependency_order(entries: Mapping[str, dict], path: Path) -> list[str]:
-    """Keys so that what `weights_from` names comes first, else as they stand."""
+def _in_dependency_order(entries: Mapping[str, ConfigEntry], path: Path) -> list[str]:
+    """Sort keys so that what `weights_from` names comes first, else as they stand."""
     graph = {}
     for key, entry in entries.items():
-        graph[key] = [source['config'] for source in entry['weights_from'].values()]
+        graph[key] = [source['config'] for source in entry.weights_from.values()]
         for source in graph[key]:
             if source not in entries:
                 raise UserError(

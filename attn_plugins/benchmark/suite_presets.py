@@ -1,4 +1,4 @@
-"""The presets that a suite's YAML file lists, and twins: presets with a name and options of their own."""
+"""Reads the presets of a suite, and their variants, which have a name and config values of their own."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +9,7 @@ from attn_plugins.training.presets import preset_name
 
 # The preset that every other one is compared with.
 BASELINE = 'none'
-TWIN_KEYS = ('preset', 'cfg_options')
+VARIANT_KEYS = ('preset', 'cfg_options')
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Preset:
     Attributes:
         name: What it is called in tables and folders.
         preset: The name of the preset, or the path of its file.
-        cfg_options: Single values of the config that a twin has of its own; none of a preset as it is.
+        cfg_options: The config values that a variant sets; none of a preset as it is.
     """
 
     name: str
@@ -27,13 +27,13 @@ class Preset:
     cfg_options: dict = field(default_factory=dict)
 
     def merged_over(self, options: dict) -> dict:
-        """The config's own options and the twin's, which win and are merged after them."""
+        """Merge the config's own options and the variant's, which win and come after them."""
         kept = {name: value for name, value in options.items() if name not in self.cfg_options}
         return kept | self.cfg_options
 
 
 def read_presets(entry: dict, content: dict, options: dict, path: Path, where: str) -> list[Preset]:
-    """The presets of a config's entry, or the suite's.
+    """Read the presets of a config's entry, or the suite's.
 
     Args:
         entry: What the suite says of the config.
@@ -43,13 +43,12 @@ def read_presets(entry: dict, content: dict, options: dict, path: Path, where: s
         where: Words that errors begin with.
 
     Raises:
-        UserError: One is not there, has no name of its own, or says of a twin what no run can be made of.
+        UserError: A file is missing, two presets have one name, or a variant says what no run can be made of.
     """
     presets: dict[str, Preset] = {}
     for value in check_list(entry, content, 'presets', (str, dict), where):
         if isinstance(value, dict):
-            preset = _read_twin(value, path, where)
-            _check_winning(preset, options, where)
+            preset = _read_variant(value, options, path, where)
         else:
             preset = Preset(preset_name(value), _find_preset(value, path, where))
         if preset.name in presets:
@@ -58,42 +57,39 @@ def read_presets(entry: dict, content: dict, options: dict, path: Path, where: s
     return list(presets.values())
 
 
-def _read_twin(value: dict, path: Path, where: str) -> Preset:
+def _read_variant(value: dict, options: dict, path: Path, where: str) -> Preset:
+    """Read a variant; refuse one that sets a whole of which the config sets single values, which would be lost."""
     if len(value) != 1 or not isinstance(next(iter(value.values())), dict):
         raise UserError(
-            f"{where}: a twin in 'presets' is a name and what it is, as {EXAMPLES['twin']}, not {value!r}"
+            f"{where}: a variant in 'presets' is a name and what it is, as {EXAMPLES['variant']}, not {value!r}"
         )
-    ((name, twin),) = value.items()
-    where = f"{where}, twin '{name}'"
+    ((name, variant),) = value.items()
+    where = f"{where}, variant '{name}'"
     if not isinstance(name, str) or not name.strip('. ') or '/' in name or name.endswith('.py'):
         raise UserError(f'{where}: its name must be one word, it names a folder and the rows of the report')
     if name == BASELINE:
         raise UserError(
-            f'{where}: {BASELINE} is the plain model, which all are compared with: rename the twin'
+            f'{where}: {BASELINE} is the plain model, which all are compared with: rename the variant'
         )
-    check_keys(twin, TWIN_KEYS, where)
-    preset = twin.get('preset', BASELINE)
+    check_keys(variant, VARIANT_KEYS, where)
+    preset = variant.get('preset', BASELINE)
     if not isinstance(preset, str):
         raise UserError(
             f"{where}: 'preset' must be the name of a preset or the path of its file, not {preset!r}"
         )
-    options = check_options(twin.get('cfg_options'), 'cfg_options', where)
-    if not options:
+    own = check_options(variant.get('cfg_options'), 'cfg_options', where)
+    if not own:
         raise UserError(
-            f"{where} has no 'cfg_options', by which it differs from {preset}: write {EXAMPLES['twin']}"
+            f"{where} has no 'cfg_options', by which it differs from {preset}: write {EXAMPLES['variant']}"
         )
-    return Preset(name, _find_preset(preset, path, where), options)
-
-
-def _check_winning(twin: Preset, options: dict, where: str) -> None:
-    """Refuse a twin's whole where the config has single values of it: they would be lost."""
-    for whole in twin.cfg_options:
+    for whole in own:
         for single in options:
             if single.startswith(f'{whole}.'):
                 raise UserError(
-                    f"{where}, twin '{twin.name}': 'cfg_options' sets {whole}, of which the config's own set {single}: give the "
-                    'twin single values too'
+                    f"{where}: 'cfg_options' sets {whole}, of which the config's own set {single}: give the variant "
+                    'single values too'
                 )
+    return Preset(name, _find_preset(preset, path, where), own)
 
 
 def _find_preset(preset: str, path: Path, where: str) -> str:

@@ -1,4 +1,4 @@
-"""Equal tuning: every preset tries the same values on training images that are held out, and is trained with its best ones."""
+"""Tunes all presets equally: each tries the same values on held-out training images, and is trained with its best."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from attn_plugins.benchmark.metrics import headline
 from attn_plugins.benchmark.suite_checks import check_options
 from attn_plugins.errors import UserError
 
-# The test of a trial, and what of a suite is taken where it says nothing of it.
+# The test of a trial; the share of images and the seeds where the suite does not say.
 HELD_OUT = 'held out'
 SHARE, SEEDS = 0.2, (1000,)
 
@@ -34,12 +34,12 @@ class Tuning:
 
 
 def read_tuning(entry: dict, content: dict, presets: Sequence, where: str) -> Tuning | None:
-    """What the suite, or its entry of a config, says of tuning; None where it says nothing.
+    """Read what the suite, or its entry of a config, says of tuning; None where it says nothing.
 
     Args:
         entry: What the suite says of the config.
         content: The whole suite.
-        presets: The config's presets and twins.
+        presets: The config's presets and variants.
         where: Words that errors begin with.
 
     Raises:
@@ -66,7 +66,8 @@ def read_tuning(entry: dict, content: dict, presets: Sequence, where: str) -> Tu
     share = SHARE if said['tune_share'] is None else said['tune_share']
     if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share < 1:
         raise UserError(
-            f"{where}: 'tune_share' is the share of the training images that are held out, between 0 and 1, not {share!r}"
+            f"{where}: 'tune_share' is the share of the training images that are held out, between 0 and 1, not "
+            f'{share!r}'
         )
     seeds = list(SEEDS) if said['tune_seeds'] is None else said['tune_seeds']
     if not isinstance(seeds, list) or not seeds or not all(type(seed) is int for seed in seeds):
@@ -80,7 +81,8 @@ def read_tuning(entry: dict, content: dict, presets: Sequence, where: str) -> Tu
 def _check_values(name: str, tried: object, presets: Sequence, where: str) -> None:
     if name.startswith(('test_', 'val_')):
         raise UserError(
-            f"{where}: 'tune' names {name}, which is of the data that the result is measured on: tune values of the training alone"
+            f"{where}: 'tune' names {name}, which is of the data that the result is measured on: tune values of the "
+            'training alone'
         )
     if not isinstance(tried, list) or len(tried) < 2:
         raise UserError(f"{where}: 'tune' needs a list of at least two values of {name}, not {tried!r}")
@@ -91,15 +93,16 @@ def _check_values(name: str, tried: object, presets: Sequence, where: str) -> No
         for option in preset.cfg_options:
             if f'{option}.'.startswith(f'{name}.') or f'{name}.'.startswith(f'{option}.'):
                 raise UserError(
-                    f"{where}: 'tune' tries values of {name}, which twin '{preset.name}' sets by {option}: leave one of them out"
+                    f"{where}: 'tune' tries values of {name}, which variant '{preset.name}' sets by {option}: leave "
+                    'one of them out'
                 )
 
 
 def choose(scores: Mapping[int, Sequence[float]]) -> int | None:
-    """The number of the best candidate by its mean score over seeds, the first of equal ones; None if none has a score.
+    """Choose the best candidate by its mean score over seeds, the first of equal ones; None if none has a score.
 
     Args:
-        scores: Candidate's number -> its scores; one that diverged in any trial, or has no number for a score, is out.
+        scores: Candidate's number -> its scores; one with a score that is not finite is out.
     """
     means = {
         number: fmean(each) if each and all(map(isfinite, each)) else -inf for number, each in scores.items()
@@ -109,17 +112,17 @@ def choose(scores: Mapping[int, Sequence[float]]) -> int | None:
 
 
 def trial_score(state: str, steps: Mapping) -> float:
-    """The score of a trial by its state and what came of its steps; no number if it diverged."""
+    """Read the score of a trial from its state and the results of its steps; NaN if it diverged."""
     return headline(steps[HELD_OUT]['metrics']).value if state == 'finished' else nan
 
 
 @dataclass(frozen=True)
 class Tried:
-    """What came of one combination of values for a preset.
+    """The result of one combination of values for a preset.
 
     Attributes:
         values: The values, in words.
-        score: Mean score on the held-out images, over the seeds of the trials; None while there is none, or if one diverged.
+        score: Mean score on the held-out images, over the seeds of the trials; None before that, or if one diverged.
         what: Why there is none.
         is_chosen: Whether the preset is trained with it.
     """
@@ -131,7 +134,7 @@ class Tried:
 
 
 def tried(states: Sequence) -> dict[str, list[Tried]]:
-    """Preset -> what came of each combination of values, by the states of a config's trials."""
+    """Collect the results of all combinations of values, by preset, from the states of a config's trials."""
     by_preset: dict[str, list] = {}
     for state in states:
         by_preset.setdefault(state.run.preset_name, []).append(state)
@@ -156,9 +159,9 @@ def _tried(trials: Sequence) -> list[Tried]:
 
 
 def hold_out(cfg: Config, share: float) -> None:
-    """Makes a config that of a trial: trained without a share of the training images, and validated and tested on that share.
+    """Change a config to that of a trial: trained without a share of the training images, and tested on that share.
 
-    The images that it was validated and tested on do not occur in it.
+    It is validated on that share too; the images that it was validated and tested on before do not occur in it.
 
     Raises:
         UserError: Its training data, or its metric, cannot be split so.
@@ -168,8 +171,8 @@ def hold_out(cfg: Config, share: float) -> None:
     )
     if len(parts) != 1 or len(tested) != 1:
         raise UserError(
-            f'{cfg.filename}: tune holds out images of one training data set, tested as one is, and here are {len(parts)} and '
-            f'{len(tested)}: leave tune out'
+            f'{cfg.filename}: tune holds out images of one training data set, tested as one is, and here are '
+            f'{len(parts)} and {len(tested)}: leave tune out'
         )
     (holder, key), (test_holder, test_key) = parts[0], tested[0]
     train, test = holder[key], test_holder[test_key]
@@ -186,7 +189,7 @@ def hold_out(cfg: Config, share: float) -> None:
 
 
 def _parts(parent: dict | None, key: str) -> Iterator[tuple[dict, str]]:
-    """Where the configs of the data sets stand that read files: (what holds one, its key there)."""
+    """Find the configs of the data sets that read files: (what holds one, its key there)."""
     config = (parent or {}).get(key)
     if isinstance(config, (list, tuple)):
         for number, part in enumerate(config):
@@ -200,7 +203,7 @@ def _parts(parent: dict | None, key: str) -> Iterator[tuple[dict, str]]:
 
 
 def _evaluator_without_file(evaluator: dict | list, held: dict, filename: str | Path) -> dict | list:
-    """Metrics that take what is true from the images' own annotations, of which a file has others too."""
+    """Let metrics take the truth from the images' own annotations, as a file has those of other images too."""
     if isinstance(evaluator, (list, tuple)):
         return [_evaluator_without_file(metric, held, filename) for metric in evaluator]
     if not evaluator.get('ann_file'):
@@ -208,8 +211,8 @@ def _evaluator_without_file(evaluator: dict | list, held: dict, filename: str | 
     kind = str(evaluator['type']).rpartition('.')[2]
     if kind != 'CocoMetric':
         raise UserError(
-            f'{filename}: {kind} reads what is true from {evaluator["ann_file"]}, so it cannot be had of held-out training images: '
-            'leave tune out, or use CocoMetric'
+            f'{filename}: {kind} reads what is true from {evaluator["ann_file"]}, so it cannot be had of held-out '
+            'training images: leave tune out, or use CocoMetric'
         )
     pack = next((step for step in held['pipeline'] if str(step['type']).endswith('PackDetInputs')), None)
     if pack is not None:

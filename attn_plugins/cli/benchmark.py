@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog='examples:\n'
         '  python tools/benchmark.py run configs/suites/demo.yml      train, test, report; may be stopped at any '
         'moment, the same command goes on\n'
-        '  python tools/benchmark.py plan configs/suites/demo.yml     what it would train, and what its seeds can show\n'
+        '  python tools/benchmark.py plan configs/suites/demo.yml     what it would train, and what its seeds show\n'
         '  python tools/benchmark.py status configs/suites/demo.yml   from another terminal, while it runs\n'
         '  python tools/benchmark.py report configs/suites/demo.yml   the report of what is finished so far',
     )
@@ -36,7 +36,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
             'show what run would do, and the least difference that its seeds can show; nothing is started',
         ),
         ('status', 'show how each run stands'),
-        ('report', 'write report.md, .json and .html of what is finished and show the tables'),
+        ('report', 'write report.md, .html, .csv, .tex and .json of what is finished and show the tables'),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument('suite', help='YAML file of the suite, or the name of one of ours: demo')
@@ -68,7 +68,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Carry out the command; 1 when a run has failed."""
+    """Carry out the command; return 1 when a run has failed."""
     args = parse_args(argv)
     _hush_configs()
     with friendly_errors(args.debug, lambda: 'run the same command again: it goes on where it was cut off'):
@@ -95,10 +95,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _hush_configs() -> None:
-    """Silences mmengine's notes on ATTENTION, one per run.
+    """Silence mmengine's notes on ATTENTION, one per run.
 
-    Its logger asks torch for this process's rank and device, and does without where they cannot be imported: a suite's own
-    process has none, and `status` is to answer at once.
+    Its logger asks torch for this process's rank and device, and does without where they cannot be imported: a suite's
+    own process has none, and `status` is to answer at once.
     """
     absent = [name for name in ('torch', 'mmengine.dist') if name not in sys.modules]
     sys.modules.update(dict.fromkeys(absent))  # None: not to be imported
@@ -108,7 +108,7 @@ def _hush_configs() -> None:
 
 
 def run(suite: 'Suite', jobs: int | None, redo: bool, console: 'Console') -> int:
-    """Carries out a suite and reports it; 1 when a run has failed."""
+    """Carry out a suite and report it; return 1 when a run has failed."""
     from attn_plugins.benchmark.executors import LocalExecutor
     from attn_plugins.benchmark.plan import plan_suite
     from attn_plugins.benchmark.progress import view_of
@@ -125,7 +125,7 @@ def run(suite: 'Suite', jobs: int | None, redo: bool, console: 'Console') -> int
 
 
 def plan(suite: 'Suite', console: 'Console') -> None:
-    """Says what `run` would do here."""
+    """Say what `run` would do here."""
     from attn_plugins.benchmark.executors import LocalExecutor
     from attn_plugins.benchmark.plan import plan_suite
     from attn_plugins.benchmark.progress import summary
@@ -144,10 +144,10 @@ def plan(suite: 'Suite', console: 'Console') -> None:
 
 
 def _say_beforehand(suite: 'Suite', plans: dict, console: 'Console') -> None:
-    """What of batches and learning rates is not as the configs say, and what the seeds can show."""
-    from attn_plugins.benchmark.outlook import outlook
+    """Say how batches and learning rates differ from the configs, and what the seeds can show."""
     from attn_plugins.benchmark.plan import notes
     from attn_plugins.benchmark.report.compare import compare
+    from attn_plugins.benchmark.report.verdict import outlook
     from attn_plugins.benchmark.results import read_results
 
     for note in notes(plans.values()) + outlook(suite, compare(suite, read_results(suite, plans))):
@@ -155,7 +155,7 @@ def _say_beforehand(suite: 'Suite', plans: dict, console: 'Console') -> None:
 
 
 def report(suite: 'Suite', states: 'list[RunState]', console: 'Console') -> None:
-    """Shows the tables and writes the report's files."""
+    """Show the tables and write the report's files."""
     from attn_plugins.benchmark.report.write import print_report, write_report
 
     print_report(suite, states, console)

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from attn_plugins.benchmark import worker
 from attn_plugins.benchmark.executors import Executor
-from attn_plugins.benchmark.run_folder import PROGRESS
+from attn_plugins.benchmark.run_folder import LOG, PROGRESS
+from attn_plugins.benchmark.steps import StepKind, seconds_trained
 from attn_plugins.benchmark.suite import Run
 from attn_plugins.errors import Diverged, UserError
 from attn_plugins.files import read_json, write_json
@@ -68,7 +69,9 @@ def count(folder: Path, run: dict, step: dict) -> dict:
     return dict(parameters=1000, madds=10, input_shape=[1, 3, 8, 8])
 
 
-STEPS = dict(train=train, test=test, count=count)
+STEPS = dict(
+    train=StepKind(train, seconds_before=seconds_trained), test=StepKind(test), count=StepKind(count)
+)
 
 
 class InlineExecutor(Executor):
@@ -87,7 +90,7 @@ class InlineExecutor(Executor):
         return not self._over
 
     def start(self, run: Run, processes: int) -> None:
-        with (run.folder / worker.LOG).open('a') as log, redirect_stdout(log), redirect_stderr(log):
+        with (run.folder / LOG).open('a') as log, redirect_stdout(log), redirect_stderr(log):
             self._over.append((run, worker.carry_out(run.folder, STEPS)))
 
     def ended(self) -> list[tuple[Run, int]]:

@@ -31,7 +31,8 @@ def test_what_a_verdict_rests_on():
     said = verdicts([clear, wide, differences([1.0, 2.0]), None])
     assert [v.word for v in said] == ['equal within 3', 'not decided', 'no verdict', 'no verdict']
     assert said[0].reason == (
-        'p < 0.001 of two one-sided t tests after Holm over 4 comparisons; the difference is clear all the same, p < 0.001'
+        'p < 0.001 of two one-sided t tests after Holm over 4 comparisons; the difference is clear all the same, '
+        'p < 0.001'
     )
     assert said[1].reason.startswith('p = 1.000 after Holm over 4 comparisons; ')
     assert said[1].reason.endswith(f'; {said[1].least_difference:.2f} could have shown')

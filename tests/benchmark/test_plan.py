@@ -101,9 +101,9 @@ def test_what_starts_from_another_backbone_now_is_outdated_too(project):
     assert not any(run.folder.exists() for run in suite.runs)
 
 
-def test_a_twin_is_planned_with_its_own_options(project):
-    twin = {'deep': dict(preset='ca', cfg_options={'model.backbone.depth': 34})}
-    _, plans = plan(project, presets=['none', 'ca', twin])
+def test_a_variant_is_planned_with_its_own_options(project):
+    variant = {'deep': dict(preset='ca', cfg_options={'model.backbone.depth': 34})}
+    _, plans = plan(project, presets=['none', 'ca', variant])
     deep, ca = (plans[f'source/{name}/seed0'] for name in ('deep', 'ca'))
     assert deep.cfg.model.backbone.depth == 34 and deep.cfg.attention == ca.cfg.attention
     assert set(deep.settings.items()) ^ set(ca.settings.items()) == {
@@ -113,7 +113,7 @@ def test_a_twin_is_planned_with_its_own_options(project):
     assert plans['target/deep/seed0'].settings['weights_from.backbone'].endswith(deep.config_hash[:12])
 
 
-def test_a_changed_twin_alone_is_done_again(project):
+def test_a_changed_variant_alone_is_done_again(project):
     def presets(depth):
         return ['none', {'deep': dict(preset='none', cfg_options={'model.backbone.depth': depth})}]
 
@@ -213,7 +213,8 @@ def test_a_config_that_could_not_be_tested_is_refused_before_it_is_trained(proje
 def test_the_data_of_every_test_are_checked_before_anything_is_trained(project, tmp_path):
     project.config.write_text(
         project.config.read_text()
-        + f"test_dataloader = dict(dataset=dict(type='mmpretrain.CustomDataset', data_root={str(tmp_path / 'images')!r}))\n"
+        + "test_dataloader = dict(dataset=dict(type='mmpretrain.CustomDataset', "
+        + f'data_root={str(tmp_path / "images")!r}))\n'
     )
     write_image(tmp_path / 'images/a/1.png', 0)
     tests = dict(clean={}, gone={'test_dataloader.dataset.data_root': 'data/nowhere'})

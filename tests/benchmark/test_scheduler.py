@@ -1,4 +1,4 @@
-"""A suite at work, as processes: killed, interrupted, failing, alone in its folder. The training is a stand-in's (stub/)."""
+"""A suite at work, as processes: killed, interrupted, failing, alone in its folder. Nothing is trained (stub.py)."""
 
 import io
 import os
@@ -109,9 +109,9 @@ def test_killed_anywhere_the_same_command_goes_on_and_ends_with_the_same_results
     assert before == {path: path.stat().st_mtime_ns for path in Path('work_dirs').rglob('*.json')}
 
 
-def test_a_twin_is_trained_in_a_folder_of_its_own_and_not_again(project):
-    twin = {'long': dict(preset='ca', cfg_options={'train_cfg.max_epochs': 5})}
-    suite = project.suite(configs=dict(toy=dict(config='toy.py')), presets=['ca', twin])
+def test_a_variant_is_trained_in_a_folder_of_its_own_and_not_again(project):
+    variant = {'long': dict(preset='ca', cfg_options={'train_cfg.max_epochs': 5})}
+    suite = project.suite(configs=dict(toy=dict(config='toy.py')), presets=['ca', variant])
     assert 'started toy/long/seed0' in finish(suite)
     assert states(suite) == {'toy/ca/seed0': 'finished', 'toy/long/seed0': 'finished'}
     ca, long = (run.folder for run in read_suite(suite).runs)

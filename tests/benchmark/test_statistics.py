@@ -109,7 +109,7 @@ def as_float32(values) -> dict[int, float]:
 
 
 def test_differences_of_one_image_are_equal_though_float32_holds_them_apart():
-    """218 and 216 of 240 images, 220 and 218, ...: two images each time, and the differences are not the same floats."""
+    """218 and 216 of 240 images, 220 and 218, ...: two images each time, whose differences are not the same floats."""
     others = np.array([216, 218, 200, 231, 190])
     x, y = as_float32(100 * (others + 2) / 240), as_float32(100 * others / 240)
     assert len({x[seed] - y[seed] for seed in x}) > 1

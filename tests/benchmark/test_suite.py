@@ -48,11 +48,11 @@ WIDE = {'model.backbone.depth': 34, 'x': 2}
 
 
 def wide(**changes):
-    """The presets none and the twin `wide`."""
+    """The presets none and the variant `wide`."""
     return ['none', {'wide': dict(dict(preset='none', cfg_options=WIDE), **changes)}]
 
 
-def test_a_twin_is_a_preset_with_a_name_and_options_of_its_own(project):
+def test_a_variant_is_a_preset_with_a_name_and_options_of_its_own(project):
     (project.folder / 'se4.py').touch()
     configs = dict(
         a=dict(config='toy.py', cfg_options={'x': 1, 'y': 1}),
@@ -60,25 +60,25 @@ def test_a_twin_is_a_preset_with_a_name_and_options_of_its_own(project):
     )
     runs = {run.name: run for run in read_suite(project.suite(presets=wide(), configs=configs)).runs}
     assert list(runs) == ['a/none/seed0', 'a/wide/seed0', 'b/ca/seed0', 'b/small/seed0']
-    plain, twin = runs['a/none/seed0'], runs['a/wide/seed0']
-    assert (plain.cfg_options, plain.twin_options) == ({'x': 1, 'y': 1}, {})
-    assert (twin.preset, twin.preset_name, str(twin.folder)) == (
+    plain, variant = runs['a/none/seed0'], runs['a/wide/seed0']
+    assert (plain.cfg_options, plain.variant_options) == ({'x': 1, 'y': 1}, {})
+    assert (variant.preset, variant.preset_name, str(variant.folder)) == (
         'none',
         'wide',
         'work_dirs/toys/a/wide/seed0',
     )
-    assert (twin.cfg_options, twin.twin_options) == ({'y': 1, **WIDE}, WIDE)
-    assert list(twin.cfg_options)[0] == 'y', "the twin's are merged last"
-    assert twin != plain
+    assert (variant.cfg_options, variant.variant_options) == ({'y': 1, **WIDE}, WIDE)
+    assert list(variant.cfg_options)[0] == 'y', "the variant's are merged last"
+    assert variant != plain
     assert runs['b/small/seed0'].preset == 'se4.py'
 
 
-def test_the_preset_of_a_twin_is_none_if_it_does_not_say(project):
+def test_the_preset_of_a_variant_is_none_if_it_does_not_say(project):
     suite = project.suite(presets=[{'wide': dict(cfg_options=WIDE)}], configs=entry())
     assert [run.preset for run in read_suite(suite).runs] == ['none']
 
 
-def test_a_twin_starts_from_the_weights_of_the_twin_of_its_name(project):
+def test_a_variant_starts_from_the_weights_of_the_variant_of_its_name(project):
     suite = read_suite(project.suite(presets=wide()))
     needs = {run.name: [other.name for other in run.needs] for run in suite.runs}
     assert needs['target/wide/seed0'] == ['source/wide/seed0'] and needs['target/none/seed0'] == [
@@ -236,33 +236,33 @@ def entry(**changes):
         (dict(presets=['wide', *wide()]), ['two presets are called wide']),
         (
             dict(presets=[{'wide': {}, 'thin': {}}]),
-            ["a twin in 'presets' is a name and what it is", '{wide: {preset'],
+            ["a variant in 'presets' is a name and what it is", '{wide: {preset'],
         ),
-        (dict(presets=[{'wide': 17}]), ["a twin in 'presets' is a name and what it is", "{'wide': 17}"]),
-        (dict(presets=[{}]), ["a twin in 'presets' is a name and what it is"]),
-        (dict(presets=[{17: dict(cfg_options=WIDE)}]), ["twin '17'", 'one word']),
-        (dict(presets=[{'a/b': dict(cfg_options=WIDE)}]), ["twin 'a/b'", 'one word']),
-        (dict(presets=[{'none': dict(cfg_options=WIDE)}]), ["twin 'none'", 'rename the twin']),
+        (dict(presets=[{'wide': 17}]), ["a variant in 'presets' is a name and what it is", "{'wide': 17}"]),
+        (dict(presets=[{}]), ["a variant in 'presets' is a name and what it is"]),
+        (dict(presets=[{17: dict(cfg_options=WIDE)}]), ["variant '17'", 'one word']),
+        (dict(presets=[{'a/b': dict(cfg_options=WIDE)}]), ["variant 'a/b'", 'one word']),
+        (dict(presets=[{'none': dict(cfg_options=WIDE)}]), ["variant 'none'", 'rename the variant']),
         (
             dict(presets=wide(presets='ca')),
-            ["twin 'wide' has an unknown key 'presets'", 'did you mean preset'],
+            ["variant 'wide' has an unknown key 'presets'", 'did you mean preset'],
         ),
-        (dict(presets=wide(preset=['ca'])), ["twin 'wide': 'preset' must be the name", "['ca']"]),
-        (dict(presets=wide(preset='mine/coord.py')), ["twin 'wide': there is no preset mine/coord.py"]),
-        (dict(presets=wide(cfg_options=None)), ["twin 'wide' has no 'cfg_options'"]),
-        (dict(presets=wide(cfg_options=[1])), ["twin 'wide': 'cfg_options' must be a mapping"]),
+        (dict(presets=wide(preset=['ca'])), ["variant 'wide': 'preset' must be the name", "['ca']"]),
+        (dict(presets=wide(preset='mine/coord.py')), ["variant 'wide': there is no preset mine/coord.py"]),
+        (dict(presets=wide(cfg_options=None)), ["variant 'wide' has no 'cfg_options'"]),
+        (dict(presets=wide(cfg_options=[1])), ["variant 'wide': 'cfg_options' must be a mapping"]),
         (
             dict(presets=wide(cfg_options={'work_dir': 'x'})),
-            ["twin 'wide': 'cfg_options' sets work_dir", '--work-dir'],
+            ["variant 'wide': 'cfg_options' sets work_dir", '--work-dir'],
         ),
         (
             dict(presets=wide(cfg_options={'randomness.seed': 1})),
-            ["twin 'wide'", "leave that to the suite's seeds"],
+            ["variant 'wide'", "leave that to the suite's seeds"],
         ),
-        (dict(presets=wide(cfg_options={17: 1})), ["twin 'wide': 'cfg_options' maps names", 'not 17']),
+        (dict(presets=wide(cfg_options={17: 1})), ["variant 'wide': 'cfg_options' maps names", 'not 17']),
         (
             dict(presets=wide(cfg_options={'model': {}}), configs=entry(cfg_options={'model.type': 'Toy'})),
-            ["twin 'wide': 'cfg_options' sets model,", 'set model.type'],
+            ["variant 'wide': 'cfg_options' sets model,", 'set model.type'],
         ),
         (dict(seeds=3), ["'seeds' must be a list", 'not 3']),
         (dict(seeds=[1, 1]), ["'seeds' names 1 twice"]),

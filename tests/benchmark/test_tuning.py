@@ -166,7 +166,7 @@ def test_the_best_mean_is_chosen(scores, best):
         (dict(tune=None, tune_seeds=None, tune_share=0.1), "'tune_share' without 'tune' changes nothing"),
         (
             dict(presets=['none', {'fast': dict(cfg_options={'lr': 1.0})}]),
-            "tries values of lr, which twin 'fast' sets by lr: leave one of them out",
+            "tries values of lr, which variant 'fast' sets by lr: leave one of them out",
         ),
         (
             dict(configs=dict(a=dict(config='toy.py')), tune={'train_cfg.max_epochs': [1, 2]}),

@@ -37,9 +37,7 @@ def write_suite(workspace, **configs):
 
 
 def test_a_suite_that_grows(workspace):
-    """A classifier of two processes; then also one that starts from its backbone and is tested twice, while the first
-    is left alone.
-    """
+    """A classifier of two processes; then one that starts from its backbone, tested twice; the first is left alone."""
     folder = workspace.folder / 'work_dirs' / 'tiny'
     result = workspace.run('benchmark.py', 'run', write_suite(workspace, first=dict(processes=2)))
     assert result.returncode == 0, result.stdout + result.stderr
@@ -77,9 +75,7 @@ def test_a_suite_that_grows(workspace):
 
 
 def test_a_gain_beside_a_plain_model_of_more_parameters(workspace, monkeypatch, capsys):
-    """From the suite's file to the report and back; the trainings are a stand-in's, in which ca gains 1.5 and nothing
-    else does.
-    """
+    """From the suite's file to the report and back; nothing is trained (stub.py), and ca alone gains 1.5."""
     monkeypatch.chdir(workspace.folder)
     monkeypatch.setattr(executors, 'LocalExecutor', lambda jobs: InlineExecutor())
     wide = dict(wide=dict(preset='none', cfg_options={'model.backbone.widen_factor': 0.6}))
@@ -99,7 +95,7 @@ def test_a_gain_beside_a_plain_model_of_more_parameters(workspace, monkeypatch, 
         1.5,
         2,
     )
-    for suffix in ('md', 'html'):
+    for suffix in ('md', 'html', 'csv', 'tex'):
         text = (folder / f'report.{suffix}').read_text()
         assert '3 comparisons: 3 have no verdict (n = 2; five seeds are needed).' in text
         assert 'ca beside its controls' in text

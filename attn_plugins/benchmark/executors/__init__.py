@@ -1,4 +1,4 @@
-"""Where runs run: this machine now; a cluster is another class with the same five words."""
+"""Carries runs out: on this machine. For a cluster, write another class with the same methods."""
 
 from attn_plugins.benchmark.executors.base import Executor
 from attn_plugins.benchmark.executors.local import LocalExecutor

@@ -1,4 +1,4 @@
-"""What a suite needs of a place to run in."""
+"""Defines the methods that a suite calls to start, watch and stop its runs."""
 
 from abc import ABC, abstractmethod
 
@@ -8,8 +8,8 @@ from attn_plugins.benchmark.suite import Run
 class Executor(ABC):
     """Starts runs somewhere, says which have ended, and can stop them.
 
-    A run's inputs lie in its folder, and so does all it leaves: what is started is `WORKER` with that folder, in as many
-    processes as asked for.
+    A run reads and writes nothing but its folder: what is started is `WORKER` with that folder, in as many processes as
+    asked for.
 
     Attributes:
         devices: How many processes have a device of their own: GPUs, or cores where there is none.
@@ -26,11 +26,11 @@ class Executor(ABC):
     @property
     @abstractmethod
     def running(self) -> list[Run]:
-        """Runs that were started and not yet reported as ended."""
+        """List runs that were started and not yet reported as ended."""
 
     @abstractmethod
     def has_room(self, processes: int) -> bool:
-        """Whether a run of so many processes can start now. With nothing running, any can."""
+        """Tell whether a run of so many processes can start now. With nothing running, any can."""
 
     @abstractmethod
     def start(self, run: Run, processes: int) -> None:
@@ -38,8 +38,8 @@ class Executor(ABC):
 
     @abstractmethod
     def ended(self) -> list[tuple[Run, int]]:
-        """Runs that have ended since the last call, each with its exit code (negative: the signal that ended it)."""
+        """List runs that ended since the last call, each with its exit code (negative: the signal that ended it)."""
 
     @abstractmethod
     def stop(self) -> None:
-        """End everything that runs, at once. Runs can be cut off anywhere, so nothing is asked to finish first."""
+        """End everything that runs, at once: a run that is cut off goes on from its last checkpoint."""

@@ -1,4 +1,4 @@
-"""Runs on this machine, side by side: on its GPUs, or on the cores where there is none."""
+"""Carries runs out on this machine, side by side: on its GPUs, or on the cores where there is none."""
 
 import os
 import signal
@@ -12,15 +12,13 @@ import psutil
 
 import attn_plugins
 from attn_plugins.benchmark.executors.base import Executor
+from attn_plugins.benchmark.run_folder import LOG
 from attn_plugins.benchmark.suite import Run
-from attn_plugins.benchmark.worker import LOG
 from attn_plugins.machine import cores
 from attn_plugins.training.preloaded_process import SERVER_DIED, Process, start_plain_process, start_process
 
 # Memory to leave to each run on a CPU, so that many cores and little memory do not end in a crash.
 BYTES_PER_RUN = 3 * 2**30
-
-
 # The variables by which torchrun tells a process which it is.
 LAUNCHERS = (
     'RANK',
@@ -36,18 +34,18 @@ LAUNCHERS = (
 
 @dataclass
 class Job:
-    """A run at work: its process, the places it takes, and how it is started again without the server of its process."""
+    """A run at work: its process, the slots it takes, and how to start it again if the server of its process dies."""
 
     run: Run
     process: Process
-    places: list[str]
+    slots: list[str]
     start_again: Callable[[], Process] | None
 
 
 class LocalExecutor(Executor):
     """One process per GPU; without a GPU one per core, as far as memory allows.
 
-    Two runs of one thread each do more than one run of two threads. A run of more processes than there are places takes
+    Two runs of one thread each do more than one run of two threads. A run of more processes than there are slots takes
     them all.
 
     Args:
@@ -61,11 +59,11 @@ class LocalExecutor(Executor):
         self.devices = len(self.gpus) or cores()
         self.most = len(self.gpus) or None
         fit = max(1, min(cores(), psutil.virtual_memory().available // BYTES_PER_RUN))
-        # On a CPU a place is a share of the cores.
-        self._places = self.gpus or [f'share {i}' for i in range(jobs or fit)]
-        self.parallel = min(jobs or len(self._places), len(self._places))
+        # A slot is a GPU, or on a CPU a share of the cores.
+        self._slots = self.gpus or [f'share {i}' for i in range(jobs or fit)]
+        self.parallel = min(jobs or len(self._slots), len(self._slots))
         self.jobs, self.worker, self.preload = jobs, worker, preload
-        self._free = list(self._places)
+        self._free = list(self._slots)
         self._working: list[Job] = []
 
     @property
@@ -75,11 +73,11 @@ class LocalExecutor(Executor):
     def has_room(self, processes: int) -> bool:
         if self.jobs and len(self._working) >= self.jobs:
             return False
-        return len(self._free) >= min(processes, len(self._places))
+        return len(self._free) >= min(processes, len(self._slots))
 
     def start(self, run: Run, processes: int) -> None:
-        taken = [self._free.pop(0) for _ in range(min(processes, len(self._places)))]
-        threads = str(max(1, cores() * len(taken) // len(self._places) // processes))
+        taken = [self._free.pop(0) for _ in range(min(processes, len(self._slots)))]
+        threads = str(max(1, cores() * len(taken) // len(self._slots) // processes))
         # What a launcher around the suite has set is not of the run.
         outside = {key: value for key, value in os.environ.items() if not key.startswith(LAUNCHERS)}
         env = dict(outside, OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads, PYTHONPATH=_python_path())
@@ -112,11 +110,11 @@ class LocalExecutor(Executor):
 
     def _let_go(self, job: Job) -> None:
         self._working.remove(job)
-        self._free += job.places
+        self._free += job.slots
 
 
 def visible_gpus() -> list[str]:
-    """Ids of the GPUs this process may use, as CUDA_VISIBLE_DEVICES names them."""
+    """List the ids of the GPUs this process may use, as CUDA_VISIBLE_DEVICES names them."""
     import torch
 
     named = os.environ.get('CUDA_VISIBLE_DEVICES')
@@ -125,7 +123,7 @@ def visible_gpus() -> list[str]:
 
 
 def _launch(processes: int) -> list[str]:
-    """Nothing, or torchrun for several processes, which finds a free port itself (`--standalone`)."""
+    """Give the words that start several processes: torchrun, which finds a free port itself (`--standalone`)."""
     return (
         ['-m', 'torch.distributed.run', '--standalone', f'--nproc_per_node={processes}']
         if processes > 1
@@ -139,12 +137,12 @@ def _begin(start: Callable[..., Process], args: list[str], env: dict[str, str], 
 
 
 def _end_group(process: Process) -> None:
-    """Kills a process and those that it has started."""
+    """Kill a process and those that it has started."""
     with suppress(ProcessLookupError):  # it ended by itself
         os.killpg(process.pid, signal.SIGKILL)
 
 
 def _python_path() -> str:
-    """The package need not be installed: what this process imports, its runs do."""
+    """Let runs import this package from where this process does, installed or not."""
     here = str(Path(attn_plugins.__file__).parents[1])
     return os.pathsep.join(filter(None, (here, os.environ.get('PYTHONPATH'))))

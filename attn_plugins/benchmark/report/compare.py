@@ -1,4 +1,4 @@
-"""Results side by side: mean and spread of each preset over seeds, and paired differences of presets with their verdicts."""
+"""Compares the presets of a suite: mean and spread of each over seeds, and paired differences with their verdicts."""
 
 import math
 from collections.abc import Sequence
@@ -9,8 +9,7 @@ from statistics import median
 
 from attn_plugins.benchmark.decision import BETTER, WORSE, Verdict, verdicts
 from attn_plugins.benchmark.metrics import Metric, headline
-from attn_plugins.benchmark.report.caveats import caveats, diverged, validations
-from attn_plugins.benchmark.report.starts import unshared
+from attn_plugins.benchmark.report.caveats import caveats, diverged, unshared, validations
 from attn_plugins.benchmark.results import OVER, RunState
 from attn_plugins.benchmark.statistics import Estimate, PairedDifference, estimate, paired_difference
 from attn_plugins.benchmark.suite import Run, Suite
@@ -20,7 +19,7 @@ from attn_plugins.benchmark.tuning import Tried, tried
 from attn_plugins.mim import CONFIGS
 from attn_plugins.training.presets import preset_name
 
-# Of a metric of which nobody has said that more is better.
+# Words of a metric that is not known to be better when it is higher.
 NEUTRAL = {BETTER: 'higher', WORSE: 'lower'}
 EXPLORATORY = Verdict('exploratory', "not among the suite's comparisons")
 
@@ -30,14 +29,14 @@ class PresetResult:
     """One preset of one config in one test.
 
     Attributes:
-        preset: Name of the preset or twin.
-        twin: What a twin is, e.g. 'none with model.backbone.base_channels=17'; empty for a preset as it is.
-        score: The headline metric of the last checkpoint in the test, over the finished seeds; None when none has a finite one.
-        best: The highest headline metric of each seed's validations; None where none has that metric, or nobody has said that more of
-            it is better.
-        lost: Seeds without a score that can be averaged: their training diverged, or its score is no number.
-        caveats: What is to be known of its runs, in words: seeds that are lost, that learnt nothing, that were still improving at their end,
-            or that were resumed as another training.
+        preset: Name of the preset or variant.
+        variant: What a variant is, e.g. 'none with model.backbone.base_channels=17'; empty for a preset as it is.
+        score: The headline metric of the last checkpoint in the test, over the finished seeds; None when none is
+            finite.
+        best: The highest headline metric of each seed's validations; None where none has that metric, or it is not
+            known whether more of it is better.
+        lost: Seeds without a score that can be averaged: their training diverged, or its score is not finite.
+        caveats: What a reader has to know of its runs (caveats.py).
         difference: Score minus that of the plain model with the same seed, over the seeds both have finished.
         parameters, madds: Counted; None when unknown.
         why_not_counted: The reason, when they are unknown.
@@ -48,7 +47,7 @@ class PresetResult:
     """
 
     preset: str
-    twin: str
+    variant: str
     score: Estimate | None
     best: Estimate | None
     lost: list[int]
@@ -73,8 +72,8 @@ class Pair:
         second: Name of what is subtracted.
         difference: Of the scores with the same seed; None where no seed of both has finished.
         verdict: What it allows to say beside all others of the suite.
-        rests_on: On which seeds it rests, if not on all, and whom that favours; what is to be known of their runs.
-        start: What the two do not share of their start with one seed, in words that follow 'they'; empty if they share all.
+        rests_on: On which seeds it rests, if not on all, and whom that favours; the caveats of both.
+        start: How the starts of the two with one seed differ, in words that follow 'they'; empty if they do not.
     """
 
     first: str
@@ -87,7 +86,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Control:
-    """What a preset is held against.
+    """What a preset is compared with, beside the plain model, to find out why it gains.
 
     Attributes:
         preset: Name of the control.
@@ -111,8 +110,10 @@ class Controlled:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One config of the suite in one of its tests: its metric, its presets in the suite's order, their differences, those with controls, and what was
-    tried to tune each.
+    """One config of the suite in one of its tests.
+
+    Its metric, its presets in the suite's order, their differences, those with controls, and what was tried to tune
+    each.
     """
 
     name: str
@@ -130,7 +131,7 @@ class Comparison:
 def compare(suite: Suite, states: Sequence[RunState]) -> list[Comparison]:
     """Group a suite's runs by config and test, and compare the presets of each.
 
-    The verdicts are of one family: the suite's comparisons in all configs and tests, whether their runs have finished or not.
+    The verdicts are of one family: the suite's comparisons in all configs and tests, whether they have finished or not.
     """
     groups: dict[str, list[RunState]] = {}
     trials: dict[str, list[RunState]] = {}
@@ -243,7 +244,7 @@ def _start_of(first: Sequence[RunState], second: Sequence[RunState]) -> str:
 
 
 def _as_written(config: Path) -> str:
-    """A config of this package as suites name it: 'configs/...'."""
+    """Write a config of this package as suites name it: 'configs/...'."""
     return str(config.relative_to(CONFIGS.parent)) if config.is_relative_to(CONFIGS.parent) else str(config)
 
 
@@ -261,7 +262,7 @@ def _preset_result(
     best = [value for state in done if (value := _best(state, metric)) is not None]
     return PresetResult(
         preset=preset,
-        twin=_twin(states[0].run),
+        variant=_variant(states[0].run),
         score=estimate(list(scores.values())),
         best=estimate(best),
         lost=[state.run.seed for state in [*done, *diverged(states)] if state.run.seed not in scores],
@@ -284,15 +285,15 @@ def _finite_scores(states: Sequence[RunState], test: str) -> dict[int, float]:
 
 
 def _best(state: RunState, metric: Metric) -> float | None:
-    """The highest finite value of the test's metric among a run's validations."""
+    """Find the highest finite value of the test's metric among a run's validations."""
     return max(validations(state, metric), default=None)
 
 
-def _twin(run: Run) -> str:
-    options = ', '.join(f'{name}={value}' for name, value in run.twin_options.items())
+def _variant(run: Run) -> str:
+    options = ', '.join(f'{name}={value}' for name, value in run.variant_options.items())
     return f'{preset_name(run.preset)} with {options}' if options else ''
 
 
 def _has(state: RunState, test: str) -> bool:
-    """Whether a run has a result of a test, though another test of it may have failed."""
+    """Tell whether a run has a result of a test, though another test of it may have failed."""
     return state.state in ('finished', 'failed') and 'metrics' in state.steps.get(test, {})

@@ -1,4 +1,4 @@
-"""The pictures of one config: accuracy over cost, and learning curves, as SVG elements in the colours of their page."""
+"""Draws accuracy over cost, and learning curves, as SVG elements in the colours of their page."""
 
 import io
 import re
@@ -42,7 +42,7 @@ STYLE = {
 
 
 def accuracy_cost_svg(comparison: Comparison) -> str | None:
-    """Headline metric over multiply-adds, one point per preset, with the standard deviation as a bar from two seeds on.
+    """Draw the score over multiply-adds, one point per preset, with the standard deviation as a bar from two seeds on.
 
     Returns:
         str | None: An `<svg>` element, or None when fewer than two presets have both numbers.
@@ -75,7 +75,7 @@ def accuracy_cost_svg(comparison: Comparison) -> str | None:
 
 
 def learning_curves_svg(comparison: Comparison) -> str | None:
-    """One line per finished run over its iterations: the headline metric where it was validated often, else the training loss.
+    """Draw a line per finished run: its score at validations where there are enough of them, else its training loss.
 
     Returns:
         str | None: An `<svg>` element, or None when no run has a curve.
@@ -121,7 +121,7 @@ def _axis(comparison: Comparison) -> str:
 
 
 def _svg(figure, title: str) -> str:
-    """The figure as an element, and closed."""
+    """Write the figure as an element, and close it."""
     svg = io.StringIO()
     figure.savefig(
         svg, format='svg', transparent=True, metadata=dict.fromkeys(('Creator', 'Date', 'Format', 'Type'))

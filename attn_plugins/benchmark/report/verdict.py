@@ -1,13 +1,19 @@
-"""What the comparisons of a suite allow to say, in a few sentences."""
+"""Says in a few sentences what the comparisons of a suite show, and before it starts what its seeds can show."""
 
 from collections.abc import Sequence
+from statistics import median
 
-from attn_plugins.benchmark.decision import NEEDED, NO_VERDICT, NOT_DECIDED
+from attn_plugins.benchmark.decision import LEAST_SEEDS, NEEDED, NO_VERDICT, NOT_DECIDED
+from attn_plugins.benchmark.report.caveats import NOT_ON_RECORD
 from attn_plugins.benchmark.report.compare import EXPLORATORY, Comparison, Pair
-from attn_plugins.benchmark.report.starts import NOT_ON_RECORD
+from attn_plugins.benchmark.seeds import MoreSeeds
+from attn_plugins.benchmark.statistics import least_difference, seeds_needed
+from attn_plugins.benchmark.suite import Suite
 
 # A comparison by its full name, and the comparison.
 Named = tuple[str, Pair]
+# Fewer seeds that have finished say nothing about a spread.
+SPREAD_SEEDS = 3
 
 
 def verdict(comparisons: Sequence[Comparison]) -> str:
@@ -56,7 +62,7 @@ def verdict(comparisons: Sequence[Comparison]) -> str:
 
 
 def _part(word: str, pairs: Sequence[Named]) -> str:
-    """How many comparisons have a word: which they are, or why they are not decided."""
+    """Say how many comparisons have a verdict's word: which they are, or why they are not decided."""
     number, one = len(pairs), len(pairs) == 1
     if word == NO_VERDICT:
         seeds = ' or '.join(
@@ -72,6 +78,55 @@ def _part(word: str, pairs: Sequence[Named]) -> str:
 
 
 def _could_show(least: Sequence[float | None]) -> str:
-    """The range of the least differences that could have shown; those without spread have none."""
+    """Write the range of the least differences that could have shown; those without spread have none."""
     shown = [f'{value:.2f}' for value in sorted(filter(None, least))]
     return f' ({" to ".join(dict.fromkeys((shown[0], shown[-1])))} could have shown)' if shown else ''
+
+
+def outlook(suite: Suite, comparisons: Sequence[Comparison]) -> list[str]:
+    """Say for each config, before it is trained, the least difference that its seeds show with 80 % power.
+
+    It follows from the declared spread, or from that of results that are there already.
+
+    Args:
+        suite: The suite.
+        comparisons: What has finished of it so far.
+    """
+    pairs = {c.name: [pair for pair in c.pairs if pair.verdict != EXPLORATORY] for c in comparisons}
+    family = sum(map(len, pairs.values()))
+    names: dict[str, list[str]] = {}
+    for c in comparisons:
+        if pairs[c.name]:
+            trained = {run.seed for run in suite.runs if run.config_key == c.key and run.trial is None}
+            spreads = [d.std for pair in pairs[c.name] if (d := pair.difference) and d.n >= SPREAD_SEEDS]
+            found = median(spreads) if spreads else None
+            seeds, why = _seeds(len(trained), suite.more_seeds[c.key], suite.spreads[c.key] or found)
+            rule = suite.more_seeds[c.key]
+            sentence = why + _sentence(seeds, family, suite.spreads[c.key], found, rule and rule.first)
+            names.setdefault(sentence, []).append(c.name)
+    return [f'{"; ".join(where)}: {sentence}' for sentence, where in names.items()]
+
+
+def _seeds(most: int, rule: MoreSeeds | None, spread: float | None) -> tuple[int, str]:
+    """Tell how many seeds there will be, and in words how they are found, where a rule adds them."""
+    if rule is None:
+        return most, ''
+    seeds = (
+        rule.first if spread is None else min(most, int(seeds_needed(spread, rule.first, rule.half_width)))
+    )
+    return seeds, f'{rule.first} to {most} seeds, until intervals reach {rule.half_width:g} to each side; '
+
+
+def _sentence(
+    seeds: int, family: int, declared: float | None, found: float | None, first: int | None = None
+) -> str:
+    if seeds < LEAST_SEEDS:
+        return f'{seeds} seed{"s give" if seeds > 1 else " gives"} no verdict: {NEEDED}'
+    comparisons = f'{family} comparison{"s" if family > 1 else ""}'
+    shown = f'{seeds} seeds and {comparisons} show, in four of five cases, a difference of'
+    spread = declared or found
+    least = least_difference(spread or 1.0, seeds, family, first=first)
+    if spread:
+        whose = 'as declared' if declared else 'of the results that are there'
+        return f'{shown} {least:.2f} points (spread {spread:.2g} {whose})'
+    return f'{shown} {least:.1f} times its spread over seeds (declare it: spread: 0.5)'

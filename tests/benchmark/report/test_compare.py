@@ -143,13 +143,13 @@ def test_the_best_validation_stands_beside_the_last_checkpoint(project):
     assert ca.best is None
 
 
-def test_a_twin_says_what_it_is_and_is_compared_by_its_name(project):
-    twin = {'wide': dict(preset='none', cfg_options={'model.backbone.depth': 34, 'x': 'y'})}
+def test_a_variant_says_what_it_is_and_is_compared_by_its_name(project):
+    variant = {'wide': dict(preset='none', cfg_options={'model.backbone.depth': 34, 'x': 'y'})}
     scores = {('none', 0): 90.0, ('wide', 0): 90.5, ('ca', 0): 92.0}
-    [toy] = project.compare(scores, [0], presets=['none', 'ca', twin], controls=dict(ca=['wide']))
+    [toy] = project.compare(scores, [0], presets=['none', 'ca', variant], controls=dict(ca=['wide']))
     assert [result.preset for result in toy.presets] == ['none', 'ca', 'wide']
-    assert [result.twin for result in toy.presets] == ['', '', 'none with model.backbone.depth=34, x=y']
-    assert toy.presets[2].difference.mean == 0.5, 'a twin of none is not the plain model'
+    assert [result.variant for result in toy.presets] == ['', '', 'none with model.backbone.depth=34, x=y']
+    assert toy.presets[2].difference.mean == 0.5, 'a variant of none is not the plain model'
     assert toy.controls[0].controls[0].difference.mean == 1.5
 
 
@@ -226,8 +226,8 @@ def test_pairs_that_do_not_share_their_start_say_so(project):
     assert [pair.start for pair in toy.pairs] == [
         '',
         'differ in shape, so 1 of 3 weights start alike',
-        'start from other values in 1 of 3 weights: results of another version or machine are mixed in, or a model above the '
-        'plugged part draws all its weights in one go',
+        'start from other values in 1 of 3 weights: results of another version or machine are mixed in, or a model '
+        'above the plugged part draws all its weights in one go',
     ]
     assert 'toy/se minus none: with one seed they start from other values in 1 of 3 weights' in verdict([toy])
     (suite.runs[1].folder / 'start.json').unlink()

@@ -28,8 +28,8 @@ def said(project, drawn, seeds=SEEDS, **changes) -> str:
 
 def test_one_seed_shows_no_gain(project):
     assert said(project, {('none', 0): 90.0, ('ca', 0): 99.0}, [0]) == (
-        '1 comparison: 1 has no verdict (n = 1; five seeds are needed). One seed shows no gain: it does not tell how much the result '
-        'moves from seed to seed.'
+        '1 comparison: 1 has no verdict (n = 1; five seeds are needed). One seed shows no gain: it does not tell how '
+        'much the result moves from seed to seed.'
     )
 
 
@@ -81,7 +81,8 @@ def test_declared_comparisons_alone_have_verdicts(project):
     drawn = scores(ca=far(2.0), se=[1.1, 1.0, 0.9, 1.05, 0.95], eca=far(-1.0))
     text = said(project, drawn, comparisons=['ca', ['se', 'eca']], controls=dict(ca=['eca']))
     assert text == (
-        '2 comparisons: 2 are better (toy/ca minus none +2.00; toy/se minus eca +2.00). 3 more are exploratory and have no verdict.'
+        '2 comparisons: 2 are better (toy/ca minus none +2.00; toy/se minus eca +2.00). 3 more are exploratory and '
+        'have no verdict.'
     )
 
 
@@ -89,15 +90,16 @@ def test_seeds_without_a_finite_score_are_said(project):
     drawn = scores(ca=far(2.0)) | {('ca', 5): float('nan'), ('none', 5): 90.0}
     text = said(project, drawn, range(6))
     assert text == (
-        '1 comparison: 1 is better (toy/ca minus none +2.00). toy/ca: 1 of 6 seeds without a finite score; its comparisons rest on the '
-        'others, which favours it.'
+        '1 comparison: 1 is better (toy/ca minus none +2.00). toy/ca: 1 of 6 seeds without a finite score; its '
+        'comparisons rest on the others, which favours it.'
     )
 
 
 def test_a_verdict_before_all_runs_have_finished_says_so(project):
     text = said(project, scores(ca=far(2.0)), range(6))
     assert text == (
-        '1 comparison: 1 is better (toy/ca minus none +2.00). Not all runs have finished; this is said of those that have.'
+        '1 comparison: 1 is better (toy/ca minus none +2.00). Not all runs have finished; this is said of those that '
+        'have.'
     )
     assert 'Not all' not in said(project, scores(ca=far(2.0)))
 

@@ -22,7 +22,7 @@ VALUES = {('none', 0): 90.0, ('none', 1): 92.0, ('ca', 0): 91.0, ('ca', 1): 94.0
 
 @pytest.fixture
 def suite(project):
-    """none and ca finished on two seeds, iebn failed on one and has not run on the other; a name that needs escaping."""
+    """none and ca finished on two seeds; iebn failed on one and waits on the other; a name that needs escaping."""
     configs = {'a<b>|c': dict(config='toy.py')}
     suite = read_suite(project.suite(seeds=[0, 1], presets=['none', 'ca', 'iebn'], configs=configs))
     for run in suite.runs:
@@ -86,7 +86,7 @@ def test_numbers_of_the_report(suite):
 
 @pytest.fixture
 def controlled(project):
-    """ca beside eca, the twin `deep` and srm, which has not run, on two seeds."""
+    """ca beside eca, the variant `deep` and srm, which has not run, on two seeds."""
     scores = VALUES | {('eca', 0): 90.5, ('eca', 1): 92.5, ('deep', 0): 91.5, ('deep', 1): 91.5}
     presets = ['none', 'ca', 'eca', {'deep': dict(cfg_options={'a|b': '<i>'})}, 'srm']
     suite = read_suite(
@@ -106,7 +106,7 @@ def controlled(project):
 def test_a_gain_stands_beside_its_controls(controlled):
     paths = write_report(controlled, read_results(controlled))
     text = paths['md'].read_text()
-    table = text[text.index('### ca beside its controls') : text.index('Scores marked %')]
+    table = text[text.index('### ca beside its controls') : text.index('## How to read')]
     rows = [line for line in table.splitlines() if line.startswith('|')]
     # ca - eca: 0.5, 1.5; ca - deep: -0.5, 2.5; t(0.975, 1) = 12.7062.
     gain = '+1.50 ± 0.71 (n = 2, 95 %: −4.85 to +7.85, not clear of 0)'
@@ -114,13 +114,15 @@ def test_a_gain_stands_beside_its_controls(controlled):
         '| preset | minus none | ca minus it |',
         '|---|--:|--:|',
         f'| ca | {gain} | – |',
-        '| eca | +0.50 ± 0.00 (n = 2, 95 %: +0.50 to +0.50, without spread) | +1.00 ± 0.71 (n = 2, 95 %: −5.35 to +7.35, not clear of 0) |',
-        '| deep | +0.50 ± 1.41 (n = 2, 95 %: −12.21 to +13.21, not clear of 0) | +1.00 ± 2.12 (n = 2, 95 %: −18.06 to +20.06, not clear of 0) |',
+        '| eca | +0.50 ± 0.00 (n = 2, 95 %: +0.50 to +0.50, without spread) '
+        '| +1.00 ± 0.71 (n = 2, 95 %: −5.35 to +7.35, not clear of 0) |',
+        '| deep | +0.50 ± 1.41 (n = 2, 95 %: −12.21 to +13.21, not clear of 0) '
+        '| +1.00 ± 2.12 (n = 2, 95 %: −18.06 to +20.06, not clear of 0) |',
         '| srm | – | – |',
     ]
     assert '| deep (none with a\\|b=<i>) |' in text
     page = paths['html'].read_text()
-    assert Page(page).open == [] and Page(page).tags.count('table') == 4
+    assert Page(page).open == [] and Page(page).tags.count('table') == 5
     assert '<h3>ca beside its controls</h3>' in page and 'none with a|b=&lt;i&gt;' in page
     [comparison] = json.loads(paths['json'].read_text())['comparisons']
     [entry] = comparison['controls']

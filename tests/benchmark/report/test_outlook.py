@@ -2,8 +2,8 @@
 
 import pytest
 
-from attn_plugins.benchmark.outlook import outlook
 from attn_plugins.benchmark.report.compare import compare
+from attn_plugins.benchmark.report.verdict import outlook
 from attn_plugins.benchmark.results import read_results
 from attn_plugins.benchmark.statistics import least_difference
 from attn_plugins.benchmark.suite import read_suite
@@ -11,7 +11,7 @@ from attn_plugins.benchmark.suite import read_suite
 
 @pytest.fixture
 def look(project):
-    """Says what a suite of ca, se and none in the config `toy` can show, given the scores of runs that have finished."""
+    """Say what a suite of ca, se and none in the config `toy` can show, given the scores of finished runs."""
 
     def call(seeds: int | dict, scores=None, **changes) -> list[str]:
         configs = dict(toy=dict(config='toy.py'))
@@ -34,7 +34,8 @@ def test_fewer_than_five_seeds_give_no_verdict(look):
 def test_by_the_declared_spread(look):
     least = least_difference(0.5, 6, comparisons=2)
     assert look(6, spread=0.5) == [
-        f'toy: 6 seeds and 2 comparisons show, in four of five cases, a difference of {least:.2f} points (spread 0.5 as declared)'
+        f'toy: 6 seeds and 2 comparisons show, in four of five cases, a difference of {least:.2f} points (spread 0.5 '
+        'as declared)'
     ]
     assert '6 seeds and 1 comparison show' in look(6, spread=0.5, comparisons=['ca'])[0]
 

@@ -1,9 +1,9 @@
-"""Whether a training was still improving when it ended."""
+"""Whether a training was still improving when it ended (the other caveats: test_compare.py)."""
 
 import numpy as np
 import pytest
 
-from attn_plugins.benchmark.report.convergence import was_improving
+from attn_plugins.benchmark.report.caveats import was_improving
 
 
 def curve(length: float, n: int = 24, noise: float = 0.3, seed: int = 0) -> list[float]:

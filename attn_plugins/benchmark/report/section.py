@@ -1,0 +1,75 @@
+"""Defines what a report is made of: a head and sections, over which every writer walks (writers.py)."""
+
+from dataclasses import dataclass, field
+
+from attn_plugins.benchmark.statistics import Estimate
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A table cell.
+
+    Attributes:
+        text: What it shows.
+        order: What it sorts by; None goes last.
+        detail: A second, smaller line.
+        estimate: The mean over seeds that it shows, if it shows one.
+        is_bad: Whether it is to be shown in red.
+    """
+
+    text: str
+    order: float | str | None
+    detail: str = ''
+    estimate: Estimate | None = None
+    is_bad: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: the names of its columns, and its rows."""
+
+    header: list[str]
+    rows: list[list[Cell]]
+
+    @property
+    def is_text(self) -> list[bool]:
+        """Of each column, whether it holds words, which are aligned to the left, and not numbers."""
+        return [any(isinstance(row[i].order, str) for row in self.rows) for i in range(len(self.header))]
+
+
+@dataclass(frozen=True)
+class Section:
+    """One item of a report.
+
+    Attributes:
+        title: Its heading.
+        table: Its table, if it has one.
+        level: Of the heading: 2, or 3 for a part of the section of level 2 before it.
+        about: The file that it is about, below the heading.
+        notes: Paragraphs below the table.
+        legend: Paragraphs that explain its numbers; the report prints each of them once, below all tables.
+        plots: Pictures, as `<svg>` elements. A section of pictures alone is for pages that can show them.
+    """
+
+    title: str
+    table: Table | None = None
+    level: int = 2
+    about: str = ''
+    notes: list[str] = field(default_factory=list)
+    legend: list[str] = field(default_factory=list)
+    plots: list[str] = field(default_factory=list)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether there is anything to show without pictures."""
+        return self.table is not None or not self.plots
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report: its title, how many runs it is of, what its comparisons allow to say, and its sections."""
+
+    title: str
+    summary: str
+    verdict: str
+    sections: list[Section]

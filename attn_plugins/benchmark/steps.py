@@ -1,0 +1,134 @@
+"""Defines the kinds of steps of a run: train, test, count. A new kind is a function here and a line in `STEPS`."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attn_plugins.benchmark.run_folder import CONFIG, PROGRESS, START
+from attn_plugins.files import read_json
+
+if TYPE_CHECKING:
+    from attn_plugins.benchmark.suite import Run
+
+
+@dataclass(frozen=True)
+class StepKind:
+    """One kind of step. What it needs of torch and the libraries is imported when it is carried out.
+
+    Attributes:
+        carry_out: Carries out a step: (folder of the run, content of run.json, the step's entry there) -> what
+            result.json keeps of it. A step whose entry stands in result.json is not carried out again.
+        entries: The kind's steps in a run: name of the step -> its options, which stand in run.json beside kind and
+            name. None for a single step that is called as the kind is and has no options.
+        seconds_before: What an earlier call has spent on the step that this one goes on with, by the run's folder.
+    """
+
+    carry_out: Callable[[Path, dict, dict], dict]
+    entries: Callable[['Run'], dict[str, dict]] | None = None
+    seconds_before: Callable[[Path], float] = lambda folder: 0.0
+
+
+def train(folder: Path, run: dict, step: dict) -> dict:
+    """Train, from the last checkpoint if there is one; keep time, memory, checkpoint and a hash of the start."""
+    from attn_plugins.errors import UserError
+    from attn_plugins.training.checkpoint import latest_checkpoint
+    from attn_plugins.training.hooks import ProgressHook, StartWeightsHook
+    from attn_plugins.training.runner import train as train_config
+    from attn_plugins.training.shared_start import StartHook, start_hash
+
+    # The suite has checked, before the run started, that the checkpoint is of this config.
+    hooks = [
+        ProgressHook(folder / PROGRESS),
+        *(StartWeightsHook(**weights) for weights in run['weights']),
+        StartHook(folder / START, [weights['part'] for weights in run['weights']]),
+    ]
+    train_config(_config(folder), resume='auto', hooks=hooks)
+    checkpoint = latest_checkpoint(folder)
+    if checkpoint is None:
+        raise UserError('training ended without a checkpoint: its config needs a CheckpointHook')
+    progress = read_json(folder / PROGRESS)
+    start = read_json(folder / START)  # None where another version began the training
+    return dict(
+        {key: progress[key] for key in ('train_seconds', 'memory_mb', 'memory_of')},
+        checkpoint=checkpoint.name,
+        inexact=progress.get('inexact', ''),
+        start=start and start_hash(start),
+    )
+
+
+def seconds_trained(folder: Path) -> float:
+    """Read what the parts of a training that was cut off have taken."""
+    return (read_json(folder / PROGRESS) or {}).get('train_seconds', 0.0)
+
+
+def test(folder: Path, run: dict, step: dict) -> dict:
+    """Test the last checkpoint, with the test's `cfg_options`; keep metrics, their level of chance, and seconds."""
+    from attn_plugins.errors import UserError
+    from attn_plugins.training.checkpoint import latest_checkpoint
+    from attn_plugins.training.hooks import ProgressHook
+    from attn_plugins.training.runner import test as test_config
+    from attn_plugins.training.scores import ChanceHook
+
+    started = time.monotonic()
+    cfg = _config(folder)
+    cfg.merge_from_dict(step['cfg_options'])
+    chance = ChanceHook()
+    metrics = test_config(cfg, latest_checkpoint(folder), hooks=[ProgressHook(folder / PROGRESS), chance])
+    if not metrics:
+        raise UserError('the test gave no metrics: its config needs a test_evaluator')
+    return dict(metrics=metrics, chance=chance.bounds, seconds=time.monotonic() - started)
+
+
+def tests_of(run: 'Run') -> dict[str, dict]:
+    """List a step for each test of the suite, with the options of its config."""
+    return {name: dict(cfg_options=options) for name, options in run.tests.items()}
+
+
+def count(folder: Path, run: dict, step: dict) -> dict:
+    """Count parameters and multiply-adds; of a model that cannot be counted keep the reason."""
+    from mmengine.config import Config
+
+    from attn_plugins.cost.cost import count_cost
+    from attn_plugins.explain import explain
+
+    try:
+        return count_cost(Config.fromfile(folder / CONFIG))
+    except Exception as error:  # any model's own error: a finished training must not be lost to it
+        reason = explain(error) or f'{type(error).__name__}: {error}'
+        return dict(parameters=None, madds=None, input_shape=None, why_not=' '.join(reason.split()))
+
+
+# In the order in which a run carries them out.
+STEPS = {
+    'train': StepKind(train, seconds_before=seconds_trained),
+    'test': StepKind(test, entries=tests_of),
+    'count': StepKind(count),
+}
+
+
+def steps_of(run: 'Run') -> list[dict]:
+    """Make the entries of run.json: what a run carries out, in order."""
+    return [
+        dict(kind=word, name=name, **options)
+        for word, kind in STEPS.items()
+        for name, options in (kind.entries(run) if kind.entries else {word: {}}).items()
+    ]
+
+
+def fixed_names() -> list[str]:
+    """List the names of steps that no test of a suite may have."""
+    return [word for word, kind in STEPS.items() if kind.entries is None]
+
+
+def _config(folder: Path):
+    """Load the run's config in this process; mmengine writes what it made of it beside it, under another name."""
+    from mmengine.config import Config
+
+    from attn_plugins.training.runner import prepare_run
+
+    launcher = 'pytorch' if 'WORLD_SIZE' in os.environ else 'none'
+    cfg = prepare_run(folder / CONFIG, work_dir=str(folder), launcher=launcher)
+    return Config(cfg.to_dict(), cfg_text=cfg.text, filename=str(folder / 'as_run.py'))
