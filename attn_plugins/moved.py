@@ -48,6 +48,7 @@ MOVED = {
     'insertion.plugged': 'insertion.plug',
     'insertion.plugs': 'insertion.containers',
     'insertion.positions': 'insertion.host_tables',
+    'insertion.share': 'insertion.insert',
     'insertion.start': 'insertion.identity_start',
     'insertion.targets': 'insertion.locate',
     'layers.channel.dct': 'layers.channel.fca',
