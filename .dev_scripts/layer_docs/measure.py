@@ -11,7 +11,7 @@ from torch import nn
 
 from attn_plugins.cost.cost import count_madds, count_parameters
 from attn_plugins.layers.conv.base import ConvLike
-from attn_plugins.layers.transparent_module import Wrapper
+from attn_plugins.layers.state_dict_keys import Wrapper
 from attn_plugins.registry import MODELS
 
 # Widths and their map sizes at 224 x 224: stages 1, 3 and 4 of ResNet-18, the 3x3 convolutions of ResNet-50.

@@ -9,8 +9,8 @@ from mmengine.registry import DefaultScope
 from torch import nn
 
 from attn_plugins.cost.model_tree import without_layers
+from attn_plugins.insertion.apply_entry import Insertion
 from attn_plugins.insertion.entry import entries_of_host, read_entries
-from attn_plugins.insertion.insert import Insertion
 from attn_plugins.insertion.locate import Places
 from attn_plugins.insertion.plug import Plugged
 from attn_plugins.insertion.tree import inserted_layers, sharing

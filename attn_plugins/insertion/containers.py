@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from attn_plugins.compat import children_of
 from attn_plugins.layers.recurrent import parts_of_blocks
-from attn_plugins.layers.transparent_module import Wrapper
+from attn_plugins.layers.state_dict_keys import Wrapper
 
 
 class Plug(Wrapper):

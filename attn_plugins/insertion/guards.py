@@ -12,7 +12,7 @@ from attn_plugins.errors import InsertionError
 from attn_plugins.insertion.containers import Kept, Plug
 from attn_plugins.insertion.tree import inserted_layers
 from attn_plugins.layers.norm.base import NormLayer
-from attn_plugins.layers.transparent_module import Wrapper
+from attn_plugins.layers.state_dict_keys import Wrapper
 
 
 def follow_freezing(host: nn.Module) -> None:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from attn_plugins.layers.norm.base import NormLayer
-from attn_plugins.layers.transparent_module import Wrapper
+from attn_plugins.layers.state_dict_keys import Wrapper
 
 
 class IdentityStart(Wrapper):

@@ -10,9 +10,9 @@ from mmengine.registry import MODELS as MMENGINE_MODELS
 from torch import nn
 
 from attn_plugins.errors import InsertionError
+from attn_plugins.insertion.apply_entry import Insertion
 from attn_plugins.insertion.entry import read_entries
 from attn_plugins.insertion.guards import follow_freezing, keep_from_fusion, refuse_folding, warn_of_untrained
-from attn_plugins.insertion.insert import Insertion
 from attn_plugins.insertion.weights import keep_weights
 from attn_plugins.randomness import random_state_kept
 from attn_plugins.registry import MODELS, nearest

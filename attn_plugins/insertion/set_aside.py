@@ -11,7 +11,7 @@ from torch import nn
 
 from attn_plugins.compat import children_of, register_load_state_dict_pre_hook
 from attn_plugins.insertion.containers import Plug
-from attn_plugins.layers.transparent_module import Wrapper
+from attn_plugins.layers.state_dict_keys import Wrapper
 
 # What is noted on a module that holds layers while they are set aside.
 ASIDE = '_attn_aside'

@@ -16,7 +16,7 @@ from attn_plugins.errors import InsertionError
 from attn_plugins.insertion.identity_start import IdentityStart
 from attn_plugins.insertion.set_aside import SetAside, is_set_aside, meets_checkpoints
 from attn_plugins.insertion.tree import held_layers, is_layer, own_keys
-from attn_plugins.layers.transparent_module import Wrapper
+from attn_plugins.layers.state_dict_keys import Wrapper
 from attn_plugins.randomness import next_number, own_stream
 
 # What is noted on a module that holds layers: whether it refuses weights that do not fit, and whether it speaks for

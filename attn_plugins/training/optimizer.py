@@ -5,7 +5,7 @@ seen.
 from mmengine.optim import DefaultOptimWrapperConstructor
 from torch import nn
 
-from attn_plugins.layers.transparent_module import Wrapper
+from attn_plugins.layers.state_dict_keys import Wrapper
 from attn_plugins.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 

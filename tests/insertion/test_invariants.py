@@ -12,7 +12,7 @@ from mmengine.runner.checkpoint import get_state_dict, load_state_dict
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from attn_plugins import inserted_layers
-from attn_plugins.layers.transparent_module import Wrapper
+from attn_plugins.layers.state_dict_keys import Wrapper
 from tests.insertion.hosts import CA, HOSTS, IEBN, SE, forward, plain, plugged, settle
 from tests.layers.check import scramble
 

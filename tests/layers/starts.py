@@ -6,7 +6,7 @@ from math import ceil
 import torch
 from scipy import stats
 
-from attn_plugins.layers.transparent_module import Wrapper
+from attn_plugins.layers.state_dict_keys import Wrapper
 from tests.layers.check import scramble
 from tests.layers.helpers import make
 

@@ -7,7 +7,7 @@ import pytest
 
 from attn_plugins import layers
 from attn_plugins.layers.place import place_of
-from attn_plugins.layers.transparent_module import Wrapper
+from attn_plugins.layers.state_dict_keys import Wrapper
 from tests.layers.check import check_layer
 from tests.layers.examples import LAYERS, examples_of, is_first
 

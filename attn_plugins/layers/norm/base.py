@@ -6,7 +6,7 @@ from abc import abstractmethod
 from torch import Tensor, nn
 
 from attn_plugins.layers.layer import ChecksMap
-from attn_plugins.layers.transparent_module import Wrapper
+from attn_plugins.layers.state_dict_keys import Wrapper
 
 
 class NormLayer(ChecksMap, Wrapper):
