@@ -1,4 +1,5 @@
-"""Says when a backbone starts at random, though what is built on it is trained from ImageNet weights."""
+"""Warns if a backbone starts with random weights, though detectors and segmentors usually start from ImageNet weights.
+"""
 
 import logging
 
@@ -9,10 +10,10 @@ from attn_plugins.datasets.heads import built_model
 
 
 def warn_of_random_start(cfg: Config) -> None:
-    """One warning for a detector or segmentor that gets no trained backbone.
+    """Warns once if a detector or segmentor gets no trained backbone.
 
-    Nothing of it is wrong, and nothing of it is what the published results did. Stages that are frozen at random, and
-    batch norms that keep the statistics of no data, are named.
+    This is not an error, but the published results did not do it. The warning names stages that are frozen at random
+    weights, and batch norms that keep the statistics of no data.
     """
     model = built_model(cfg)
     backbone = model.get('backbone') or {}
