@@ -72,8 +72,7 @@ def end_distributed() -> None:
 
 
 def _unsync(cfg: Config) -> int:
-    """Turns SyncBN, which refuses CPU tensors, into BN, sets `sync=True` of our norm layers to False, and counts both.
-    """
+    """Turns SyncBN, which refuses CPU tensors, into BN, and `sync=True` of our norm layers off; counts both."""
     count = 0
     if cfg.get('sync_bn'):
         cfg.sync_bn = None

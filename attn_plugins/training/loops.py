@@ -65,8 +65,7 @@ class ExactEpochLoop(ExactLoop, EpochBasedTrainLoop):
 
 
 class ExactIterationLoop(ExactLoop, IterBasedTrainLoop):
-    """mmengine's loop over iterations, which on resuming does not load the images again that it has been trained with.
-    """
+    """mmengine's loop over iterations, which after resuming does not load images again that it has trained with."""
 
     endless = True
 

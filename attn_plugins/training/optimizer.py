@@ -9,8 +9,7 @@ from attn_plugins.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class OptimWrapperConstructor(DefaultOptimWrapperConstructor):
-    """`DefaultOptimWrapperConstructor` whose `custom_keys` match a host's parameters with or without inserted layers.
-    """
+    """`DefaultOptimWrapperConstructor` whose `custom_keys` match host parameters with or without inserted layers."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)

@@ -1,5 +1,4 @@
-"""Finds attention presets: by name, or by the path of the file with `attention = [...]`; and which one a config used.
-"""
+"""Finds attention presets by name or by the path of the file with `attention = [...]`, and the one a config used."""
 
 import difflib
 import os

@@ -1,5 +1,4 @@
-"""Warns if a backbone starts with random weights, though detectors and segmentors usually start from ImageNet weights.
-"""
+"""Warns if a backbone starts with random weights: detectors and segmentors usually start from ImageNet weights."""
 
 import logging
 

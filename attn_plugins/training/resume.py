@@ -1,5 +1,4 @@
-"""Decides from a training's folder whether it begins, is resumed or has finished; `exact_resume.py` does the resuming.
-"""
+"""Decides from a training's folder whether it begins, is resumed or has finished; `exact_resume.py` resumes it."""
 
 import time
 from itertools import count

@@ -149,7 +149,9 @@ def test(cfg: Config, checkpoint: str | Path, hooks: Sequence[Hook] = ()) -> dic
     check_file(checkpoint)
     warnings = check_data(cfg, ('test_dataloader',))
     cfg.load_from, cfg.resume = str(checkpoint), False
-    fits = CheckpointFitsHook(Path(checkpoint), 'give the config, and the --attention, that it was trained with')
+    fits = CheckpointFitsHook(
+        Path(checkpoint), 'give the config, and the --attention, that it was trained with'
+    )
     prepare(cfg)
     runner = _build(cfg, [*hooks, fits])
     for text in warnings:
