@@ -38,7 +38,7 @@ class SSDLiteNeck(BaseModule):
         in_channels (Sequence[int]): Channels of the backbone's levels.
         block (str): 'inverted_residual', as behind MobileNetV2, or 'sandglass', as behind MobileNeXt: a depthwise 3x3
             convolution of stride 2, then two 1x1 convolutions, the first of which has no activation.
-        start_is_level (bool): Whether the backbone's last level, from which the extra ones start, is handed on too.
+        start_is_level (bool): Whether the backbone's last level, from which the extra ones start, is returned too.
             MobileNeXt's detector starts from a map that no box is predicted from.
         out_channels (Sequence[int]): Channels of each extra level.
         expand_ratios (Sequence[float]): Hidden width of each extra level, as a part of its input's width.
