@@ -144,7 +144,8 @@ class HBONet(StagedBackbone):
 
     Args:
         widen_factor (float): Width; the 1600 channels of `conv2` are never less.
-        out_indices (Sequence[int]): Stages, 0 to 7 for `layer1` to `layer8` and 8 for `conv2`, whose output is returned.
+        out_indices (Sequence[int]): Stages, 0 to 7 for `layer1` to `layer8` and 8 for `conv2`, whose output is
+            returned.
         frozen_stages (int): How many stages are frozen besides the stem; 0 freezes the stem alone, -1 nothing.
         conv_cfg, norm_cfg, act_cfg (dict, optional): As in mmcv's `ConvModule`; batch norm and ReLU6.
         norm_eval (bool): Keeps batch norms at their statistics in training.
