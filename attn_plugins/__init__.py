@@ -1,7 +1,6 @@
-"""Attention and norm layers for OpenMMLab models: the layers, their insertion, and the study of what they gain and
-cost.
+"""Attention and norm layers for OpenMMLab models: the layers, their insertion, and studies of their gain and cost.
 
-Importing this package needs mmengine only, and no torch: what is public is imported on first use, by `__getattr__`.
+Importing this package needs only mmengine, not torch: public names are imported on first use, by `__getattr__`.
 """
 
 from importlib import import_module
@@ -23,7 +22,7 @@ if TYPE_CHECKING:  # type checkers do not follow `__getattr__`
     from attn_plugins.official import load_official as load_official
     from attn_plugins.training.hooks import CompileLayersHook as CompileLayersHook
 
-# Public name -> the module that has it. These need torch and `mmcv.cnn`, whose import takes as long as torch's.
+# Public name -> its module. These need torch and `mmcv.cnn`, whose import takes as long as torch's.
 _PUBLIC = {
     'CompileLayersHook': 'attn_plugins.training.hooks',
     'DistillationHook': 'attn_plugins.distillation.hook',
@@ -49,7 +48,7 @@ _MODELS = {
     'SSDLiteNeck': 'attn_plugins.models.ssdlite_neck',
     'WideResNet': 'attn_plugins.models.backbones.preact_resnet',
 }
-# Packages that are there without an import of their own: `attn_plugins.layers.SE`.
+# Packages that are available without an import of their own: `attn_plugins.layers.SE`.
 _PACKAGES = {'insertion', 'layers', 'official', 'ops'}
 
 __all__ = ['MODELS', 'InsertionError', '__version__', *_PUBLIC]

@@ -1,4 +1,4 @@
-"""`python -m attn_plugins COMMAND ...` is the command `attn-plugins`."""
+"""Runs the command `attn-plugins` as `python -m attn_plugins COMMAND ...`."""
 
 import sys
 

@@ -1,11 +1,9 @@
-"""The private names of torch that this package leans on: each with what it is for and where it was last seen.
+"""Collects the private names of torch that this package uses: what each is for and where it was last seen.
 
-Everything else takes them from here, so that a new version breaks this file and no other; those of mmengine stand in
-`mim.py`, which must not import torch. Two private names cannot stand here: `_load_from_state_dict`, torch's way to
+All other files take them from here, so that a new version of torch breaks only this file; mmengine's private names are
+in `mim.py`, which must not import torch. Two private names cannot be here: `_load_from_state_dict`, torch's way to
 rename keys before they are loaded, and `_save_to_state_dict` are overridden in the classes that need it (`Wrapper`,
-`GeneralizedAttention`,
-`Adapter`). Seen in torch 2.1.2 and
-2.12.1, unless another is named.
+`GeneralizedAttention`, `Adapter`). Seen in torch 2.1.2 and 2.12.1, unless another version is named.
 """
 
 import inspect
@@ -47,46 +45,47 @@ __all__ = [
     'traced_zip',
 ]
 
-# BatchNorm: what all batch norms, SyncBN too, have in common. The public classes have no common name.
+# BatchNorm: the common base class of all batch norms, SyncBN too. The public classes have no common name.
 
-# TorchDispatchMode: sees every operation with its results, which is how live memory is followed. It has no public
-# name; `torch.utils.flop_counter` builds on it too.
+# TorchDispatchMode: sees every operation with its results, which makes it possible to track live memory. It has no
+# public name; `torch.utils.flop_counter` builds on it too.
 
-# The CPU's fused attention kernel. `torch.utils.flop_counter` counts those of GPUs and leaves this one out. Seen in
-# torch 2.12.1; torch 2.1.2 has no such kernel, so None.
+# The CPU's fused attention kernel. `torch.utils.flop_counter` counts those of GPUs but not this one. Seen in torch
+# 2.12.1; torch 2.1.2 has no such kernel, so None.
 CPU_ATTENTION = getattr(torch.ops.aten, '_scaled_dot_product_flash_attention_for_cpu', None)
 
-# Products that write into what they are added to: mmcv's deformable convolutions end in the first,
-# `ops/attention_in_parts.py` has the second. `torch.utils.flop_counter` counts `addmm` and `baddbmm` and leaves these
-# out. Seen in torch 2.12.1.
+# Products that write into the matrix that they are added to: mmcv's deformable convolutions end in the first,
+# `ops/attention_in_parts.py` has the second. `torch.utils.flop_counter` counts `addmm` and `baddbmm` but not these.
+# Seen in torch 2.12.1.
 IN_PLACE_PRODUCTS = (torch.ops.aten.addmm_, torch.ops.aten.baddbmm_)
 
-# Whether a compiler or an exporter reads the code. `torch.compiler` has it since torch 2.3; it is a constant in a
+# Whether a compiler or an exporter traces the code. `torch.compiler` has it since torch 2.3; it is a constant in a
 # compiled graph.
 in_compiler = getattr(torch.compiler, 'is_compiling', None) or torch._utils.is_compiling
 
 
 def in_function_transform() -> bool:
-    """Whether a transform of `torch.func` is at work, which takes no `torch.autograd.Function` with a context of its
-    own.
+    """Tells whether a transform of `torch.func` is active.
+
+    Such a transform refuses a `torch.autograd.Function` with a context of its own.
     """
     return torch._C._are_functorch_transforms_active()
 
 
 def in_forward_mode() -> bool:
-    """Whether forward-mode differentiation is at work (`torch.autograd.forward_ad.dual_level`)."""
+    """Tells whether forward-mode differentiation is active (`torch.autograd.forward_ad.dual_level`)."""
     return forward_ad._current_level >= 0
 
 
 def in_backward() -> bool:
-    """Whether a backward pass is at work, in which activation checkpointing runs parts of the forward pass again."""
+    """Tells whether a backward pass runs, in which activation checkpointing repeats parts of the forward pass."""
     return torch._C._current_graph_task_id() != -1
 
 
 def differentiable_once(node) -> str | None:
-    """The name of a graph node's `torch.autograd.Function`, if its backward is marked `@once_differentiable`.
+    """Returns the name of a graph node's `torch.autograd.Function` if its backward is marked `@once_differentiable`.
 
-    The mark is a function around the backward that torch wrote; others, as `custom_bwd`, may stand around it in turn.
+    The mark is a function of torch's that wraps the backward; others, as `custom_bwd`, may wrap it in turn.
     """
     function = getattr(node, '_forward_cls', None)
     backward = getattr(function, 'backward', None)
@@ -97,47 +96,48 @@ def differentiable_once(node) -> str | None:
     return None
 
 
-# The code of the function that `once_differentiable` puts around every backward.
+# The code of the function with which `once_differentiable` wraps every backward.
 _ONCE = torch.autograd.function.once_differentiable(lambda ctx: None).__code__
 
 
 def call_module(module: nn.Module, *args, **kwargs) -> torch.Tensor:
-    """A module's call with its hooks, and without what `set_compiled_call` hung on it."""
+    """Calls a module with its hooks, but without the call that `set_compiled_call` has set."""
     return module._call_impl(*args, **kwargs)
 
 
 def set_compiled_call(module: nn.Module, call: Callable) -> None:
-    """Has `call` run in place of the module, as `nn.Module.compile` does; copies and pickles leave it out."""
+    """Makes `call` run in place of the module, as `nn.Module.compile` does; copies and pickles leave it out."""
     module._compiled_call_impl = call
 
 
 def counts_graphs_by_function() -> bool:
-    """Whether `torch.compile` takes the number of graphs that it may make of a function. Seen in torch 2.12.1, not in
-    2.1.2.
+    """Tells whether `torch.compile` accepts a limit on the number of graphs of a function.
+
+    Seen in torch 2.12.1, not in 2.1.2.
     """
     return 'recompile_limit' in inspect.signature(torch.compile).parameters
 
 
 def forget_graphs() -> None:
-    """Forgets all that was compiled in this process, which counts against the limit of graphs of a function."""
+    """Forgets everything compiled in this process, which counts against a function's limit of graphs."""
     torch._dynamo.reset()
 
 
 def compile_function(function: Callable, recompile_limit: int) -> Callable:
-    """`torch.compile` of one function; the first graph is for the sizes that are met, the next for changing ones."""
+    """Compiles one function by `torch.compile`; the first graph is for the first sizes, the next for changing ones."""
     return torch.compile(function, recompile_limit=recompile_limit)
 
 
 class CompilerBytes:
-    """Within it torch's compiler counts the bytes that its kernels read and write; `bytes` is the sum of all graphs
-    yet.
+    """Makes torch's compiler count the bytes that its kernels read and write.
 
-    The compiler counts only where its log of metrics is on, and a graph from its caches counts what was counted when it
-    was stored, which may be nothing: so the caches are off. The log's lines are kept to itself. Seen in torch 2.12.1;
-    the compiler of torch 2.1 has no such log."""
+    `bytes` is the sum over all graphs so far. The compiler counts only while its log of metrics is on. A graph from its
+    caches has the count of when it was stored, which may be nothing: so the caches are off. The log's lines are not
+    shown. Seen in torch 2.12.1; the compiler of torch 2.1 has no such log.
+    """
 
     def __enter__(self):
-        # Here, since they take a second to import and need a compiler's packages.
+        # Imported here: they take a second and need a compiler's packages.
         from torch._functorch import config as autograd_config
         from torch._inductor import compile_fx, config, metrics
 
@@ -158,12 +158,12 @@ class CompilerBytes:
 
     @property
     def bytes(self) -> int:
-        """Bytes of the graphs that were compiled since it was entered."""
+        """Bytes of the graphs that were compiled since entering."""
         return self._metrics.num_bytes_accessed - self._before
 
 
 def changed_arguments(operator: Callable, args: tuple, kwargs: dict) -> list:
-    """The arguments of a call that the operator's schema says it changes (those of `add_`, `out=`)."""
+    """Returns a call's arguments that the operator changes, according to its schema (those of `add_`, `out=`)."""
     return [
         args[i] if i < len(args) else kwargs.get(argument.name)
         for i, argument in enumerate(operator._schema.arguments)
@@ -172,19 +172,21 @@ def changed_arguments(operator: Callable, args: tuple, kwargs: dict) -> list:
 
 
 def children_of(module: nn.Module) -> dict[str, nn.Module | None]:
-    """A module's own dict of its children, to be read and written.
+    """Returns a module's own dict of its children, for reading and writing.
 
-    `named_children()` leaves out a child that stands there twice and one that is None, and `setattr` would go through
-    what a module makes of it. Empty before the module's `__init__` has run. Not by `__dict__`, which torch 2.1 cannot
-    compile."""
+    `named_children()` leaves out a child that is registered twice and one that is None, and a module may override what
+    `setattr` does. The dict is empty before the module's `__init__` has run. It is not read from `__dict__`, which
+    torch 2.1 cannot compile.
+    """
     return getattr(module, '_modules', {})
 
 
 class OldFlopCounterMode(FlopCounterMode):
-    """The counter of M-Adds as torch has it before 2.4, whose hooks hand on several arguments for one that is a tuple.
+    """The counter of M-Adds for torch before 2.4, whose hooks pass on several arguments in place of one tuple.
 
-    A neck's maps are such a tuple. Its hooks are for backward passes, which are not counted here; these note modules
-    alone."""
+    A neck's maps are such a tuple. Torch's hooks are for backward passes, which are not counted here; these only note
+    modules.
+    """
 
     def _enter_module(self, name: str) -> Callable:
         def enter(module, inputs):
@@ -200,7 +202,7 @@ class OldFlopCounterMode(FlopCounterMode):
 
 
 def traced_zip(*sequences: Collection) -> Iterator[tuple]:
-    """`zip(..., strict=True)` for what a layer runs: torch 2.1 cannot compile that word.
+    """Works like `zip(..., strict=True)` in code that a layer runs: torch 2.1 cannot compile that argument.
 
     Raises:
         ValueError: One is longer than the others.
@@ -214,7 +216,7 @@ def traced_zip(*sequences: Collection) -> Iterator[tuple]:
 
 
 def has_hooks(module: nn.Module) -> bool:
-    """Whether something wants to be told when the module runs, so that its work cannot be done without running it."""
+    """Tells whether a module has hooks, so that its work cannot be done without calling it."""
     return bool(
         module._forward_hooks
         or module._forward_pre_hooks
@@ -224,20 +226,20 @@ def has_hooks(module: nn.Module) -> bool:
 
 
 def parameters_of(module: nn.Module) -> dict[str, nn.Parameter | None]:
-    """A module's own dict of its parameters; `torch.func.functional_call` puts plain tensors there."""
+    """Returns a module's own dict of its parameters; `torch.func.functional_call` puts plain tensors there."""
     return module._parameters
 
 
 def buffers_of(module: nn.Module) -> dict[str, torch.Tensor | None]:
-    """A module's own dict of its buffers."""
+    """Returns a module's own dict of its buffers."""
     return module._buffers
 
 
 def register_state_dict_hook(module: nn.Module, hook: Callable) -> None:
-    """Has `hook(module, state_dict, prefix, local_metadata)` change what was saved; public since torch 2.5 only."""
+    """Registers `hook(module, state_dict, prefix, local_metadata)` to change what was saved; public since torch 2.5."""
     module._register_state_dict_hook(hook)
 
 
 def register_load_state_dict_pre_hook(module: nn.Module, hook: Callable) -> None:
-    """Has `hook(module, state_dict, prefix, ...)` look at what is loaded; public since torch 2.5 only."""
+    """Registers `hook(module, state_dict, prefix, ...)` to read what will be loaded; public since torch 2.5."""
     module._register_load_state_dict_pre_hook(hook, with_module=True)

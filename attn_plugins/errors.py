@@ -1,12 +1,12 @@
-"""The errors of this package: what a user can put right, in one sentence that says what is wrong and what to do."""
+"""The errors of this package that a user can put right: one sentence says what is wrong and what to do."""
 
 
 class UserError(Exception):
-    """What a user can put right. The command lines print it as one line, without a traceback."""
+    """An error that a user can put right. The command lines print it as one line, without a traceback."""
 
 
 class Diverged(UserError):
-    """A training whose loss is no number any more."""
+    """The loss of a training is no longer finite."""
 
 
 class InsertionError(UserError, ValueError):
@@ -14,4 +14,4 @@ class InsertionError(UserError, ValueError):
 
 
 class PassedBy(UserError, ValueError, AttributeError):
-    """Something would be computed with a wrapped module that leaves out what its wrapper adds."""
+    """A computation would call a wrapped module directly and so leave out what its wrapper adds."""

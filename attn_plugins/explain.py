@@ -1,4 +1,4 @@
-"""The sentence for an exception that a user can put right, whoever raised it."""
+"""Explains exceptions that a user can put right in one sentence, whoever raised them."""
 
 import errno
 import pickle
@@ -15,21 +15,21 @@ from attn_plugins.errors import UserError
 from attn_plugins.registry import nearest
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-# What torch's own file writer and reader say; they raise RuntimeError without an errno.
+# Messages of torch's own file writer and reader; they raise RuntimeError without an errno.
 WRITE_FAILED = ('PytorchStreamWriter failed writing', 'file write failed', 'iostream error', 'unexpected pos')
 CUT_SHORT = ('PytorchStreamReader failed', 'failed finding central directory', 'Ran out of input')
-# What data sets, suites, reports and pictures take, and a model with layers does not: the extra `benchmark`.
+# Packages for data sets, suites, reports and pictures, which a model with layers does not need: the extra `benchmark`.
 OPTIONAL = (
     'filelock', 'jinja2', 'matplotlib', 'psutil', 'pycocotools',
     'pytorch_grad_cam', 'rich', 'scipy', 'setproctitle', 'sklearn',
     'yaml',
 )  # fmt: skip
-# The functions of the standard library that make a folder; where that fails, no file is missing.
+# The functions of the standard library that create a folder; if one fails, no file is missing.
 MAKES_FOLDER = ('mkdir', 'makedirs', 'mkdtemp')
 
 
 def explain(error: BaseException) -> str | None:
-    """The sentence for an exception that a user can put right, or None if it is none of those."""
+    """Returns the sentence for an exception that a user can put right, or None for any other."""
     for cause in _chain(error):
         if isinstance(cause, UserError):
             return str(cause)
@@ -87,7 +87,7 @@ def explain(error: BaseException) -> str | None:
 
 
 def explain_batch(error: BaseException) -> str | None:
-    """The sentence for an exception of a model at a batch: the module that could not take its input."""
+    """Returns the sentence for a model's exception on a batch: the module that could not take its input."""
     for names in _frames(error):
         module = names.get('self')
         if any(base.__module__ == 'torch.nn.modules.module' for base in type(module).__mro__):
@@ -99,7 +99,7 @@ def explain_batch(error: BaseException) -> str | None:
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Whether an exception comes from a disk, or a quota, without space."""
+    """Tells whether an exception comes from a full disk or an exhausted quota."""
     for cause in _chain(error):
         if isinstance(cause, OSError) and cause.errno in DISK_FULL:
             return True
@@ -109,26 +109,26 @@ def is_disk_full(error: BaseException) -> bool:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The exception and all that led to it."""
+    """Yields the exception and all exceptions that led to it."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
 
 
 def _frames(error: BaseException) -> Iterator[dict]:
-    """The local names of every function that an exception came through, the innermost first."""
+    """Yields the local names of every function that an exception came through, the innermost first."""
     for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
         yield frame.f_locals
 
 
 def said_by(error: BaseException) -> str:
-    """The kind and the words of an exception, in one line."""
+    """Formats the type and message of an exception in one line."""
     words = ' '.join(str(error if isinstance(error, OSError) or not error.args else error.args[0]).split())
     return f'{type(error).__name__}: {words}' if words else type(error).__name__
 
 
 def _unreachable(error: URLError) -> str:
-    """A sentence for weights or data that would be downloaded, on a machine without a network."""
+    """Returns a sentence for weights or data that would be downloaded, on a machine without a network."""
     url = next((names['url'] for names in _frames(error) if isinstance(names.get('url'), str)), 'a file')
     return (
         f'{url} cannot be downloaded ({error.reason}): get it elsewhere and name the file, as '
@@ -137,7 +137,7 @@ def _unreachable(error: URLError) -> str:
 
 
 def _failed_build(error: BaseException) -> str | None:
-    """A sentence for a part of the config that its class does not take: mmengine builds all by one function."""
+    """Returns a sentence for a part of the config that its class refuses: mmengine builds all by one function."""
     names = next(
         (names for names in _frames(error) if {'obj_cls', 'obj_type', 'registry'} <= names.keys()), None
     )
@@ -151,9 +151,7 @@ def _failed_build(error: BaseException) -> str | None:
 
 
 def _failed_score(error: BaseException) -> str | None:
-    """A sentence for a metric that cannot score what the model gives, or a hook that asks for a metric that there is
-    not.
-    """
+    """Returns a sentence for a metric that cannot score the model's output, or a hook that needs a missing metric."""
     for names in _frames(error):
         part = names.get('self')
         kinds = [base.__name__ for base in type(part).__mro__ if base.__module__.startswith('mmengine.')]
@@ -171,7 +169,7 @@ def _failed_score(error: BaseException) -> str | None:
 
 
 def _failed_sample(error: BaseException) -> str | None:
-    """A sentence for a sample that a data loader could not load, here or in a worker."""
+    """Returns a sentence for a sample that a data loader could not load, here or in a worker."""
     message = str(error.args[0]) if error.args else ''
     advice = '`python tools/check_data.py CONFIG --read-files` names every such file'
     if 'DataLoader worker process' in message:
@@ -187,14 +185,14 @@ def _failed_sample(error: BaseException) -> str | None:
 
 
 def _failed_layer(error: BaseException) -> str | None:
-    """The sentence of a layer's own ValueError, which says already what to do."""
+    """Returns the sentence of a layer's own ValueError, which already says what to do."""
     last = traceback.extract_tb(error.__traceback__)[-1:]
     own = last and Path(last[0].filename).is_relative_to(Path(__file__).parent / 'layers')
     return str(error) if own and isinstance(error, ValueError) else None
 
 
 def _unusable_file(error: OSError) -> str:
-    """A sentence for a file or folder that is not there, or cannot be read or written."""
+    """Returns a sentence for a file or folder that is missing, or cannot be read or written."""
     name = error.filename
     if isinstance(error, (FileExistsError, NotADirectoryError)):
         return f'{name} cannot be used, there is a file where a folder is needed: choose another place'
@@ -210,7 +208,7 @@ def _unusable_file(error: OSError) -> str:
 
 
 def _unknown_type(message: str) -> str:
-    """mmengine's 'X is not in the scope::name registry' with the nearest names that are."""
+    """Returns mmengine's 'X is not in the scope::name registry' with the nearest existing names."""
     name, scope, kind = re.match(
         r'(.*?) is not in the (?:(\w+)::)?(.+?) registry', message, re.DOTALL
     ).groups()

@@ -1,4 +1,4 @@
-"""Text files that are whole or as they were, JSON that every reader takes, and YAML without a key that is lost."""
+"""Writes text files all at once, JSON that every reader accepts, and reads YAML without losing duplicate keys."""
 
 import json
 import math
@@ -8,11 +8,11 @@ from typing import Any
 
 import yaml
 
-MERGE = 'tag:yaml.org,2002:merge'  # of the key `<<`
+MERGE = 'tag:yaml.org,2002:merge'  # the tag of the key `<<`
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Writes a file so that a reader, a kill at any moment or a power cut leaves the old content or the new one."""
+    """Writes a file so that a reader, a kill at any moment or a power cut finds either the old or the new content."""
     path = Path(path)
     part = path.with_name(f'{path.name}.{os.getpid()}.part')
     try:
@@ -28,13 +28,13 @@ def write_text(path: str | Path, text: str) -> None:
 def write_json(path: str | Path, content: Any, indent: int = 1) -> None:
     """Writes a JSON file as :func:`write_text` does.
 
-    JSON has no numbers that are not finite: they become 'nan', 'inf' and '-inf', which `float` reads.
+    JSON has no non-finite numbers: they become 'nan', 'inf' and '-inf', which `float` reads.
     """
     write_text(path, json.dumps(_strict(content), indent=indent, allow_nan=False) + '\n')
 
 
 def read_json(path: str | Path) -> dict | None:
-    """Reads a record; None when it is absent, or is no record, as a full disk leaves a file that was being written."""
+    """Reads a JSON object; None if the file is missing or contains none, as after a full disk cut off the writing."""
     try:
         content = json.loads(Path(path).read_text())
     except (FileNotFoundError, ValueError):
@@ -43,7 +43,7 @@ def read_json(path: str | Path) -> dict | None:
 
 
 def _strict(content: Any) -> Any:
-    """The content with words for the numbers that JSON has none of."""
+    """Replaces the numbers that JSON does not have by words."""
     if isinstance(content, dict):
         return {key: _strict(value) for key, value in content.items()}
     if isinstance(content, (list, tuple)):
@@ -57,17 +57,17 @@ def read_yaml(path: str | Path) -> Any:
     """Reads a YAML file.
 
     Raises:
-        yaml.YAMLError: It is none, or a key stands twice, of which YAML's own loader drops the first without a word.
+        yaml.YAMLError: It is no YAML, or a key occurs twice, of which YAML's own loader silently drops the first.
     """
     return yaml.load(Path(path).read_text(), _StrictLoader)
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """A loader that refuses a key that stands twice."""
+    """A loader that refuses duplicate keys."""
 
 
 def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict:
-    # `<<` merges another mapping, whose keys may stand here again.
+    # `<<` merges another mapping, whose keys may occur here again.
     keys = [key for key, _ in node.value if key.tag != MERGE]
     names = [loader.construct_object(key, deep=True) for key in keys]
     for i, name in enumerate(names):

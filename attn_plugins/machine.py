@@ -1,4 +1,4 @@
-"""Where and with what a result was made: versions, git commit, machine."""
+"""Records where and with what a result was made: versions, git commit, machine."""
 
 import os
 import platform
@@ -13,7 +13,7 @@ import torch
 
 import attn_plugins
 
-# Package -> the distributions it may come from: the maintained family's and OpenMMLab's own.
+# Package -> the distributions that may contain it: the maintained family's and OpenMMLab's own.
 DISTRIBUTIONS = {
     'torch': ('torch',),
     'torchvision': ('torchvision',),
@@ -26,7 +26,7 @@ DISTRIBUTIONS = {
 
 
 def versions() -> dict[str, str]:
-    """Version of Python and of every package that takes part in a result; absent ones are left out."""
+    """Returns the version of Python and of every package that affects a result; missing packages are left out."""
     found = {'python': platform.python_version(), 'attn_plugins': attn_plugins.__version__}
     for name, distributions in DISTRIBUTIONS.items():
         for distribution in distributions:
@@ -36,7 +36,7 @@ def versions() -> dict[str, str]:
 
 
 def git_commit() -> str | None:
-    """Commit the package's code is at, with '-dirty' when tracked files were changed; None outside its repository."""
+    """Returns the code's commit, with '-dirty' if tracked files were changed; None outside the package's repository."""
     folder = Path(attn_plugins.__file__).parent
     commands = (
         ['git', 'ls-files', '--error-unmatch', '__init__.py'],
@@ -52,12 +52,12 @@ def git_commit() -> str | None:
 
 
 def cores() -> int:
-    """CPU cores this process may use."""
+    """Returns the number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if sys.platform == 'linux' else os.cpu_count()
 
 
 def machine() -> dict:
-    """CPU model, usable cores, memory in GiB, and the names of the GPUs in sight."""
+    """Returns the CPU model, usable cores, memory in GiB, and the names of the visible GPUs."""
     return dict(
         cpu=_cpu_model(),
         cores=cores(),

@@ -1,9 +1,9 @@
 """Makes `_base_ = 'attn_plugins::ssdlite/...py'` work in a user's own project, from the configs shipped in `.mim`.
 
-And the three libraries' own (`mmseg::fcn/...py`) on the maintained family, whose mmengine still looks for packages
-under the upstream names, and says that mmsegmentation is not installed.
+It also makes the three libraries' own configs (`mmseg::fcn/...py`) work on the maintained family, whose mmengine still
+looks for packages under the upstream names, and says that mmsegmentation is not installed.
 
-What is private to mmengine is leaned on here only. Seen in mmengine 0.10.7 and onedl-mmengine 0.10.12.
+This is the only file that uses private names of mmengine. Seen in mmengine 0.10.7 and onedl-mmengine 0.10.12.
 """
 
 from functools import wraps
@@ -17,19 +17,20 @@ from mmengine.utils import check_file_exist
 from attn_plugins.registry import LIBRARIES
 
 NAME = 'attn_plugins'
-# The configs as they are shipped; in a checkout `.mim` links to the repository's own.
+# The shipped configs; in a checkout `.mim` links to the repository's own.
 CONFIGS = Path(__file__).parent / '.mim' / 'configs'
 # A config that suites vary has '{{$ATTENTION:none}}' in the path of its preset.
 VARIABLE = 'ATTENTION'
 
 
 def register_configs() -> None:
-    """Tells mmengine of this package's configs; a second call changes nothing.
+    """Registers this package's configs with mmengine; a second call changes nothing.
 
-    mmengine inherits configs from packages that stand in a table of its own only, marks what it inherits with the
-    package's name as the scope to build it in, and, upstream's, looks in the wrong folder for a package that is
-    installed with `pip install -e`. So the paths are found here, and without a scope: the configs are those of mmdet,
-    mmseg and mmpretrain, built in the scope that each names itself (`default_scope`)."""
+    mmengine inherits configs only from packages in a table of its own, and marks inherited configs with the package's
+    name as the scope to build them in. Upstream's also looks in the wrong folder for a package that is installed with
+    `pip install -e`. So the paths are found here, and without a scope: the configs are those of mmdet, mmseg and
+    mmpretrain, built in the scope that each names itself (`default_scope`).
+    """
     if NAME in MODULE2PACKAGE:
         return
     MODULE2PACKAGE[NAME] = NAME
@@ -48,7 +49,10 @@ def register_configs() -> None:
 
 
 def shipped(name: str) -> Path | None:
-    """The file of `PACKAGE::CONFIG` of this package, there or not, or of one of the three libraries if it is there."""
+    """Returns the file of a config that is named `PACKAGE::CONFIG`.
+
+    A file of this package is returned even if it is missing, a file of the three libraries only if it exists.
+    """
     package, _, config = name.partition('::')
     if package == NAME and config:
         return CONFIGS / config

@@ -1,4 +1,4 @@
-"""Imports modules by the names they had before: `attn_plugins.engine.hooks` is `attn_plugins.training.hooks`."""
+"""Imports modules by their old names: `attn_plugins.engine.hooks` is `attn_plugins.training.hooks`."""
 
 import sys
 from importlib import import_module
@@ -65,7 +65,7 @@ MOVED = {
     'ops.lstm': 'layers.channel.dia',
     'ops.noise': 'layers.norm.noisy_bn',
 }
-# Module that has lost names to others -> name -> where it is now; found by the module's old name only.
+# Module that some names were moved out of -> name -> its new module; the lookup uses the module's old name only.
 NAMES = {
     'layers.channel.parts.excitation': {
         'FCExcitation': 'layers.channel.se',
@@ -85,7 +85,7 @@ NAMES = {
 
 
 def new_name(name: str) -> str | None:
-    """Finds the present name of a module that has moved; None if it has not."""
+    """Returns the present name of a module that has moved; None if it has not."""
     old, rest = name.removeprefix('attn_plugins.'), ''
     while old not in MOVED:
         old, dot, last = old.rpartition('.')
@@ -96,8 +96,9 @@ def new_name(name: str) -> str | None:
 
 
 class _Alias(MetaPathFinder, Loader):
-    """Stands before Python's own finders, which would find `engine.hooks` in the folder of `engine` and load it
-    twice.
+    """A finder that runs before Python's own.
+
+    Python's would find `engine.hooks` in the folder of `engine` and load it twice.
     """
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
@@ -106,7 +107,7 @@ class _Alias(MetaPathFinder, Loader):
         return None
 
     def exec_module(self, module: ModuleType) -> None:
-        """Puts the present module into the place of the empty one that stands for it."""
+        """Replaces the empty module that was created for it by the present module."""
         present = import_module(new_name(module.__name__) or module.__name__)
         for name, home in NAMES.get(present.__name__.removeprefix('attn_plugins.'), {}).items():
             setattr(present, name, getattr(import_module(f'attn_plugins.{home}'), name))
@@ -114,6 +115,6 @@ class _Alias(MetaPathFinder, Loader):
 
 
 def keep_old_names() -> None:
-    """Lets imports by old names find the present modules."""
+    """Makes imports by old names find the present modules."""
     if not any(isinstance(finder, _Alias) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Alias())

@@ -1,6 +1,4 @@
-"""Streams of random numbers of their own: what is drawn from one leaves those of Python, NumPy and torch where they
-were.
-"""
+"""Provides separate random streams: drawing from one does not advance those of Python, NumPy and torch."""
 
 import hashlib
 import random
@@ -14,7 +12,7 @@ import torch
 
 @contextmanager
 def random_state_kept() -> Iterator[None]:
-    """Puts the streams of Python, NumPy and torch, on every device that is in use, back to where they were."""
+    """Restores the streams of Python, NumPy and torch, on every device in use, at the end of the block."""
     states = random.getstate(), np.random.get_state()
     try:
         with torch.random.fork_rng(_devices()):
@@ -26,14 +24,14 @@ def random_state_kept() -> Iterator[None]:
 
 @contextmanager
 def own_stream(*key: int | str) -> Iterator[None]:
-    """Draws from streams of their own: the same key gives the same numbers, and those outside do not move on."""
+    """Draws from separate streams: the same key gives the same numbers, and the outer streams do not advance."""
     with random_state_kept():
         seed_streams(*key)
         yield
 
 
 class Stream:
-    """Streams of their own that go on from where they were each time they are entered; on the CPU."""
+    """Separate streams that continue where they stopped each time they are entered; on the CPU."""
 
     def __init__(self, *key: int | str):
         with own_stream(*key):
@@ -48,7 +46,7 @@ class Stream:
         _set(self._outside)
 
     def next(self, iterator: Iterator) -> Any:
-        """What an iterator gives next, drawn from here; None at its end."""
+        """Returns an iterator's next item, with random numbers from this stream; None at its end."""
         with self:
             return next(iterator, None)
 
@@ -68,20 +66,21 @@ def seed_streams(*key: int | str) -> None:
     seed = int.from_bytes(hashlib.sha256(repr(key).encode()).digest()[:7], 'big')
     random.seed(seed)
     np.random.seed(seed % 2**32)
-    # Not `torch.manual_seed`, which has a GPU that is used for the first time later begin with this seed.
+    # Not `torch.manual_seed`: a GPU that is first used later would then start with this seed.
     torch.default_generator.manual_seed(seed)
     if _devices():
         torch.cuda.manual_seed_all(seed)
 
 
 def next_number() -> int:
-    """Reads the number that torch's stream would give next, and leaves it there: a seed that is the run's and the
-    moment's.
+    """Returns the number that torch's stream would give next, without advancing it.
+
+    It serves as a seed that depends on the run and on the moment.
     """
     with torch.random.fork_rng([]):
         return int(torch.randint(2**62, (), device='cpu'))
 
 
 def _devices() -> range:
-    """The GPUs, once there is anything on one."""
+    """Returns the GPUs, once anything is on one of them."""
     return range(torch.cuda.device_count() if torch.cuda.is_initialized() else 0)

@@ -1,4 +1,4 @@
-"""Registries of the package: children of mmengine's, so that `type='attn_plugins.X'` resolves from every scope."""
+"""Defines the registries: children of mmengine's, so that `type='attn_plugins.X'` resolves from every scope."""
 
 import difflib
 import inspect
@@ -65,14 +65,13 @@ SQUEEZES = Registry('squeeze', scope='attn_plugins', locations=['attn_plugins.la
 EXCITATIONS = Registry('excitation', scope='attn_plugins', locations=['attn_plugins.layers.channel'])
 GATES = Registry('gate', scope='attn_plugins', locations=['attn_plugins.layers.channel'])
 
-# What a student learns from a teacher beside its own losses. Not among the models: those are layers and hosts.
+# What a student learns from a teacher in addition to its own losses. Not among the models: those are layers and hosts.
 LOSSES = Registry('loss', scope='attn_plugins', locations=['attn_plugins.distillation.losses'])
 
 
-# What the libraries say while they are imported of options that no config of ours has.
+# Messages of the libraries at import about options that no config of ours has.
 NOISE = ('OneDL', 'faster_coco_eval is not installed')
-# 'No CUDA runtime is found', on every machine that has CUDA's files and no GPU, whenever torch's extensions are
-# imported.
+# 'No CUDA runtime is found' appears whenever torch's extensions are imported on a machine with CUDA's files and no GPU.
 logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)
 LIBRARIES = ('mmdet', 'mmseg', 'mmpretrain')
 
@@ -101,13 +100,14 @@ def register(library: str) -> None:
             print(line)
 
 
-# As many choices as a sentence takes.
+# How many choices a sentence lists at most.
 MOST = 30
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:
-    """The end of the sentence on a misspelt word: 'did you mean A or B?', else all choices, the nearest of many, or
-    none.
+    """Returns the end of the sentence on a misspelt word: 'did you mean A or B?', or else the choices.
+
+    Of many choices only the nearest are listed; without any choice nothing is.
     """
     choices = sorted(choices)
     if not choices:
@@ -122,13 +122,16 @@ def nearest(word: str, choices: Iterable[str]) -> str:
 
 
 def listed(names: Sequence[str], most: int = 5) -> str:
-    """The first names, and how many more there are: 'a, b and 7 more'."""
+    """Lists the first names and the number of the others: 'a, b and 7 more'."""
     more = f' and {len(names) - most} more' if len(names) > most else ''
     return ', '.join(map(str, names[:most])) + more
 
 
 def find_type(name: str, registry: Registry) -> type | None:
-    """What a type is called; a layer's name without a scope is the user's own, or a library's, before it is ours."""
+    """Returns the class of a type.
+
+    A layer's name without a scope is the user's own class, or a library's, before it is ours.
+    """
     if registry is MODELS and '.' not in name:
         with MMENGINE_MODELS.switch_scope_and_registry(None) as current:
             return current.get(name) or MODELS.module_dict.get(name) or registry.get(name)
@@ -136,21 +139,21 @@ def find_type(name: str, registry: Registry) -> type | None:
 
 
 def build_part(cfg: dict | str, registry: Registry, **given: Any) -> Any:
-    """Builds a layer or a part of one from its config and checks the words in it first.
+    """Builds a layer or a part of one from its config, after checking the words in it.
 
     Args:
         cfg (dict or str): A config with `type`, or the type alone.
-        registry (Registry): Where the type is looked up.
-        given: What the caller knows (`in_channels=64`); the config may repeat but not contradict it.
+        registry (Registry): The registry that the type is looked up in.
+        given: Values that the caller knows (`in_channels=64`); the config may repeat but not contradict them.
 
     Returns:
         nn.Module: What was built.
 
     Raises:
         ValueError: The type or an option does not exist, an option is of another kind than the signature says, or
-            contradicts what is given; the message names the nearest valid choices.
+            contradicts a given value; the message names the nearest valid choices.
     """
-    # A copy down to the bottom: two layers of one config share nothing that either may change.
+    # A deep copy: two layers built from one config share nothing that either may change.
     options = {'type': cfg} if isinstance(cfg, str) else deepcopy(dict(cfg))
     name = options.pop('type', None)
     if name is None:
@@ -182,7 +185,7 @@ def build_part(cfg: dict | str, registry: Registry, **given: Any) -> Any:
 
 
 def _check_kind(name: str, option: str, value: object, parameter: inspect.Parameter | None) -> None:
-    """Refuses a number in quotes, a word where a number belongs and the like, where the signature says what belongs."""
+    """Refuses a value of the wrong kind (a number in quotes, a word for a number) if the signature states the kind."""
     kind = inspect.Parameter.empty if parameter is None else parameter.annotation
     kinds = (int, float) if kind is float else kind
     if kind in (int, float, bool, str) and not isinstance(value, kinds):

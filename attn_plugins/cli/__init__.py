@@ -1,1 +1,1 @@
-"""The command lines; `tools/` holds a thin file for each."""
+"""Implements the command lines; `tools/` holds a thin file for each."""

@@ -1,4 +1,4 @@
-"""What several command lines take: options of a config, the size of an image, numbers."""
+"""Defines arguments that several command lines share: options of a config, the size of an image, numbers."""
 
 import argparse
 from pathlib import Path
@@ -7,7 +7,7 @@ from mmengine.config import DictAction
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """The config, the size of its images, and how the answer is given."""
+    """Adds the arguments for the config, the size of its images, and the output format."""
     parser.add_argument('config', help='config file')
     parser.add_argument(
         '--shape',
@@ -30,7 +30,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_trained_options(parser: argparse.ArgumentParser) -> None:
-    """A config, a checkpoint of it, and how the config is to be read."""
+    """Adds the arguments for a config, a checkpoint of it, and options for reading the config."""
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument(
@@ -47,7 +47,7 @@ def add_trained_options(parser: argparse.ArgumentParser) -> None:
 
 
 def positive(text: str) -> int:
-    """argparse's type for a number of things: 1, 2, ..."""
+    """Parses a positive whole number (1, 2, ...) as an argparse type."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f'{text} is too small, the smallest is 1')
@@ -58,7 +58,7 @@ positive.__name__ = 'whole number'  # argparse says 'invalid whole number value'
 
 
 def folder(text: str) -> Path:
-    """argparse's type for `--out FOLDER`: the name of a file is refused, which would become a folder's."""
+    """Parses `--out FOLDER` as an argparse type; refuses a file's name, which would become the folder's name."""
     if Path(text).suffix in ('.json', '.md', '.png', '.svg', '.pdf', '.pth', '.py', '.html', '.csv'):
         raise argparse.ArgumentTypeError(f'{text} is the name of a file: give that of a folder')
     return Path(text)
@@ -78,7 +78,7 @@ class ImageSize(argparse.Action):
 
 
 class ConfigOptions(DictAction):
-    """argparse's action for `--cfg-options KEY=VALUE ...`, with a sentence for what is no such pair."""
+    """argparse's action for `--cfg-options KEY=VALUE ...`; explains in one sentence what is wrong with a pair."""
 
     def __call__(self, parser, namespace, values, option_string=None):
         """Reads the pairs into a dict."""

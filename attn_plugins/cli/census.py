@@ -1,6 +1,4 @@
-"""Counts what the gates of a trained model do: how much each varies between images, channels and places, and under
-attacks.
-"""
+"""Measures how much a trained model's gates vary: between images, channels and places, and under attacks."""
 
 import argparse
 import sys
@@ -19,22 +17,20 @@ EXAMPLES = """examples:
 
 
 class Attack(ConfigOptions):
-    """argparse's action for `--attacked [NAME] KEY=VALUE ...`, which may be repeated: one attack each, called by its
-    words.
-    """
+    """argparse's action for `--attacked [NAME] KEY=VALUE ...`; each repetition adds an attack, named by its words."""
 
     def __call__(self, parser, namespace, values, option_string=None):
-        """Adds an attack to those before it."""
+        """Adds an attack to the earlier ones."""
         attacks = dict(getattr(namespace, self.dest))
         named = len(values) > 1 and '=' not in values[0]
-        setattr(namespace, self.dest, None)  # what is there would be merged with the pairs
+        setattr(namespace, self.dest, None)  # else an existing value would be merged with the pairs
         super().__call__(parser, namespace, values[named:], option_string)
         attacks[values[0] if named else ' '.join(values)] = getattr(namespace, self.dest)
         setattr(namespace, self.dest, attacks)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, epilog=EXAMPLES
     )
@@ -71,7 +67,7 @@ def main(argv: list[str] | None = None) -> None:
     """Writes the census and prints a table of it."""
     args = parse_args(argv)
     with friendly_errors(args.debug):
-        with redirect_stdout(sys.stderr):  # what the libraries have to say is no part of the answer
+        with redirect_stdout(sys.stderr):  # messages of the libraries do not belong to the output
             report = _census(args)
         _print(report)
         print(args.out / 'census.json')

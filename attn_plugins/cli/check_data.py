@@ -1,4 +1,4 @@
-"""Says which data are missing or not where they should be, and how to get them: of configs, and of public data sets."""
+"""Checks the data of configs and of public data sets: says which are missing or misplaced, and how to get them."""
 
 import argparse
 import sys
@@ -7,11 +7,11 @@ from pathlib import Path
 from attn_plugins.cli.errors import friendly_errors
 from attn_plugins.errors import UserError
 
-NAMED = 10  # faulty files that are named; all are counted
+NAMED = 10  # faulty files that are listed; all are counted
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         'what',
@@ -50,14 +50,14 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _report(path: str | Path, root: str | None, read_files: bool) -> bool:
-    """Prints what is said of a config or a named data set; whether something is wrong with it."""
+    """Prints the result for a config or a named data set; returns whether something is wrong with it."""
     checks = _inspect(path, root)
     lines, read = {}, {}
     for check in checks:
         text = [f'wrong: {fault}' for fault in check.faults] or [f'ok: {check.content}']
         known = []
         if read_files:
-            if check.content not in read:  # test often is val
+            if check.content not in read:  # test is often the same as val
                 read[check.content] = check.read()
             known = read[check.content][1]
         text += [f'warning: {said}' for said in check.warnings if not said.startswith(tuple(known))]
@@ -84,7 +84,7 @@ def _inspect(path: str | Path, root: str | None) -> list:
 
 
 def _files_read(count: int, faults: list[str], odd: list[str]) -> list[str]:
-    """The lines on what reading has shown."""
+    """Lists the results of reading the files, line by line."""
     lines = [f'read: {len(faults)} faults in {count} samples'] if faults else []
     if count and not faults:
         lines = [f'read: {count} samples without a fault']

@@ -1,6 +1,4 @@
-"""Converts a checkpoint that a module's authors published into one of a config: mapped names, nothing missing,
-nothing over.
-"""
+"""Converts the checkpoint of a module's authors into one of a config; no weight may be missing or left over."""
 
 import argparse
 from pathlib import Path
@@ -11,7 +9,7 @@ from attn_plugins.errors import UserError
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         epilog='The config says how the model is built; it must be built as the authors built theirs. What is written '
@@ -35,7 +33,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """The command line."""
+    """Runs the command line."""
     args = parse_args(argv)
     with friendly_errors(args.debug):
         import torch

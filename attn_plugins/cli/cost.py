@@ -1,4 +1,4 @@
-"""Count and measure what a config's model costs: parameters, multiply-adds, latency, peak memory. Needs no data set."""
+"""Counts and measures the cost of a config's model: parameters, multiply-adds, latency, peak memory; needs no data."""
 
 import argparse
 import json
@@ -17,7 +17,7 @@ from attn_plugins.training.presets import preset_name
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         epilog='Counted numbers (parameters, multiply-adds of convolutions and matrix products) are the same on every '
@@ -58,7 +58,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def usable_device(name: str) -> str:
-    """argparse's type for a device: one that this machine has."""
+    """Parses a device as an argparse type; refuses one that this machine does not have."""
     import torch
 
     try:
@@ -66,7 +66,7 @@ def usable_device(name: str) -> str:
     except (
         RuntimeError,
         AssertionError,
-    ) as error:  # a word torch does not know; an accelerator that is not there
+    ) as error:  # a name that torch does not know; a missing accelerator
         reason = str(error).splitlines()[0]
         raise argparse.ArgumentTypeError(
             f'{name} cannot be used on this machine ({reason}): leave --device out to use the cpu'
@@ -75,7 +75,7 @@ def usable_device(name: str) -> str:
 
 
 def cost(args: argparse.Namespace, attention: str | None) -> dict:
-    """All numbers of the config's model with one preset."""
+    """Computes all numbers of the config's model with one preset."""
     from attn_plugins.cost.cost import count_madds, count_parameters, measure_latency, peak_memory
     from attn_plugins.cost.forward_pass import input_size, make_input, proposals_of
     from attn_plugins.training.library import build_model
@@ -99,7 +99,7 @@ def cost(args: argparse.Namespace, attention: str | None) -> dict:
 
 
 def table_of(costs: list[dict]) -> Table:
-    """One row per preset; the differences are to the first."""
+    """Builds a table with one row per preset; differences are relative to the first."""
     from attn_plugins.cost.forward_pass import describe_input
 
     first = costs[0]
@@ -135,17 +135,19 @@ def table_of(costs: list[dict]) -> Table:
 
 
 def change(value: float, reference: float, is_reference: bool) -> str:
-    """The relative difference to the first preset, below the number itself."""
+    """Formats the relative difference to the first preset, for the line below the number itself."""
     return '' if is_reference else f'\n{value / reference - 1:+.2%}'
 
 
 def print_matches(args: argparse.Namespace) -> None:
-    """A line, or an entry of JSON, for each preset."""
+    """Prints a line, or an entry of JSON, for each preset."""
     from mmengine.logging import MMLogger
 
     from attn_plugins.cost.match import match_parameters
 
-    MMLogger.get_current_instance().setLevel('WARNING')  # the configs' notes on ATTENTION, one per model
+    MMLogger.get_current_instance().setLevel(
+        'WARNING'
+    )  # hides the configs' notes on ATTENTION, one per model
 
     with redirect_stdout(sys.stderr):
         matches = [
@@ -160,13 +162,13 @@ def print_matches(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """The command line."""
+    """Runs the command line."""
     args = parse_args(argv)
     with friendly_errors(args.debug):
         if args.match:
             print_matches(args)
             return
-        with redirect_stdout(sys.stderr):  # what the libraries have to say is no part of the answer
+        with redirect_stdout(sys.stderr):  # messages of the libraries do not belong to the output
             costs = [cost(args, attention) for attention in args.attention]
         if args.json:
             print(json.dumps(costs if len(costs) > 1 else costs[0], indent=2))

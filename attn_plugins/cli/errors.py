@@ -1,4 +1,4 @@
-"""Bad input gets one sentence and an exit code, no traceback: `friendly_errors` stands around every tool's main."""
+"""Reports bad input in one sentence with an exit code and no traceback: `friendly_errors` wraps every tool's main."""
 
 import logging
 import os
@@ -15,9 +15,9 @@ READER_GONE = 141
 
 @contextmanager
 def friendly_errors(debug: bool = False, advice: Callable[[], str] | None = None) -> Iterator[None]:
-    """Turns what a user can put right into one line on stderr and an exit code.
+    """Turns errors that a user can put right into one line on stderr and an exit code.
 
-    An exception that is none of those is a defect of the program and keeps its traceback.
+    Any other exception is a defect of the program and keeps its traceback.
 
     Args:
         debug (bool): Lets every exception through, with its traceback.
@@ -57,8 +57,8 @@ def _leave(sentence: str, advice: str, code: int, joint: str = ': ') -> None:
 
 
 def _reader_is_gone() -> bool:
-    """Whether nobody reads stdout any more; if so, what is left in it goes nowhere, so that Python ends in silence."""
-    # Another flush need not say it: a write that has failed may have dropped what was left.
+    """Tells whether nobody reads stdout any more; if so, discards remaining output, so that Python exits silently."""
+    # Another flush may not reveal it: a failed write may have dropped the rest of the output.
     pipe = select.poll()
     pipe.register(sys.stdout.fileno(), select.POLLOUT)
     if not any(event & select.POLLERR for _, event in pipe.poll(0)):

@@ -1,6 +1,4 @@
-"""Merges gates that are nearly constant into the norm or convolution beside them, and reports what that does to the
-model.
-"""
+"""Merges nearly constant gates into the norm or convolution next to them, and reports the effect on the model."""
 
 import argparse
 import sys
@@ -21,7 +19,7 @@ FOLDER gets folded.pth, folded.py, a config that loads it, and fold.json."""
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__
         + ' Means and spreads of the gates are those over the test images; labels are not read for them.',
@@ -54,12 +52,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Writes the folded model and prints what became of each layer."""
+    """Writes the folded model and prints the outcome for each layer."""
     args = parse_args(argv)
     with friendly_errors(args.debug):
         if not args.tolerance >= 0:
             raise UserError(f'--tolerance {args.tolerance} must be 0 or more: 0.05 is 5 % of the mean gate')
-        with redirect_stdout(sys.stderr):  # what the libraries have to say is no part of the answer
+        with redirect_stdout(sys.stderr):  # messages of the libraries do not belong to the output
             report = _fold(args)
         _print(report)
         print(args.out / 'fold.json')
@@ -139,7 +137,7 @@ def _fold(args: argparse.Namespace) -> dict:
 
 
 def _figures(model, cfg, data, repeats: int) -> dict:
-    """The config's own test, parameters and latency of one image."""
+    """Measures the model: the config's own test, parameters and latency of one image."""
     from attn_plugins.cost.cost import count_parameters, measure_latency
     from attn_plugins.cost.forward_pass import make_input
 
@@ -153,7 +151,7 @@ def _figures(model, cfg, data, repeats: int) -> dict:
 
 
 def _written(merged: list[str], cfg) -> str:
-    """What stands in the folder, in a sentence."""
+    """Describes in a sentence the files in the folder."""
     if not merged:
         return 'No layer could be folded, so no model was written.'
     if cfg is None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(description=__doc__, epilog=f'Counted is the network {LEFT_OUT}.')
     add_model_options(parser)
     parser.add_argument(
@@ -44,8 +44,7 @@ def inspect(cfg: Config, size: tuple[int, int] | None) -> 'tuple[ModuleInfo, dic
 
     Returns:
         tuple: The model's modules, and the totals: `image`, `input_shape`, `proposals`, `parameters`, `madds`,
-            `layers`,
-        `added_parameters`, `added_madds`.
+            `layers`, `added_parameters`, `added_madds`.
     """
     from attn_plugins.cost.cost import count_madds, count_parameters
     from attn_plugins.cost.forward_pass import input_size, make_input, proposals_of
@@ -71,7 +70,7 @@ def inspect(cfg: Config, size: tuple[int, int] | None) -> 'tuple[ModuleInfo, dic
 
 
 def summary_of(totals: dict) -> str:
-    """The totals in one line, and what they were counted at in a second."""
+    """Formats the totals in one line, and the input that they were counted for in a second."""
     from attn_plugins.cost.forward_pass import describe_input
 
     parameters, madds = totals['parameters'], totals['madds']
@@ -90,12 +89,12 @@ def summary_of(totals: dict) -> str:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """The command line."""
+    """Runs the command line."""
     args = parse_args(argv)
     with friendly_errors(args.debug):
         from attn_plugins.cost.model_tree import draw
 
-        with redirect_stdout(sys.stderr):  # what the libraries have to say is no part of the answer
+        with redirect_stdout(sys.stderr):  # messages of the libraries do not belong to the output
             whole, totals = inspect(load_config(args.config, args.attention, args.cfg_options), args.shape)
         if args.json:
             print(json.dumps(dict(totals, tree=asdict(whole)), indent=1))

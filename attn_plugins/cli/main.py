@@ -1,9 +1,9 @@
-"""The command `attn-plugins COMMAND ...`: every tool, for those who installed the package and have no tools/ folder."""
+"""Provides the command `attn-plugins COMMAND ...`: every tool, for an installed package without the tools/ folder."""
 
 import sys
 from importlib import import_module
 
-# Command -> what it does. The module of the same name is the command line.
+# Command -> description. The module of the same name is the command line.
 COMMANDS = {
     'train': 'train a config; run again, it resumes',
     'test': 'test a checkpoint of a config',
@@ -22,7 +22,7 @@ COMMANDS = {
 
 
 def main(argv: list[str] | None = None) -> int | None:
-    """Calls a command's own command line with the words behind it."""
+    """Calls a command's own command line with the remaining arguments."""
     words = sys.argv[1:] if argv is None else argv
     name = words[0].replace('-', '_') if words else ''
     if name not in COMMANDS:

@@ -1,4 +1,4 @@
-"""Write DigitScenes, the embedded data set: real handwritten digits in generated scenes, in four layouts."""
+"""Writes DigitScenes, the embedded data set: real handwritten digits in generated scenes, in four layouts."""
 
 import argparse
 from pathlib import Path
@@ -7,7 +7,7 @@ from attn_plugins.cli.errors import friendly_errors
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
@@ -25,7 +25,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Writes the data set, or says that it is there."""
+    """Writes the data set, or says that it exists already."""
     args = parse_args(argv)
     with friendly_errors(args.debug, advice=lambda: 'run the same command again: it starts anew'):
         from attn_plugins.datasets.digit_scenes import write_digit_scenes

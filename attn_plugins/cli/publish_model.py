@@ -1,6 +1,4 @@
-"""Make a trained checkpoint fit to be given away: weights alone, named by their hash, with the config and the counted
-cost.
-"""
+"""Prepares a trained checkpoint for publication: only weights, named by their hash, with config and counted cost."""
 
 import argparse
 from pathlib import Path
@@ -11,7 +9,7 @@ from attn_plugins.errors import UserError
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         epilog='Writes NAME-HASH.pth, which `init_cfg=dict(type="Pretrained", checkpoint=...)`, '
@@ -36,7 +34,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """The command line."""
+    """Runs the command line."""
     args = parse_args(argv)
     with friendly_errors(args.debug):
         from attn_plugins.cost.cost import count_cost

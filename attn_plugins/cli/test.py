@@ -11,7 +11,7 @@ from attn_plugins.files import write_json
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """OpenMMLab's flags and our own."""
+    """Parses OpenMMLab's flags and our own."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_trained_options(parser)
     parser.add_argument('--work-dir', help='where the log goes; work_dirs/<config>[-<preset>] by default')
@@ -22,7 +22,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """The command line."""
+    """Runs the command line."""
     args = parse_args(argv)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     with friendly_errors(args.debug):

@@ -1,4 +1,4 @@
-"""Trains a config of mmdet, mmseg or mmpretrain; run again, it resumes where it was cut off."""
+"""Trains a config of mmdet, mmseg or mmpretrain; the same command resumes an interrupted training."""
 
 import argparse
 import os
@@ -8,7 +8,7 @@ from attn_plugins.cli.errors import friendly_errors
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """OpenMMLab's flags and our own."""
+    """Parses OpenMMLab's flags and our own."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file')
     parser.add_argument(
@@ -48,7 +48,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """The command line."""
+    """Runs the command line."""
     args = parse_args(argv)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     with friendly_errors(args.debug):

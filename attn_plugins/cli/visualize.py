@@ -1,6 +1,4 @@
-"""Pictures of what trained models look at, as the words ask for them; what they show is computed in
-attn_plugins.visualization.
-"""
+"""Draws pictures of what trained models look at; attn_plugins.visualization computes their content."""
 
 import argparse
 import sys
@@ -13,11 +11,11 @@ from attn_plugins.cli.visualize_arguments import parse_args
 from attn_plugins.cli.visualize_models import load_subjects
 from attn_plugins.errors import UserError
 
-# Images where none are named.
-FEW_PLACES = 3  # a map of fewer a side shows no place
+# FIRST is the default number of images.
+FEW_PLACES = 3  # a smaller map has too few places to show where
 FINER_PLACES = 4
 FIRST = 3
-# Inputs of noise for a receptive field.
+# Number of noise inputs for a receptive field.
 NOISE = 8
 
 
@@ -32,7 +30,7 @@ def main(argv: list[str] | None = None) -> None:
             raise UserError(f'{out} is no PNG file: let the name of --out end with .png')
         if not out.parent.is_dir():
             raise UserError(f'there is no folder {out.parent}: make it, or write elsewhere')
-        with redirect_stdout(sys.stderr):  # what the libraries have to say is no part of the answer
+        with redirect_stdout(sys.stderr):  # messages of the libraries do not belong to the output
             subjects = load_subjects(args)
             COMMANDS[args.command](args, subjects, out)
         print(out)

@@ -1,4 +1,4 @@
-"""The words of visualize.py: which models, which images, and what is drawn of them."""
+"""Defines the arguments of visualize.py: which models, which images, and what to draw."""
 
 import argparse
 from pathlib import Path
@@ -21,7 +21,7 @@ EXAMPLES = """examples:
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(
         description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter, epilog=EXAMPLES
     )

@@ -1,4 +1,4 @@
-"""The models that the words of visualize.py name: by a config, by work dirs or checkpoints, by a suite."""
+"""Loads the models that visualize.py's arguments name: by a config, by work dirs or checkpoints, by a suite."""
 
 import argparse
 from pathlib import Path
@@ -7,7 +7,7 @@ from attn_plugins.errors import UserError
 
 
 def load_subjects(args: argparse.Namespace) -> list:
-    """The models, in the order of their columns."""
+    """Loads the models, in the order of their columns."""
     from attn_plugins.training.config import load_config
     from attn_plugins.training.presets import preset_name
     from attn_plugins.visualization.subject import load_subject, load_trained
@@ -38,7 +38,7 @@ def load_subjects(args: argparse.Namespace) -> list:
 
 
 def _suite_runs(args: argparse.Namespace) -> dict[str, Path]:
-    """Preset -> the folder of its run."""
+    """Returns preset -> the folder of its run."""
     from attn_plugins.benchmark.suite import read_suite
     from attn_plugins.benchmark.suite_presets import BASELINE
     from attn_plugins.registry import nearest

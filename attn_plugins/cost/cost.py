@@ -1,4 +1,4 @@
-"""What a model costs: parameters and multiply-adds (counted), latency and peak memory (measured)."""
+"""Computes what a model costs: parameters and multiply-adds (counted), latency and peak memory (measured)."""
 
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -21,7 +21,7 @@ from attn_plugins.training.library import build_model
 
 
 def count_cost(cfg: Config, size: tuple[int, int] | None = None) -> dict:
-    """What can be counted of a config's model, for one image, in evaluation; the same on every machine.
+    """Counts a config's parameters and multiply-adds for one image in evaluation; the same on every machine.
 
     Args:
         cfg: The config. It is not changed.
@@ -43,7 +43,7 @@ def count_cost(cfg: Config, size: tuple[int, int] | None = None) -> dict:
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Number of learnable scalars; a parameter shared by several modules counts once, buffers do not count."""
+    """Counts the learnable scalars; a parameter shared by several modules counts once, buffers do not count."""
     return sum(p.numel() for p in model.parameters())
 
 
@@ -51,7 +51,8 @@ class EveryOperation(TorchFunctionMode):
     """Shows an operation counter what torch would fuse.
 
     In evaluation `nn.MultiheadAttention` and `nn.TransformerEncoderLayer` (batch first) run as one operation that no
-    counter knows, so they would cost nothing. They do not where a function mode is active, even one that does nothing.
+    counter knows, so they would cost nothing. They do not fuse while a function mode is active, even one that does
+    nothing.
     """
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
@@ -59,12 +60,12 @@ class EveryOperation(TorchFunctionMode):
 
 
 def count_madds(model: nn.Module, inputs: Tensor) -> dict[str, int]:
-    """Multiply-adds of one forward pass, by module.
+    """Counts the multiply-adds of one forward pass, by module.
 
-    Half of what `torch.utils.flop_counter` counts: convolutions, matrix products and attention products, from the
-    shapes that really pass through. Biases, norms, activations, pooling, resizing and other element-wise work are
-    not counted. So a layer without convolution or matrix product (IEBN, SimAM) adds 0, though it does take time.
-    What runs, and that post-processing does not, says :class:`ForwardPass`.
+    The result is half of what `torch.utils.flop_counter` counts: convolutions, matrix products and attention products,
+    from the shapes that really pass through. Biases, norms, activations, pooling, resizing and other element-wise work
+    are not counted. So a layer without convolution or matrix product (IEBN, SimAM) adds 0, though it does take time.
+    :class:`ForwardPass` says what is run; post-processing is not.
 
     Args:
         model: The model, in its present mode (train or eval). A copy is counted; it stays as it is.
@@ -79,11 +80,11 @@ def count_madds(model: nn.Module, inputs: Tensor) -> dict[str, int]:
         UserError: The model cannot run on this input.
     """
     try:
-        # The meta device computes shapes only: a second where the CPU needs a minute, and the same count.
+        # The meta device computes only shapes: a second where the CPU needs a minute, and the same count.
         counter = _count(model, inputs.to('meta'))
     except (
         UserError
-    ):  # an operation without a kernel for it, or a real fault, which is then told of the real device
+    ):  # an operation without a meta kernel, or a real error, which is then raised on the real device
         counter = _count(model, inputs)
     names = set(_module_paths(model))
     root = f'{ForwardPass.__name__}.model.'
@@ -95,12 +96,13 @@ def count_madds(model: nn.Module, inputs: Tensor) -> dict[str, int]:
 
 
 def _count(model: nn.Module, inputs: Tensor) -> FlopCounterMode:
-    """Torch's counter after one forward pass of a copy of the model on the input's device.
+    """Runs torch's counter over one forward pass of a copy of the model on the input's device.
 
-    Nothing in the copy asks for a gradient: the parts of a split parameter (Deformable DETR's queries) would still
-    ask for one under `no_grad`, without a history, and the counter stumbles over that."""
+    Nothing in the copy requires a gradient: the parts of a split parameter (Deformable DETR's queries) would still
+    require one under `no_grad`, without a history, and the counter fails on that.
+    """
     run = ForwardPass(deepcopy(model).to(inputs.device).requires_grad_(False), inputs)
-    # Before torch 2.4 modules were counted only when they were handed over; since then that gives a warning.
+    # Before torch 2.4 modules were counted only if they were passed in; since then passing them gives a warning.
     mode, mods = (FlopCounterMode, None) if torch.__version__ >= (2, 4) else (OldFlopCounterMode, run)
     more = {CPU_ATTENTION: _attention_flops, **dict.fromkeys(IN_PLACE_PRODUCTS, _product_flops)}
     counter = mode(mods, display=False, custom_mapping=more)
@@ -110,26 +112,27 @@ def _count(model: nn.Module, inputs: Tensor) -> FlopCounterMode:
 
 
 def _module_paths(module: nn.Module, prefix: str = '') -> Iterator[str]:
-    """Every module's path as the counter names it; `named_modules` leaves the levels of plugs out."""
+    """Yields every module's path as the counter names it; `named_modules` leaves the levels of plugs out."""
     for name, child in module.named_children():
         yield prefix + name
         yield from _module_paths(child, f'{prefix}{name}.')
 
 
 def _attention_flops(query: tuple, key: tuple, value: tuple, *_, **__) -> int:
-    """Operations of both products of an attention kernel, from the shapes of its inputs."""
+    """Counts the operations of both products of an attention kernel, from the shapes of its inputs."""
     return sdpa_flop_count(query, key, value)
 
 
 def _product_flops(result: tuple, left: tuple, right: tuple, *_, **__) -> int:
-    """Operations of products of two matrices that are added to others, from their shapes."""
+    """Counts the operations of matrix products that are added to another matrix, from their shapes."""
     return 2 * prod(left) * right[-1]
 
 
 def measure_latency(model: nn.Module, inputs: Tensor, repeats: int = 20) -> dict:
-    """Wall time of one forward pass without gradients, in the model's present mode, by `torch.utils.benchmark`.
+    """Measures the wall time of one forward pass without gradients, in the model's present mode.
 
-    Every pass is timed alone, from an idle device to an idle device, after two passes that are not timed.
+    Every pass is timed alone by `torch.utils.benchmark`, from an idle device to an idle device, after two
+    passes that are not timed.
 
     Args:
         model: The model.
@@ -143,7 +146,7 @@ def measure_latency(model: nn.Module, inputs: Tensor, repeats: int = 20) -> dict
         UserError: The model cannot run on this input.
     """
     threads = torch.get_num_threads()
-    # Timer sets the number of threads, to one where it is not told, and synchronises the current device only.
+    # Timer sets the number of threads, to one unless told otherwise, and synchronises only the current device.
     timer = Timer('run()', globals=dict(run=ForwardPass(model, inputs)), num_threads=threads)
     device = torch.cuda.device(inputs.device) if inputs.device.type == 'cuda' else nullcontext()
     with torch.inference_mode(), device:
@@ -162,11 +165,12 @@ def measure_latency(model: nn.Module, inputs: Tensor, repeats: int = 20) -> dict
 
 
 def peak_memory(model: nn.Module, inputs: Tensor) -> int:
-    """Most bytes held at one time during one forward pass without gradients: weights, buffers, input, activations.
+    """Measures the most bytes held at one time during one forward pass without gradients.
 
-    What the pass adds is on a GPU the caching allocator's own record (`torch.cuda.max_memory_allocated`). On a CPU it
-    is the sum of all live tensors, followed operation by operation; scratch space inside an operation is not seen
-    there. The resident size of the process is not used: it also holds what the allocator has not given back.
+    Weights, buffers, input and activations count. On a GPU, what the pass adds is the caching allocator's own record
+    (`torch.cuda.max_memory_allocated`). On a CPU it is the sum of all live tensors, followed operation by operation;
+    scratch space inside an operation is not seen there. The resident size of the process is not used: it also holds
+    what the allocator has not given back.
 
     Raises:
         UserError: The model cannot run on this input.
@@ -185,10 +189,10 @@ def peak_memory(model: nn.Module, inputs: Tensor) -> int:
 
 
 class LiveTensors(TorchDispatchMode):
-    """Follows the bytes of all tensors made inside it that are alive at the same time; `peak` is the most there were.
+    """Tracks the total bytes of all tensors made inside it that are alive at the same time; `peak` is the maximum.
 
-    Memory belongs to storages: views and in-place results are not counted again, and a storage leaves the sum when
-    the last tensor on it is gone.
+    Memory is counted by storage: views and in-place results are not counted again, and a storage leaves the sum when
+    its last tensor is gone.
 
     Args:
         already: Addresses of the storages made before, which the caller counts (weights, input).
@@ -211,7 +215,7 @@ class LiveTensors(TorchDispatchMode):
 
 
 def _tensors(result) -> Iterator[Tensor]:
-    """The tensors that an operation returns: one, several, or lists of them."""
+    """Yields the tensors that an operation returns: one, several, or lists of them."""
     if isinstance(result, Tensor):
         yield result
     elif isinstance(result, (tuple, list)):
@@ -224,16 +228,15 @@ def _storage(tensor: Tensor) -> torch.UntypedStorage:
 
 
 def count_training_memory(model: nn.Module, inputs: Tensor) -> dict[str, int]:
-    """Bytes that one training step must hold, counted, without what the device's kernels need besides.
+    """Counts the bytes that one training step must hold, without what the device's kernels need besides.
 
     Args:
         model (nn.Module): The model; a copy in training mode is counted.
-        inputs (Tensor): At least two images (N, C, H, W): batch norms over one place need more than one value.
+        inputs (Tensor): At least two images (N, C, H, W): batch norms over a map of one pixel need more than one value.
 
     Returns:
         dict: `weights`, for the weights with gradient and momentum, and `per_image`, for the maps that the backward
-            pass
-        needs, each storage once, divided by N. The loss's own are not among them.
+            pass needs, each storage once, divided by N. Those of the loss itself are not counted.
 
     Raises:
         UserError: The model cannot run on this input.
@@ -247,9 +250,9 @@ def count_training_memory(model: nn.Module, inputs: Tensor) -> dict[str, int]:
 
 
 def _saved(model: nn.Module, inputs: Tensor) -> int:
-    """Bytes of the storages that autograd keeps for the backward pass, weights left out."""
+    """Counts the bytes of the storages that autograd keeps for the backward pass, without weights."""
     model = deepcopy(model).to(inputs.device)
-    model.train()  # the libraries' backbones give nothing back
+    model.train()  # the libraries' backbones return None here
     own = {StorageWeakRef(_storage(tensor)).cdata for tensor in (*model.parameters(), *model.buffers())}
     kept: dict[int, int] = {}
 
@@ -262,5 +265,5 @@ def _saved(model: nn.Module, inputs: Tensor) -> int:
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         outputs = ForwardPass(model, inputs)()
-    del outputs  # it has held the graph, and with it every storage whose address was noted
+    del outputs  # it held the graph, and with it every storage whose address was noted
     return sum(kept.values())

@@ -1,4 +1,4 @@
-"""One forward pass of a config's model: the input that it tests on, and the network's call without post-processing."""
+"""Runs one forward pass of a config's model on an input like those of its tests, without post-processing."""
 
 from collections.abc import Sequence
 
@@ -14,19 +14,20 @@ from attn_plugins.training.library import library_of
 
 # Height and width when no pipeline of the config fixes them: the sizes of the libraries' own base configs.
 DEFAULT_SIZES = {'mmpretrain': (224, 224), 'mmdet': (800, 1333), 'mmseg': (512, 1024)}
-# Of data sets whose images are all of one size and need no transform that fixes it.
+# For data sets whose images all have one size and need no transform that sets it.
 OWN_SIZES = {'CIFAR10': (32, 32), 'CIFAR100': (32, 32)}
-# Arguments of the transforms that give an image its size. mmdet, mmseg and mmcv order pairs (width, height).
+# Arguments of the transforms that set an image's size. mmdet, mmseg and mmcv order pairs (width, height).
 SIZE_ARGUMENTS = ('scale', 'size', 'crop_size')
-# Proposals of an image where the config has no limit: that of mmdet's own two-stage base configs.
+# Proposals per image if the config has no limit: that of mmdet's own two-stage base configs.
 PROPOSALS = 1000
 
 
 def input_size(cfg: Config) -> tuple[int, int]:
-    """Height and width of the images that the config's network sees in a test.
+    """Returns the height and width of the images that the config's network gets in a test.
 
-    A segmentor that slides a window over the image sees windows. Otherwise the size is that of the last transform that
-    fixes it, else what mmseg's preprocessor pads to, else that of all images of the data set, else the library's usual.
+    A segmentor that slides a window over the image gets windows. Otherwise the size is the one that the last
+    size-setting transform gives, else the one that mmseg's preprocessor pads to, else the size of all images of the
+    data set, else the library's usual one.
     """
     model = built_model(cfg)
     test_cfg = model.get('test_cfg') or {}
@@ -42,7 +43,7 @@ def input_size(cfg: Config) -> tuple[int, int]:
 
 
 def _size_of(transform: dict) -> tuple[int, int] | None:
-    """(height, width) that a transform leaves, or None when it does not fix both."""
+    """Returns the (height, width) that a transform gives, or None if it does not fix both."""
     value = next((transform[name] for name in SIZE_ARGUMENTS if transform.get(name)), None)
     if isinstance(value, int):
         kind = transform['type']  # a class in configs of mmengine's new style
@@ -55,7 +56,7 @@ def _size_of(transform: dict) -> tuple[int, int] | None:
 
 
 def make_input(cfg: Config, model: nn.Module, size: tuple[int, int] | None = None, batch: int = 1) -> Tensor:
-    """A batch of noise as the network sees it, on the model's device.
+    """Makes a batch of noise in the form that the network gets it, on the model's device.
 
     The images pass through the model's own preprocessor, so they are padded as in a test: 800x1333 becomes 800x1344
     where it pads to multiples of 32.
@@ -79,9 +80,9 @@ def make_input(cfg: Config, model: nn.Module, size: tuple[int, int] | None = Non
 
 
 def proposals_of(model: nn.Module) -> int | None:
-    """How many proposals of an image the second stage of a detector gets; None for other models.
+    """Returns the number of proposals per image that a detector's second stage gets; None for other models.
 
-    As many as the config lets through: in a real test the NMS may leave fewer, depending on the weights.
+    It is the most that the config allows: in a real test the NMS may leave fewer, depending on the weights.
     """
     if not hasattr(model, 'roi_head'):
         return None
@@ -90,7 +91,7 @@ def proposals_of(model: nn.Module) -> int | None:
 
 
 def describe_input(shape: Sequence[int], size: Sequence[int], proposals: int | None) -> str:
-    """What a forward pass is given, in words: the batch, the size of its images where they were padded, proposals."""
+    """Describes the input of a forward pass in words: the batch, its images' size before padding, proposals."""
     images = '' if list(shape[-2:]) == list(size) else f' ({_times(size)}, padded by the data_preprocessor)'
     return _times(shape) + images + (f' with {proposals} proposals an image' if proposals else '')
 
@@ -105,15 +106,7 @@ class ForwardPass(nn.Module):
     Post-processing is left out: its work depends on what the weights say about an image, and the images are noise.
     By the kind of model that is
 
-    * mmseg: `encode_decode`, whose class scores have the size of the input;
-    * mmdet with two stages: backbone, neck, RPN with the NMS of its proposals, and the second stage's heads. These get
-      `proposals_of(model)` random boxes, since how many the RPN leaves depends on the weights, and the cost on how
-      many there are. Mask heads get what mmdet's own `mode='tensor'` gives them: 100 of them, in a cascade all, where a
-      test has the detections that are left;
-    * mmdet with learned proposals (Sparse R-CNN): the same with random boxes in their place, which untrained ones are
-      not, and with the choice of the best boxes, which needs no NMS;
-    * other models of the three libraries: `mode='tensor'`;
-    * any other module: a plain call.
+    What is run depends on the kind of model:
 
     Args:
         model: The model, called in its present mode (train or eval).
@@ -130,7 +123,7 @@ class ForwardPass(nn.Module):
         self.boxes = [_random_boxes(number, *inputs.shape[2:]).to(inputs) for _ in inputs] if number else None
 
     def forward(self):
-        """The network's outputs.
+        """Returns the network's outputs.
 
         Raises:
             UserError: The network cannot run on this input.
@@ -139,7 +132,7 @@ class ForwardPass(nn.Module):
             return self._run()
         except UserError:
             raise
-        except Exception as error:  # whatever a network has to say about a size that it was not made for
+        except Exception as error:  # a network may raise any error for a size that it was not made for
             reason = (str(error).strip().splitlines() or [''])[0]
             raise UserError(
                 f'{type(self.model).__name__} cannot run on an input of {_times(self.inputs.shape)} '
@@ -166,15 +159,16 @@ class ForwardPass(nn.Module):
 
 
 def _data_samples(batch: int, height: int, width: int) -> list[BaseDataElement]:
-    """What the libraries want to know of each image: that it is as large as the batch."""
+    """Makes the data samples that the libraries need: each image is as large as the batch."""
     size = (height, width)
     shapes = dict(img_shape=size, ori_shape=size, pad_shape=size, batch_input_shape=size)
     return [BaseDataElement(metainfo=dict(shapes, scale_factor=(1.0, 1.0))) for _ in range(batch)]
 
 
 def _random_boxes(number: int, height: int, width: int) -> Tensor:
-    """Boxes (number, 4) as (x1, y1, x2, y2), of all sizes, so that every level of a pyramid gets some; always the
-    same.
+    """Makes the same random boxes (number, 4) each time, as (x1, y1, x2, y2).
+
+    They are of all sizes, so that every level of a pyramid gets some.
     """
     generator = torch.Generator().manual_seed(0)
     places, lengths = torch.rand(2, number, 2, generator=generator)

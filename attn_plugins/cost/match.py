@@ -1,6 +1,4 @@
-"""The plain model with as many parameters as one with attention: the value of one number of its config, such as a
-width.
-"""
+"""Finds the plain model with as many parameters as one with attention by changing one number, such as a width."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +16,7 @@ from attn_plugins.training.config import load_config
 from attn_plugins.training.library import build_model
 from attn_plugins.training.presets import preset_name
 
-# The preset that leaves the plain model.
+# The preset of the plain model.
 PLAIN = 'none'
 # Significant digits of a float.
 DIGITS = 4
@@ -28,15 +26,15 @@ MOST = 8
 
 @dataclass(frozen=True)
 class Match:
-    """What was found.
+    """The result of the search.
 
     Attributes:
-        attention: The preset whose parameters were to be met.
-        wanted: Their number.
-        option: The number of the config that was chosen, by its dotted name.
+        attention: The preset whose number of parameters is to be matched.
+        wanted: That number.
+        option: The number of the config that was changed, by its dotted name.
         value: What it was set to.
         own: Whether that is the config's own value.
-        parameters: Those of the plain model with that value.
+        parameters: The number of parameters of the plain model with that value.
     """
 
     attention: str
@@ -66,26 +64,26 @@ def match_parameters(
     cfg_options: dict | None = None,
     size: tuple[int, int] | None = None,
 ) -> Match:
-    """The value of a number with which the plain model has the parameters nearest to the config's with a preset.
+    """Finds the value of a number of the config with which the plain model best matches a preset's parameters.
 
-    Models are built and their parameters counted, which takes about ten of them: the number is doubled in steps away
-    from the config's own until the count is passed, then halved in. The count must not fall where the number grows.
-    Floats are tried to four significant digits.
+    Models are built and their parameters counted, about ten of them: the search moves away from the config's own value
+    in steps that double until the count is passed, then bisects. The count must not fall where the number grows. Floats
+    are tried to four significant digits.
 
     Args:
         config: The config file.
         attention: The preset.
         option: Dotted name of a positive number that the config sets.
         cfg_options: Single values of the config, with the preset and without.
-        size: Height and width of the images on which it is seen that the model runs; by default those of the config.
+        size: Height and width of the images for the check that the model runs; by default those of the config.
 
     Raises:
-        UserError: The config sets no such number, it changes nothing or does not lead to that count, or the model
-            cannot be built or run with another value of it.
+        UserError: The config sets no such number, the number changes nothing or does not lead to that count, or the
+            model cannot be built or run with another value of it.
     """
     wanted = count_parameters(build_model(load_config(config, attention, cfg_options)))
     start = _number(load_config(config, PLAIN, cfg_options), option, config)
-    # Places of a grid: whole numbers for both kinds.
+    # Positions on a grid: integers for ints and floats alike.
     places = 0 if isinstance(start, int) else DIGITS - 1 - floor(log10(start))
     first = round(start * 10**places)
 
@@ -102,7 +100,7 @@ def match_parameters(
         cfg = load(i)
         try:
             return count_parameters(build_model(cfg))
-        except Exception as error:  # a host says in its own way what it was not made for
+        except Exception as error:  # a host may raise any error for a value that it was not made for
             if i == first:
                 raise
             reason = (str(error).strip().splitlines() or [''])[-1]
@@ -133,7 +131,7 @@ def match_parameters(
 
 
 def _number(cfg: Config, option: str, config: str | Path) -> int | float:
-    """What the config sets an option to."""
+    """Returns the config's value of an option, which must be a positive number."""
     found, path = cfg.to_dict(), []
     for key in option.split('.'):
         keys = found if isinstance(found, dict) else []
@@ -150,8 +148,9 @@ def _number(cfg: Config, option: str, config: str | Path) -> int | float:
 
 
 def _bracket(count: Callable[[int], int], wanted: int, first: int) -> tuple[int | None, int | None, int]:
-    """Two places, the count of the first below `wanted` and that of the second not, or None twice; the last that was
-    tried.
+    """Finds two grid positions, the first with a count below `wanted` and the second not.
+
+    Both are None if there are none; the third result is the last position that was tried.
     """
     grows = count(first) < wanted
     here, step = first, max(1, first // 16)
@@ -166,9 +165,7 @@ def _bracket(count: Callable[[int], int], wanted: int, first: int) -> tuple[int 
 
 
 def _check_runs(cfg: Config, option: str, value: float, size: tuple[int, int] | None) -> None:
-    """Refuse a model whose parts do not fit one another: it can be built, and its parameters be counted, all the
-    same.
-    """
+    """Refuses a model whose parts do not fit each other, which can still be built and its parameters counted."""
     model = build_model(cfg).eval()
     inputs = make_input(cfg, model, size)
     try:
@@ -185,7 +182,7 @@ def _check_runs(cfg: Config, option: str, value: float, size: tuple[int, int] | 
 
 
 def _followers(part: Mapping, prefix: str) -> Iterator[tuple[str, int]]:
-    """Numbers that say what a part of a model is given."""
+    """Yields the numbers that a part of a model gives as the size of its input."""
     for key, value in part.items():
         if isinstance(value, Mapping):
             yield from _followers(value, f'{prefix}{key}.')

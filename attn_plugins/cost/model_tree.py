@@ -1,4 +1,4 @@
-"""A model as a tree of a screen's size, with every inserted layer in it."""
+"""Shows a model as a tree that fits on a screen, with every inserted layer in it."""
 
 from collections.abc import Iterator
 from copy import deepcopy
@@ -18,15 +18,15 @@ from attn_plugins.insertion.tree import is_layer, own_keys
 
 @dataclass
 class ModuleInfo:
-    """What is shown of one module.
+    """The displayed facts of one module.
 
     Attributes:
-        name: Its place in its parent.
+        name: Its name in its parent.
         type: Its class.
-        parameters: Learnable scalars in it and below; of an inserted layer those that it adds.
+        parameters: Learnable scalars in it and below; for an inserted layer those that it adds.
         madds: Multiply-adds in it and below.
         channels: Those of an inserted layer; None for a module of the host.
-        children: The modules below it, inserted layers beside what they follow.
+        children: The modules below it; inserted layers stand beside what they follow.
     """
 
     name: str
@@ -37,7 +37,7 @@ class ModuleInfo:
     children: list['ModuleInfo'] = field(default_factory=list)
 
     def layers(self, prefix: str = '') -> Iterator['ModuleInfo']:
-        """The inserted layers below, named by their paths from here."""
+        """Yields the inserted layers below, named by their paths from here."""
         for child in self.children:
             if child.channels is not None:
                 yield ModuleInfo(
@@ -48,12 +48,12 @@ class ModuleInfo:
 
 
 def describe(model: nn.Module, madds: dict[str, int], name: str = '', path: str = '') -> ModuleInfo:
-    """Describes a model and all its modules, named as in the state dict. A layer that blocks share stands at the first.
+    """Describes a model and all its modules, named as in the state dict; a layer shared by blocks appears at the first.
 
     Args:
         model (nn.Module): A model with or without inserted layers.
         madds (dict[str, int]): Multiply-adds as `count_madds` names them, '' is the whole model.
-        name (str): The module's place in its parent.
+        name (str): The module's name in its parent.
         path (str): The module's path in the tree of modules.
 
     Returns:
@@ -78,15 +78,15 @@ def describe(model: nn.Module, madds: dict[str, int], name: str = '', path: str 
         else:
             info.children.append(describe(child, madds, key, below))
         info.children += reversed(plugs)  # the innermost runs first
-    # Lists of modules, and modules whose forward is called by name, are not counted themselves. Those that are know
-    # more than the sum: a module that several blocks share is counted under one name, for all of them.
+    # Lists of modules, and modules whose forward is called by name, are not counted themselves. A count of a module
+    # itself is better than the sum: a module that several blocks share is counted under one name, for all of them.
     if path not in madds:
         info.madds = sum(child.madds for child in info.children)
     return info
 
 
 def draw(info: ModuleInfo, depth: int) -> Tree:
-    """Draws the modules down to a depth; deeper layers hang from their ancestor there, like ones in one line.
+    """Draws the modules down to a depth; deeper layers are drawn below their ancestor there, equal ones in one line.
 
     Args:
         info (ModuleInfo): The whole model.
@@ -109,7 +109,7 @@ def draw(info: ModuleInfo, depth: int) -> Tree:
 
 
 def without_layers(cfg: Config) -> Config:
-    """The same config of the plain host: no plugins, plain batch norm for this package's norms."""
+    """Returns the same config of the plain host: no plugins, plain batch norm for this package's norms."""
     cfg = deepcopy(cfg)
     _strip(cfg.model)
     return cfg
@@ -131,7 +131,7 @@ def _strip(value) -> None:
 def _describe_layer(
     name: str, layer: nn.Module, channels: int, madds: dict[str, int], path: str
 ) -> ModuleInfo:
-    """A layer with what it adds: not the norm of the host that it holds."""
+    """Describes a layer by what it adds, without the host's norm that it holds."""
     state = layer.state_dict(keep_vars=True)
     added = sum(state[key].numel() for key in own_keys(layer) if isinstance(state[key], nn.Parameter))
     kind = type(layer.wrapped if isinstance(layer, IdentityStart) else layer).__name__

@@ -1,1 +1,1 @@
-"""Data sets: DigitScenes, the embedded default, and the check that a config's data are there."""
+"""Data sets: DigitScenes, the embedded default, and the check that a config's data exist and fit its model."""

@@ -1,4 +1,4 @@
-"""What to do about data that a class does not find: in another folder, not unpacked, not converted, or not there."""
+"""Advises on data that a class does not find: in another folder, not unpacked, not converted, or missing."""
 
 import difflib
 import os
@@ -9,18 +9,18 @@ from pathlib import Path
 
 from attn_plugins.datasets.sources import DIGIT_SCENES, digit_scenes_home, how_to_get, type_name
 
-DEPTH = 3  # of folders that are looked through
-MOST_FOLDERS = 50  # a folder of more holds classes or towns, not data sets
-SHOWN = 5  # names in a sentence
+DEPTH = 3  # levels of folders that are searched
+MOST_FOLDERS = 50  # a folder with more subfolders holds classes or towns, not data sets
+SHOWN = 5  # names listed in a sentence
 CAFFE_LISTS = 'https://download.openmmlab.com/mmclassification/datasets/imagenet/meta/caffe_ilsvrc12.tar.gz'
 
 
 def advice_on(config: dict, missing: Path | None) -> str:
-    """What to do about a dataset of which something is missing, or cannot be loaded: the end of the sentence.
+    """Returns the end of the sentence: what to do about a dataset that is incomplete or cannot be loaded.
 
     Args:
         config (dict): The dataset's config.
-        missing (Path, optional): The first file or folder that is not there, if that is what is wrong.
+        missing (Path, optional): The first file or folder that does not exist, if that is what is wrong.
     """
     return (
         _stands_elsewhere(config, missing)
@@ -32,7 +32,7 @@ def advice_on(config: dict, missing: Path | None) -> str:
 
 
 def holds(missing: Path) -> str:
-    """What lies where something is missing, in brackets: folders by name, files by suffix."""
+    """Lists in brackets what exists in the folder of something missing: folders by name, files by suffix."""
     folder = next(parent for parent in missing.absolute().parents if parent.is_dir())
     folder = folder if missing.is_absolute() else Path(os.path.relpath(folder))
     entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
@@ -44,9 +44,7 @@ def holds(missing: Path) -> str:
 
 
 def _nearest(config: dict, missing: Path) -> str:
-    """The end of the sentence on data of one's own: the nearest name that is there, and the keys that say where they
-    are.
-    """
+    """Returns the end of the sentence on a user's own data: the nearest existing name, and the config keys to set."""
     keys = [key for key in ('data_root', 'ann_file', 'data_prefix') if config.get(key)]
     said = (
         f'set {" and ".join(keys) or "data_root"} of {type_name(config)} to where its files are, '
@@ -59,7 +57,7 @@ def _nearest(config: dict, missing: Path) -> str:
 
 
 def _not_converted(config: dict, missing: Path | None) -> str | None:
-    """mmseg's command for the masks of Cityscapes, where the polygons that they are drawn from are there."""
+    """Returns mmseg's command that makes the masks of Cityscapes if the polygons that they are drawn from exist."""
     if missing is None or not missing.name.endswith('_labelTrainIds.png'):
         return None
     stem = missing.name.removesuffix('labelTrainIds.png')
@@ -76,7 +74,7 @@ def _not_converted(config: dict, missing: Path | None) -> str | None:
 
 
 def mmseg_converters() -> str:
-    """The folder of the converters that mmseg brings with it."""
+    """Returns the folder of the converters that mmseg ships."""
     spec = find_spec('mmseg')
     home = Path(spec.submodule_search_locations[0]) if spec else Path('mmseg')
     path = home / '.mim' / 'tools' / 'dataset_converters'
@@ -84,7 +82,7 @@ def mmseg_converters() -> str:
 
 
 def _class_folders(config: dict) -> str | None:
-    """What to do about ImageNet's images that are in tar files, or in no folder of a class."""
+    """Advises on ImageNet's images that are still in tar files, or not in one folder per class."""
     prefix = config.get('data_prefix') or config.get('split') or ''
     folder = Path(
         config.get('data_root') or '', prefix if isinstance(prefix, str) else prefix.get('img_path', '')
@@ -111,12 +109,12 @@ def _class_folders(config: dict) -> str | None:
 
 
 def _stands_elsewhere(config: dict, missing: Path | None) -> str | None:
-    """Where a missing file or folder stands below its data_root, or a file beside it; None if it is nowhere near."""
+    """Finds a missing file or folder elsewhere below its data_root, or a file beside it; None if it is nowhere near."""
     root = Path(config.get('data_root') or '.')
     if missing is None or digit_scenes_home(config) or not missing.is_relative_to(root) or missing == root:
         return None
     rest = missing.relative_to(root)
-    # Folders are called `train` everywhere: beside its place only a file is known again.
+    # Many data sets have a folder `train`: beside data_root only a file's name is distinctive enough.
     near = [root.parent, *_folders_below(root.parent, DEPTH), *_folders_below(root.parent.parent, DEPTH)]
     beside = near if rest.suffix and '*' not in rest.name else []
     for folder in (*_folders_below(root, DEPTH), *beside):
@@ -130,7 +128,7 @@ def _folders_below(base: Path, depth: int) -> Iterator[Path]:
         folders = sorted(
             entry.path for entry in os.scandir(base) if entry.is_dir() and entry.name != DIGIT_SCENES
         )
-    except OSError:  # not there, or not for us to read
+    except OSError:  # missing, or not readable by us
         return
     if len(folders) > MOST_FOLDERS:
         return

@@ -1,4 +1,4 @@
-"""Builds a dataset as a runner does, by its own class, without a trace in what comes after."""
+"""Builds a dataset as a runner does, by its own class, without side effects on what comes after."""
 
 import warnings
 from collections.abc import Iterator
@@ -12,12 +12,12 @@ from torch.utils.data import Dataset
 from attn_plugins.randomness import random_state_kept
 from attn_plugins.registry import LIBRARIES, register
 
-# Where datasets that repeat, join or mix others keep them, in their configs and in themselves.
+# Keys and attributes in which datasets that repeat, join or mix others keep them.
 INNER = ('dataset', 'datasets', 'foreign')
 
 
 def named_parts(config: dict | list | None, key: str) -> Iterator[tuple[str, dict]]:
-    """The configs of the datasets that read files, without what repeats, joins or mixes them, and their keys."""
+    """Yields the configs of the datasets that read files, with their keys, from inside those that wrap others."""
     if isinstance(config, (list, tuple)):
         for i, item in enumerate(config):
             yield from named_parts(item, f'{key}.{i}')
@@ -30,12 +30,12 @@ def named_parts(config: dict | list | None, key: str) -> Iterator[tuple[str, dic
 
 
 def innermost(config: dict | list | None) -> Iterator[dict]:
-    """The configs of the datasets that read files, without what repeats, joins or mixes them."""
+    """Yields the configs of the datasets that read files, from inside those that repeat, join or mix them."""
     yield from (part for _, part in named_parts(config, ''))
 
 
 def innermost_built(dataset: Dataset | list | tuple) -> Iterator[Dataset]:
-    """The datasets that read files, in the order of `innermost`."""
+    """Yields the built datasets that read files, in the order of `innermost`."""
     if isinstance(dataset, (list, tuple)):
         for item in dataset:
             yield from innermost_built(item)
@@ -58,7 +58,7 @@ def build_dataset(config: dict) -> Dataset:
 
 
 def library_of_dataset(config: dict, default: str | None) -> str | None:
-    """The library that a dataset's type names before its dot, else the given one."""
+    """Returns the library that a dataset's type names before its dot, else the given one."""
     kind = config.get('type')
     prefix = (kind.__module__ if isinstance(kind, type) else str(kind)).partition('.')[0]
     return prefix if prefix in LIBRARIES else default
@@ -66,9 +66,7 @@ def library_of_dataset(config: dict, default: str | None) -> str | None:
 
 @contextmanager
 def as_a_runner(scope: str | None) -> Iterator[None]:
-    """Looks names up in a library's scope, says nothing that the runner will say, and leaves the random numbers as
-    they are.
-    """
+    """Resolves names in a library's scope; mutes messages that the runner will repeat, and restores random states."""
     if scope in LIBRARIES:
         register(scope)
     with (

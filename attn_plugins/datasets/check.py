@@ -1,6 +1,6 @@
-"""The one check of data: every dataset of a config is built by its own class, its files are looked for, a few are read.
+"""Checks the data of a config: builds every dataset by its own class, looks for its files, and reads a few of them.
 
-What a class accepts is accepted. What cannot be loaded, or cannot be what was meant, is one sentence.
+What a class accepts is accepted. Data that cannot be loaded, or cannot be what was meant, are reported in one sentence.
 """
 
 import os
@@ -27,26 +27,26 @@ from attn_plugins.datasets.survey import Survey, absent_files, survey
 from attn_plugins.datasets.unloadable import nothing_listed, why_not_built
 from attn_plugins.errors import UserError
 
-AT_ONCE = 32 << 20  # bytes of an annotation file that is looked at before every run
+AT_ONCE = 32 << 20  # size in bytes up to which an annotation file is checked before every run
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
 @dataclass
 class DatasetCheck:
-    """What the check says of one dataset.
+    """The result of the check of one dataset.
 
     Attributes:
         split (str): 'train', 'val' or 'test' of a config's dataloaders, or the split's own name.
-        key (str): Where its config stands, as `train_dataloader.dataset`.
+        key (str): The key of its config, as `train_dataloader.dataset`.
         config (dict): Its config.
         scope (str, optional): The library whose classes its types name.
         content (str): What it holds.
-        faults (list[str]): A sentence for all that must be put right; empty if it is complete.
-        warnings (list[str]): A sentence for all that is odd but may be meant.
+        faults (list[str]): A sentence for everything that must be put right; empty if the dataset is complete.
+        warnings (list[str]): A sentence for everything that is odd but may be meant.
         dataset (Dataset, optional): The dataset; None if it could not be built.
-        whole (Dataset, optional): The dataloader's, of which it is a part.
+        whole (Dataset, optional): The dataloader's dataset, of which this one is a part.
         survey (Survey): What it lists.
-        ignored (frozenset[int]): The values of a mask's pixels that have no class for the model, as its config says.
+        ignored (frozenset[int]): The values of mask pixels that have no class for the model, as its config says.
     """
 
     split: str
@@ -62,7 +62,7 @@ class DatasetCheck:
     ignored: frozenset[int] = frozenset()
 
     def read(self) -> tuple[int, list[str], list[str]]:
-        """Reads every file, with its progress: how many samples were read, what is wrong with them, what is odd."""
+        """Reads every file with a progress bar and returns the number of samples, the faults and the oddities."""
         if self.dataset is None:
             return 0, [], []
         with as_a_runner(self.scope):
@@ -70,17 +70,17 @@ class DatasetCheck:
 
 
 def check_data(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> list[str]:
-    """Refuses a config whose data are not complete or do not fit its model, before anything is trained in vain.
+    """Refuses a config whose data are incomplete or do not fit its model, before training starts.
 
     Args:
         cfg (Config): A whole config.
         loaders (tuple[str, ...]): The dataloaders that will be used.
 
     Returns:
-        list[str]: A sentence for all that is odd but may be meant; for the log, which a run does not have yet.
+        list[str]: A sentence for everything that is odd but may be meant; for the log, which a run does not have yet.
 
     Raises:
-        UserError: Names the key, what is wrong first and how to put it right, and the command that lists the rest.
+        UserError: Names the key, the first fault and how to put it right, and the command that lists the rest.
     """
     checks = inspect_data(cfg, loaders)
     faults = dict.fromkeys(f'{check.key}: {fault}' for check in checks for fault in check.faults)
@@ -95,7 +95,7 @@ def check_data(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> list[str]:
 
 
 def inspect_data(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> list[DatasetCheck]:
-    """Looks at every dataset of a config's dataloaders, those within RepeatDataset, ConcatDataset and others too."""
+    """Checks every dataset of a config's dataloaders, also those within RepeatDataset, ConcatDataset and others."""
     checks, seen = [], {}
     for loader in loaders:
         config = (cfg.get(loader) or {}).get('dataset')
@@ -105,7 +105,7 @@ def inspect_data(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> list[Datase
         if (text := repr(config)) not in seen:
             seen[text] = inspect_dataset(split, config, cfg.get('default_scope'), key, _ignored(cfg))
         first = seen[text]
-        # Those of a split that has been looked at, under the names of this one.
+        # Reuses the result for equal configs, under the names of this split.
         for (name, part), check in zip(named_parts(config, key), first, strict=False):
             lists = dict(faults=[*check.faults], warnings=[*check.warnings])
             checks.append(replace(check, split=split, key=name, config=part, **lists))
@@ -120,7 +120,7 @@ def inspect_data(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> list[Datase
 
 
 def _ignored(part: object) -> frozenset[int]:
-    """Every `ignore_index` of a config: of heads, losses and metrics."""
+    """Collects every `ignore_index` of a config: of heads, losses and metrics."""
     if isinstance(part, (list, tuple)):
         return frozenset().union(*map(_ignored, part))
     if not isinstance(part, (dict, Config)):
@@ -132,7 +132,7 @@ def _ignored(part: object) -> frozenset[int]:
 
 
 def _no_batch(dataloader: dict, dataset: Dataset) -> str | None:
-    """The sentence for a dataloader that drops its only batch, of which an epoch is over before it has begun."""
+    """Returns the sentence for a dataloader that drops its only batch, so that its epochs are empty."""
     batch, drops = (
         dataloader.get('batch_size', 1),
         dataloader.get('drop_last') and not dataloader.get('batch_sampler'),
@@ -146,7 +146,7 @@ def _no_batch(dataloader: dict, dataset: Dataset) -> str | None:
 
 
 def _not_drawn(dataloader: dict) -> str | None:
-    """The sentence for foreign images that no batch would have."""
+    """Returns the sentence for foreign images that no batch would contain."""
     kinds = [type_name(part) if (part := dataloader.get(key)) else '' for key in ('dataset', 'batch_sampler')]
     if kinds[0] == 'MixedDataset' and kinds[1] != 'MixedBatchSampler':
         return (
@@ -163,9 +163,7 @@ def inspect_dataset(
     key: str = 'dataset',
     ignored: frozenset[int] = frozenset(),
 ) -> list[DatasetCheck]:
-    """Looks at the data of one dataset's config, and of those in it; `scope` is the library whose classes its types
-    name.
-    """
+    """Checks the data of a dataset's config and of those in it; `scope` is the library whose classes its types name."""
     parts = list(named_parts(config, key))
     scope = library_of_dataset(parts[0][1], scope)
     checks = [DatasetCheck(split, name, part, scope, ignored=ignored) for name, part in parts]
@@ -194,10 +192,10 @@ def inspect_dataset(
 
 
 def _built(checks: list[DatasetCheck], config: dict) -> Dataset | None:
-    """The dataset of a config; None if it, or a part of it, cannot be built, which is a fault of that part."""
+    """Builds the dataset of a config; None if it, or a part of it, cannot be built, which is a fault of that part."""
     try:
         return build_dataset(config)
-    except Exception as error:  # its class's, and that may be the user's own
+    except Exception as error:  # raised by its class, which may be the user's own
         whole = error
     for check in checks:
         try:
@@ -212,7 +210,7 @@ def _built(checks: list[DatasetCheck], config: dict) -> Dataset | None:
 
 
 def _look_at(check: DatasetCheck, dataset: Dataset) -> None:
-    """Fills in what a dataset lists, and what is wrong with that."""
+    """Fills in what a dataset lists, and what is wrong with it."""
     check.dataset, check.survey = dataset, survey(dataset)
     check.content = _content(dataset, check)
     if not len(dataset):
@@ -244,16 +242,18 @@ def _look_at(check: DatasetCheck, dataset: Dataset) -> None:
 
 
 def _is_read_at_once(dataset: Dataset) -> bool:
-    """Whether the annotation file takes less than a second to be looked at as a whole, as COCO's of the validation
-    does.
+    """Tells whether the annotation file is small enough to be checked as a whole in less than a second.
+
+    COCO's validation file is.
     """
     ann_file = str(getattr(dataset, 'ann_file', ''))
     return os.path.isfile(ann_file) and os.path.getsize(ann_file) <= AT_ONCE
 
 
 def _is_needed(dataset: Dataset, index: int) -> bool:
-    """Whether a file that is not there is needed: test images without masks, and images from another store, can be
-    drawn.
+    """Tells whether a missing file is needed.
+
+    Samples can be drawn without the masks of test images, and with images from another store.
     """
     return not getattr(getattr(dataset, 'pipeline', None), 'transforms', None) or bool(
         try_sample(dataset, index)

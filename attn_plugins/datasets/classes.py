@@ -1,6 +1,4 @@
-"""Whether the splits of the data, and with them heads and evaluators, agree on the classes: their names, number and
-order.
-"""
+"""Checks that the splits of the data, heads and evaluators agree on the classes: their names, number and order."""
 
 import os
 from collections import Counter
@@ -32,10 +30,11 @@ SPLITS = {'train', 'training', 'val', 'valid', 'validation', 'test', 'testing'}
 
 
 def misread_classes(config: dict) -> str | None:
-    """The sentence for classes that would be read otherwise than they are meant, or not at all.
+    """Returns the sentence for classes in a config that would be misread or ignored.
 
     `classes=('ship')` is a string, whose letters would be taken for classes; `CLASSES` was their name in older
-    versions."""
+    versions.
+    """
     metainfo = config.get('metainfo') or {}
     if 'CLASSES' in metainfo and 'classes' not in metainfo:
         return 'metainfo.CLASSES is read by nothing: it is called metainfo.classes now'
@@ -50,9 +49,7 @@ def misread_classes(config: dict) -> str | None:
 
 
 def compare_classes(cfg: Config, checks: list['DatasetCheck']) -> None:
-    """Adds to the checks of a config's datasets what of their classes fits neither each other, nor the model, nor the
-    metric.
-    """
+    """Adds to the checks of a config's datasets which classes do not fit each other, the model or the metric."""
     for check in checks:
         check.faults += _unknown_categories(check) or _labels_beyond(check) or _junk(check)
     for split in dict.fromkeys(check.split for check in checks):
@@ -78,8 +75,9 @@ def compare_classes(cfg: Config, checks: list['DatasetCheck']) -> None:
 
 
 def class_names(check: 'DatasetCheck') -> tuple[str, ...] | None:
-    """The classes of a dataset in the order of their numbers, None where it does not say; of one that joins others
-    its own.
+    """Returns a dataset's classes in the order of their numbers, None if it does not say.
+
+    For a dataset that joins others they are its own.
     """
     metainfo = getattr(check.whole, 'metainfo', None)
     if not isinstance(metainfo, dict) or 'classes' not in metainfo:
@@ -89,8 +87,9 @@ def class_names(check: 'DatasetCheck') -> tuple[str, ...] | None:
 
 
 def _numbered(check: 'DatasetCheck') -> tuple[str, ...] | None:
-    """The classes by the numbers that labels have: mmdet's COCO numbers them as the file does, whatever the config's
-    order.
+    """Returns the classes in the order of the labels' numbers.
+
+    mmdet's COCO numbers them as the file does, whatever the config's order.
     """
     categories = _categories(check)
     if categories:
@@ -113,7 +112,7 @@ def _categories(check: 'DatasetCheck') -> dict[int, str] | None:
 
 
 def _unknown_categories(check: 'DatasetCheck') -> list[str]:
-    """Names of the config that the annotation file does not have: the numbers of all behind them would shift."""
+    """Finds names of the config that the annotation file lacks: the numbers of all classes after them would shift."""
     categories, names = _categories(check), class_names(check)
     if not categories or names is None or len(check.dataset.cat_ids) >= len(names):
         return []
@@ -141,7 +140,7 @@ def _labels_beyond(check: 'DatasetCheck') -> list[str]:
 
 
 def _junk(check: 'DatasetCheck') -> list[str]:
-    """What is no class among the folders that are taken for classes."""
+    """Finds folders that are taken for classes but are none."""
     folders = getattr(check.dataset, 'folder_to_idx', None) or {}
     junk = [name for name in folders if name in JUNK or name.startswith('.')]
     if junk:
@@ -155,7 +154,7 @@ def _junk(check: 'DatasetCheck') -> list[str]:
 
 
 def _count_classes(checks: list['DatasetCheck']) -> None:
-    """Adds that the parts of a split have together nothing of its classes, or of some."""
+    """Adds a fault if all parts of a split together have no sample of any class, or of some."""
     first = checks[0]
     names = class_names(first)
     labels = sum((check.survey.labels for check in checks), Counter())
@@ -194,7 +193,7 @@ def _count_classes(checks: list['DatasetCheck']) -> None:
 
 
 def _compare_splits(train: 'DatasetCheck', other: 'DatasetCheck') -> None:
-    """Adds what a split numbers or names otherwise than the training."""
+    """Adds the classes that a split numbers or names differently from the training data."""
     zeros = [getattr(check.dataset, 'reduce_zero_label', None) for check in (train, other)]
     if None not in zeros and zeros[0] != zeros[1]:
         other.faults.append(

@@ -1,4 +1,4 @@
-"""What a COCO JSON says that mmdet's data sets drop in silence: categories, images, and boxes that cannot be right."""
+"""Finds what mmdet's data sets drop from a COCO JSON in silence: categories, images, and impossible boxes."""
 
 import json
 import mmap
@@ -9,9 +9,9 @@ FEW = 1e-3
 
 
 def category_names(path: str | Path) -> dict[int, str]:
-    """The names of a file's categories by their ids, in the file's order.
+    """Returns the names of a file's categories by their ids, in the file's order.
 
-    Only that list is parsed: it takes milliseconds where the whole of COCO takes ten seconds.
+    Only that list is parsed, which takes milliseconds; the whole of COCO takes ten seconds.
 
     Raises:
         ValueError: The file has no such list.
@@ -29,7 +29,7 @@ def category_names(path: str | Path) -> dict[int, str]:
 
 
 def image_ids(path: str | Path) -> set:
-    """The ids of a file's images."""
+    """Returns the ids of a file's images."""
     return {image['id'] for image in json.loads(Path(path).read_bytes())['images']}
 
 
@@ -40,7 +40,7 @@ def read_coco(path: str | Path) -> tuple[list[str], list[str]]:
         path (str or Path): The file.
 
     Returns:
-        tuple[list[str], list[str]]: A sentence for every fault, and for what is odd but may be meant.
+        tuple[list[str], list[str]]: A sentence for every fault, and for everything that is odd but may be meant.
     """
     try:
         coco = json.loads(Path(path).read_bytes())
@@ -69,7 +69,7 @@ def read_coco(path: str | Path) -> tuple[list[str], list[str]]:
 
 
 def _boxes(path: str | Path, images: dict, annotations: list[tuple]) -> tuple[list[str], list[str]]:
-    """What is wrong with the boxes (x, y, width, height) of annotations, in pixels."""
+    """Checks the boxes (x, y, width, height) of annotations, in pixels; returns faults and oddities."""
     wrong, given = [], []
     for key, image, _, item in annotations:
         size = images.get(image, {})

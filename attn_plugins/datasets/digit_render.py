@@ -36,8 +36,9 @@ class Scene:
 
 
 def draw_scene(rng: np.random.Generator, digits: list[Digit], size: int) -> Scene:
-    """Draw one scene of ``size`` x ``size`` pixels with two to five of ``digits``; the same ``rng`` state, the same
-    scene.
+    """Draws one scene of ``size`` x ``size`` pixels with two to five of ``digits``.
+
+    The same ``rng`` state gives the same scene.
     """
     image = _background(rng, size)
     taken: list[tuple[int, int, int, int]] = []
@@ -52,9 +53,7 @@ def draw_scene(rng: np.random.Generator, digits: list[Digit], size: int) -> Scen
         placed = _place(rng, image, digit.ink, taken)
         if placed is not None:
             objects.append(PlacedDigit(digit, *placed))
-    if (
-        not objects
-    ):  # one distractor may fill the scene: draw another scene, with the generator's next numbers
+    if not objects:  # a distractor may fill the scene: draw another scene, with the generator's next numbers
         return draw_scene(rng, digits, size)
     _strokes(rng, image, count=rng.integers(0, 2), thickest=1)
     image += rng.normal(0, rng.uniform(2, 14), image.shape)
@@ -62,7 +61,7 @@ def draw_scene(rng: np.random.Generator, digits: list[Digit], size: int) -> Scen
 
 
 def _background(rng: np.random.Generator, size: int) -> np.ndarray:
-    """A colour with slow changes over it and strokes across it, (size, size, 3) float32 in 0..255."""
+    """Draws a colour with slow changes over it and strokes across it, (size, size, 3) float32 in 0..255."""
     patches = rng.uniform(*GROUND, 3) + rng.normal(0, 15, (4, 4, 3))
     image = cv2.resize(patches.astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC)
     _strokes(rng, image, count=rng.integers(2, 6), thickest=3)
@@ -70,7 +69,7 @@ def _background(rng: np.random.Generator, size: int) -> np.ndarray:
 
 
 def _strokes(rng: np.random.Generator, image: np.ndarray, count: int, thickest: int) -> None:
-    """Draw ``count`` arcs and lines of random colours into ``image``."""
+    """Draws ``count`` arcs and lines of random colours into ``image``."""
     size = image.shape[0]
     for _ in range(count):
         colour = tuple(rng.uniform(0, 255, 3))
@@ -85,7 +84,7 @@ def _strokes(rng: np.random.Generator, image: np.ndarray, count: int, thickest: 
 
 
 def _scramble(rng: np.random.Generator, ink: np.ndarray) -> np.ndarray:
-    """A digit's four quarters in another order: strokes like a digit's, without being one."""
+    """Shuffles a digit's four quarters: strokes like a digit's, without being one."""
     quarters = [ink[:4, :4], ink[:4, 4:], ink[4:, :4], ink[4:, 4:]]
     a, b, c, d = (
         np.rot90(quarters[i], rng.integers(1, 4)) for i in np.roll(np.arange(4), rng.integers(1, 4))
@@ -94,7 +93,7 @@ def _scramble(rng: np.random.Generator, ink: np.ndarray) -> np.ndarray:
 
 
 def _place(rng: np.random.Generator, image: np.ndarray, ink: np.ndarray, taken: list):
-    """Paint ``ink`` into ``image`` where no box of ``taken`` is; None when ten tries found no room.
+    """Paints ``ink`` into ``image`` where no box of ``taken`` is; returns None if ten tries found no room.
 
     Returns:
         The mask (size, size) bool and the box (x1, y1, x2, y2) of what was painted; the box is added to ``taken``.
@@ -115,9 +114,9 @@ def _place(rng: np.random.Generator, image: np.ndarray, ink: np.ndarray, taken: 
 
 
 def _hull(ink: np.ndarray) -> np.ndarray:
-    """The convex hull of a (size, size) bool mask.
+    """Computes the convex hull of a (size, size) bool mask.
 
-    It is what a digit covers: its strokes, a few pixels wide, are finer than a segmentor of stride 16 can draw.
+    The hull is the digit's mask: its strokes, a few pixels wide, are finer than a segmentor of stride 16 can draw.
     """
     hull = np.zeros(ink.shape, np.uint8)
     points = cv2.findNonZero(ink.astype(np.uint8))
@@ -127,7 +126,7 @@ def _hull(ink: np.ndarray) -> np.ndarray:
 
 
 def _warp(rng: np.random.Generator, ink: np.ndarray, size: int) -> np.ndarray:
-    """The 8x8 ``ink`` scaled, stretched, turned and moved onto a (size, size) canvas; values in [0, 1]."""
+    """Scales, stretches, turns and moves the 8x8 ``ink`` onto a (size, size) canvas; values in [0, 1]."""
     side = size * np.exp(rng.uniform(np.log(0.24), np.log(0.52)))
     stretch, angle = np.exp(rng.uniform(-0.15, 0.15)), np.deg2rad(rng.uniform(-12, 12))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])

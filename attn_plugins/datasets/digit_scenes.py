@@ -22,7 +22,7 @@ from sklearn.model_selection import train_test_split
 from attn_plugins.datasets.digit_render import Digit, Scene, draw_scene
 from attn_plugins.errors import UserError
 
-# Counted up when the same settings give other bytes, so that data of an older version are written anew.
+# Increased when the same settings give other bytes, so that data of an older version are rewritten.
 FORMAT = 1
 CLASSES = tuple('0123456789')
 CONTEXT = 1.3  # a crop's side over the longer side of its digit's box
@@ -30,7 +30,7 @@ SPLITS = ('train', 'val')
 
 
 def split_digits() -> dict[str, list[Digit]]:
-    """Scikit-learn's digits, four fifths for 'train' and one fifth for 'val', every class in both in proportion."""
+    """Splits scikit-learn's digits: four fifths for 'train', one fifth for 'val', with equal shares of each class."""
     data = load_digits()
     digits = [
         Digit(i, int(label), ink / 16)
@@ -53,7 +53,7 @@ def write_digit_scenes(
     size: int = 128,
     progress: bool = True,
 ) -> bool:
-    """Write DigitScenes into the folder ``root``, unless it already holds exactly these scenes.
+    """Writes DigitScenes into the folder ``root``, unless it already holds exactly these scenes.
 
     The data are written beside ``root`` and renamed at the end, so a half-written set is never taken for a whole one.
 
@@ -105,7 +105,7 @@ def write_digit_scenes(
 
 
 def is_complete(root, settings: dict | None = None) -> bool:
-    """Whether ``root`` holds DigitScenes with every file as it was written, and with these ``settings`` if given."""
+    """Tells whether ``root`` holds DigitScenes with every file as written, and with these ``settings`` if given."""
     try:
         stored = json.loads((Path(root) / 'settings.json').read_text())
     except (OSError, ValueError):
@@ -115,9 +115,9 @@ def is_complete(root, settings: dict | None = None) -> bool:
 
 
 def content_hash(root: Path) -> str:
-    """SHA-256 over the name and size of every file of the data set, in sorted order.
+    """Computes the SHA-256 over the name and size of every file of the data set, in sorted order.
 
-    Sizes stand for the bytes: they show a file that is missing, cut short or of another seed, in a fraction of the
+    Sizes stand in for the bytes: they reveal a file that is missing, cut short or of another seed, in a fraction of the
     time that reading twenty thousand files takes.
     """
     names = sorted(
@@ -227,7 +227,10 @@ def _add(parent: ET.Element, **children) -> None:
 
 
 def _crop(image: np.ndarray, box) -> np.ndarray:
-    """The square around ``box`` with some context, moved, and where it must be cut, to lie within ``image``."""
+    """Cuts out the square around ``box`` with some context.
+
+    It is shifted to lie within ``image``, and cropped if it must be.
+    """
     x1, y1, x2, y2 = box
     side = min(round(CONTEXT * max(x2 - x1, y2 - y1)), image.shape[0])
     left, top = (

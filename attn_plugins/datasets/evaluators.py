@@ -1,4 +1,4 @@
-"""Whether an evaluator scores the images, the classes and the numbers of the data that it is given."""
+"""Checks that an evaluator scores the images, the classes and the numbers of the data that it is given."""
 
 import os
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def best_of_too_many(evaluators: dict | list | None, key: str, heads: list[tuple[str, dict]]) -> list[str]:
-    """Sentences for an accuracy of the best 5 of 3 classes, which mmpretrain refuses after the first epoch."""
+    """Returns sentences for a top-k accuracy of fewer than k classes; mmpretrain refuses it after the first epoch."""
     classes = min((head['num_classes'] for _, head in heads), default=None)
     faults = []
     for i, evaluator in enumerate(evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]):
@@ -28,7 +28,7 @@ def best_of_too_many(evaluators: dict | list | None, key: str, heads: list[tuple
 def compare_evaluators(
     names: Sequence[str] | None, checks: list['DatasetCheck'], evaluators: dict | list | None, key: str
 ) -> None:
-    """Adds that an evaluator's annotation file is not that of the images it scores."""
+    """Adds a fault if an evaluator's annotation file does not belong to the images that it scores."""
     several = isinstance(evaluators, (list, tuple))
     for i, evaluator in enumerate(evaluators if several else [evaluators]):
         ann_file = evaluator.get('ann_file') if isinstance(evaluator, dict) else None
@@ -59,7 +59,7 @@ def compare_evaluators(
                 f'{name} {ann_file} has {len(scored - given)} images that are not in the data set, and each '
                 'would count as one on which nothing was found'
             )
-            # With `indices` it may be a look at a few images, whose score nobody takes for that of all.
+            # With `indices` it may be a look at a few images, whose score nobody takes for the score of all.
             (checks[0].warnings if same else checks[0].faults).append(
                 f'{text}: {advice}' if not same else text
             )
@@ -70,5 +70,5 @@ def compare_evaluators(
 
 
 def _order(path: str, names: Sequence[str] | None) -> tuple[tuple[int, str], ...]:
-    """The categories of a file that are among the classes, in its order, which gives them their numbers."""
+    """Returns the categories of a file that are among the classes, in the file's order, which sets their numbers."""
     return tuple(item for item in category_names(path).items() if names is None or item[1] in names)

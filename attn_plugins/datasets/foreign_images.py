@@ -1,4 +1,4 @@
-"""Images of another distribution than a data set's own, made here: the embedded default of the mixed-data attack."""
+"""Generates images of another distribution than a data set's own: the embedded default of the mixed-data attack."""
 
 from functools import cache
 
@@ -17,7 +17,7 @@ GREY, SPREAD = 127.5, 60.0  # mean and standard deviation of noise
 
 @DATASETS.register_module()
 class ForeignImages(BaseDataset):
-    """Images of one kind, drawn when they are asked for; nothing is read from a disk or downloaded.
+    """Images of one kind, drawn when they are requested; nothing is read from a disk or downloaded.
 
     * 'digits': scikit-learn's 8 x 8 digits enlarged, dark on white; ten classes. They are of those that DigitScenes
       trains on, so none that it validates with is ever seen.
@@ -31,7 +31,7 @@ class ForeignImages(BaseDataset):
         kind (str): 'digits', 'photographs' or 'noise'.
         size (int): Height and width in pixels.
         number (int): Number of images.
-        seed (int): Of the images.
+        seed (int): Seed of the images.
         channel_order (str): 'bgr', as mmcv reads files, or 'rgb', as mmpretrain's CIFAR has its images.
         **kwargs: mmengine's BaseDataset's: `pipeline`, `indices`, `metainfo`.
 
@@ -64,11 +64,11 @@ class ForeignImages(BaseDataset):
         super().__init__(metainfo=metainfo, **kwargs)
 
     def load_data_list(self) -> list[dict]:
-        """The images' numbers."""
+        """Lists the images' numbers."""
         return [dict(number=i) for i in range(self.number)]
 
     def get_data_info(self, idx: int) -> dict:
-        """An image (size, size, 3) as `img`, and its class as `gt_label`."""
+        """Draws an image (size, size, 3) as `img`, with its class as `gt_label`."""
         info = super().get_data_info(idx)
         draw = KINDS[self.kind][1]
         rng = np.random.default_rng([self.seed, list(KINDS).index(self.kind), info['number']])
@@ -80,7 +80,7 @@ class ForeignImages(BaseDataset):
 
 
 def draw_digit(rng: np.random.Generator, size: int) -> tuple[np.ndarray, int]:
-    """One of scikit-learn's digits, (size, size, 3), dark on white."""
+    """Draws one of scikit-learn's digits, (size, size, 3), dark on white."""
     digits = _digits()
     digit = digits[rng.integers(len(digits))]
     ink = cv2.resize(digit.ink.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
@@ -89,7 +89,7 @@ def draw_digit(rng: np.random.Generator, size: int) -> tuple[np.ndarray, int]:
 
 
 def draw_photograph(rng: np.random.Generator, size: int) -> tuple[np.ndarray, int]:
-    """A square of a sample photograph, (size, size, 3) RGB, and which of the two it is of."""
+    """Cuts a square from a sample photograph, (size, size, 3) RGB; also returns which of the two photographs it is."""
     photographs = _photographs()
     label = int(rng.integers(len(photographs)))
     height, width = photographs[label].shape[:2]
@@ -100,16 +100,16 @@ def draw_photograph(rng: np.random.Generator, size: int) -> tuple[np.ndarray, in
 
 
 def draw_noise(rng: np.random.Generator, size: int) -> tuple[np.ndarray, int]:
-    """Smoothed gaussian noise, (size, size, 3)."""
+    """Draws smoothed gaussian noise, (size, size, 3)."""
     sigma = rng.uniform(*SMOOTHNESS)
     noise = gaussian_filter(rng.normal(size=(size, size, 3)), (sigma, sigma, 0), mode='wrap')
     noise *= SPREAD / max(
         float(noise.std()), 1e-6
-    )  # which the filter has made smaller, and of one pixel is 0
+    )  # the filter has reduced it, and for a single pixel it is 0
     return np.clip(GREY + noise, 0, 255).astype(np.uint8), 0
 
 
-# Kind -> its classes, and what draws an image of it.
+# Kind -> its classes, and the function that draws an image of it.
 KINDS = {
     'digits': (tuple('0123456789'), draw_digit),
     'photographs': (('china', 'flower'), draw_photograph),
@@ -119,7 +119,8 @@ KINDS = {
 
 @cache
 def _digits():
-    # Imported here, since DigitScenes writes COCO's masks by pycocotools, which few machines that only classify have.
+    # Imported here: DigitScenes writes COCO's masks with pycocotools, which machines used only for classification often
+    # lack.
     from attn_plugins.datasets.digit_scenes import split_digits
 
     return split_digits()['train']

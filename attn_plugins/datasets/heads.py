@@ -1,4 +1,4 @@
-"""Whether a model's heads have the classes of the data: their number, their weights, and the labels of mixed images."""
+"""Checks that a model's heads have the classes of the data: their number, their weights, and labels of mixed images."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from attn_plugins.registry import listed
 if TYPE_CHECKING:
     from attn_plugins.datasets.check import DatasetCheck
 
-# The word for those who mean it, in a config or behind --cfg-options.
+# The key, in a config or after --cfg-options, with which users declare that they mean it.
 SPARE = 'allow_spare_classes'
 # Parts of a model whose classes are not those of the data set: proposals, stuff, boundaries, one head a task, a
 # teacher.
@@ -23,23 +23,23 @@ OTHER_HEADS = ('STDCHead',)
 
 
 def built_model(cfg: Config) -> dict:
-    """The config of the model that learns: of a Distiller that of its student."""
+    """Returns the config of the model that learns: for a Distiller the student's."""
     model = cfg.get('model') or {}
     return model['student'] if isinstance(model.get('student'), dict) else model
 
 
 def is_tracker(cfg: Config) -> bool:
-    """Whether a detector of few classes is tested on a tracking data set of more."""
+    """Tells whether the model is a tracker: a detector of few classes, tested on a tracking data set of more."""
     return 'tracker' in built_model(cfg)
 
 
 def is_open_vocabulary(cfg: Config) -> bool:
-    """Whether words and not numbers are learned, as GLIP and Grounding DINO do."""
+    """Tells whether the model learns words and not class numbers, as GLIP and Grounding DINO do."""
     return 'language_model' in built_model(cfg)
 
 
 def heads_of(model: dict | Sequence, path: str) -> Iterator[tuple[str, dict]]:
-    """The heads of a model's config whose classes are those of its data, and their keys."""
+    """Yields the heads of a model's config whose classes are those of its data, with their keys."""
     items = (
         model.items()
         if isinstance(model, dict)
@@ -60,12 +60,13 @@ def heads_of(model: dict | Sequence, path: str) -> Iterator[tuple[str, dict]]:
 def compare_heads(
     names: tuple[str, ...] | None, check: 'DatasetCheck', heads: list[tuple[str, dict]], spare: bool
 ) -> None:
-    """Adds that heads have fewer classes than the data, or more than those and not said to be meant.
+    """Adds a fault for heads with fewer classes than the data, or with more if that is not declared as meant.
 
-    mmdet's own check wants as many. A classifier's outputs without data only cost their weights, which is no fault.
+    mmdet's own check requires an equal number. A classifier's outputs without data only cost their weights, which is no
+    fault.
     """
     metainfo = getattr(check.dataset, 'metainfo', None) or {}
-    # Of mmdet's panoptic data, things alone have boxes.
+    # Of mmdet's panoptic data only things have boxes.
     things = metainfo.get('thing_classes')
     numbers = {len(part) for part in (names, things) if part is not None}
     most = max(check.survey.labels, default=-1) + 1
@@ -104,9 +105,7 @@ def compare_heads(
 
 
 def unlike_one_hot(cfg: Config, heads: list[tuple[str, dict]]) -> str | None:
-    """The sentence for mixed batches, as mmpretrain's Mixup makes, whose labels are of another length than the
-    head's.
-    """
+    """Returns the sentence for mixed batches (mmpretrain's Mixup) whose labels differ in length from the head's."""
     model = built_model(cfg)
     preprocessor = model.get('data_preprocessor') or cfg.get('data_preprocessor') or {}
     mixes = (
@@ -125,7 +124,7 @@ def unlike_one_hot(cfg: Config, heads: list[tuple[str, dict]]) -> str | None:
 
 
 def unlike_weights(head: tuple[str, dict]) -> str | None:
-    """The sentence for a segmentation loss whose weights are of another number of classes than its head."""
+    """Returns the sentence for a segmentation loss whose class weights differ in number from its head's classes."""
     path, options = head
     losses = options.get('loss_decode') or ()
     for i, loss in enumerate(losses if isinstance(losses, (list, tuple)) else [losses]):

@@ -1,6 +1,4 @@
-"""The public data sets that our configs read: where they stand, which lists they have, how many images are
-published.
-"""
+"""Knows the public data sets that our configs read: their folders, lists, and published numbers of images."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +17,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Known:
-    """A data set: the folder that configs expect it in, who publishes the numbers of its images, and its splits.
+    """A data set: the folder where configs expect it, the publisher of the numbers of its images, and its splits.
 
     A split's `data_root` is below that folder.
     """
@@ -62,12 +60,12 @@ def _cityscapes(split: str) -> dict:
 
 
 def _by_split(kind: str, split: str) -> dict:
-    # mmpretrain's MNIST reads the test images where test_mode says so, whatever the split.
+    # mmpretrain's MNIST reads the test images if test_mode says so, whatever the split.
     return dict(type=f'mmpretrain.{kind}', data_root='', split=split, test_mode=split == 'test')
 
 
 def _train_and_test(kind: str, source: str, train: int) -> Known:
-    """CIFAR and MNIST, each with 10,000 images to test on."""
+    """Describes CIFAR or MNIST, each with 10,000 test images."""
     folder = dict(FashionMNIST='fashion_mnist').get(kind, kind.lower())
     splits = tuple(
         Split(name, dict(_by_split(kind, name), download=False), n)
@@ -121,15 +119,15 @@ KNOWN = {
 
 
 def inspect_known(name: str, root: str | Path | None = None) -> list[DatasetCheck]:
-    """Looks at every split of a public data set, as at a config's, and counts its images.
+    """Checks every split of a public data set, as those of a config, and counts its images.
 
     Args:
         name (str): A key of `KNOWN`.
-        root (str or Path, optional): The folder it stands in, by default where our configs expect it.
+        root (str or Path, optional): The data set's folder, by default where our configs expect it.
 
     Returns:
-        list[DatasetCheck]: One per split. A number that is not the published one is a fault of an otherwise whole
-        split.
+        list[DatasetCheck]: One per split. A number that differs from the published one is a fault of an otherwise
+            complete split.
     """
     known = KNOWN[name]
     checks = []

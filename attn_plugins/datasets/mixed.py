@@ -1,8 +1,8 @@
-"""The mixed-data attack: k foreign images in every batch, whose statistics they pollute (Liang et al., AAAI 2020,
-IEBN).
+"""Mixes k foreign images into every batch, whose statistics they pollute: the mixed-data attack (IEBN).
 
-The article mixes images of MNIST or Fashion-MNIST into the batches of CIFAR-100. How many, and whether they have a
-part in the loss, is not published: both are options here."""
+Liang et al., AAAI 2020, mix images of MNIST or Fashion-MNIST into the batches of CIFAR-100. How many, and whether they
+contribute to the loss, is not published: both are options here.
+"""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -15,7 +15,7 @@ from attn_plugins.errors import UserError
 from attn_plugins.randomness import random_state_kept
 from attn_plugins.registry import DATA_SAMPLERS, DATASETS
 
-NO_LABEL = -1  # of images without a part in the loss: a model that gives them one fails at it
+NO_LABEL = -1  # for images that do not contribute to the loss: a model that uses this label in a loss fails
 TO_COLOUR = (
     "dict(type='NumpyToPIL'), dict(type='torchvision/Grayscale', num_output_channels=3), "
     "dict(type='PILToNumpy')"
@@ -24,20 +24,20 @@ TO_COLOUR = (
 
 @DATASETS.register_module()
 class MixedDataset(Dataset):
-    """A classifier's own images, and behind them the foreign ones, each with its own pipeline.
+    """A classifier's own images, followed by the foreign ones, each with its own pipeline.
 
-    Its length is that of the own images, so every sampler draws from these; `foreign_indices` are those of the
-    others, which
-    `MixedBatchSampler` adds to each batch. With another batch sampler, or none, there are no foreign images in a batch.
+    Its length is that of the own images, so every sampler draws from these; `foreign_indices` are those of the foreign
+    images, which `MixedBatchSampler` adds to each batch. With another batch sampler, or none, no batch has foreign
+    images.
 
-    Every data sample says in its metainfo whether it is `foreign` and whether it has a part `in_loss`, where
-    `MixedDataClassifier` looks. A foreign image without a part in the loss has the label -1.
+    Every data sample says in its metainfo whether it is `foreign` and whether it is `in_loss` (contributes to the
+    loss); `MixedDataClassifier` reads both. A foreign image that does not contribute to the loss has the label -1.
 
     Args:
         dataset (dict or Dataset): The own images.
         foreign (dict or Dataset): The foreign ones, of the same channels, height and width after their pipeline.
-        foreign_loss (bool): The foreign images have a part in the loss: their classes follow the own ones, so that
-            the head needs as many as both have together.
+        foreign_loss (bool): Whether the foreign images contribute to the loss: their classes follow the own ones, so
+            that the head needs as many as both have together.
 
     Raises:
         UserError: A foreign image has another shape than the own ones; a pipeline does not end in PackInputs; or a part
@@ -54,13 +54,13 @@ class MixedDataset(Dataset):
             self._metainfo['classes'] = (*own, *others)
         with (
             random_state_kept()
-        ):  # so that a training without foreign images draws the numbers of a plain one
+        ):  # so that a training without foreign images draws the same random numbers as a plain one
             self._shape = _shape(self.dataset[0])
             self[len(self.dataset)]
 
     @property
     def metainfo(self) -> dict:
-        """The own images', with the foreign classes behind the own ones where they have a part in the loss."""
+        """The own images' metainfo, with the foreign classes after the own ones if they contribute to the loss."""
         return self._metainfo
 
     @property
@@ -84,7 +84,7 @@ class MixedDataset(Dataset):
         return item
 
     def _check(self, shape: tuple[int, ...]) -> None:
-        """mmpretrain would fill the smaller images up with zeros, and say nothing."""
+        """Refuses images of another shape: mmpretrain would silently pad the smaller ones with zeros."""
         if shape == self._shape:
             return
         channels, height, width = self._shape
@@ -99,11 +99,11 @@ class MixedDataset(Dataset):
 
 @DATA_SAMPLERS.register_module()
 class MixedBatchSampler(Sampler):
-    """Batches of own images, and k foreign ones behind them in each, from a `MixedDataset`.
+    """Batches of own images, each followed by k foreign ones, from a `MixedDataset`.
 
-    The foreign images of a batch are all different. They depend on the sampler's seed, the epoch, the process and the
-    batch's number alone: each process adds its own k, and a training that is resumed gets those of an uninterrupted
-    one. A last batch with fewer own images has k foreign ones too.
+    The foreign images of a batch are all different. They depend only on the sampler's seed, the epoch, the process and
+    the batch's number: each process adds its own k, and a resumed training gets the same ones as an uninterrupted one.
+    A last batch with fewer own images also gets k foreign ones.
 
     `batch_sampler = dict(type='attn_plugins.MixedBatchSampler', foreign=8)`; mmengine gives the sampler and the
     dataloader's batch size.
@@ -153,7 +153,7 @@ class MixedBatchSampler(Sampler):
         return whole + (rest > 0 and not self.drop_last)
 
     def _foreign_of(self, number: int) -> list[int]:
-        """The foreign images of a batch, by its number in the epoch. An infinite sampler has one epoch."""
+        """Draws the foreign images of a batch by its number in the epoch; an infinite sampler has one epoch."""
         origin = [getattr(self.sampler, name, 0) for name in ('seed', 'epoch', 'rank')]
         rng = np.random.default_rng([*origin, number])
         drawn = rng.choice(len(self._indices), self.foreign, replace=False)

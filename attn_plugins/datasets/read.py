@@ -1,4 +1,4 @@
-"""Reads samples as training does, by a dataset's own loading transforms, and looks at what comes out of them."""
+"""Reads samples as training does, by a dataset's own loading transforms, and checks the resulting images and masks."""
 
 import logging
 import os
@@ -24,20 +24,21 @@ from attn_plugins.errors import UserError
 from attn_plugins.explain import said_by
 from attn_plugins.registry import listed
 
-BATCH = 64  # of samples that every thread reads before the next ones are handed out
+BATCH = 64  # samples that every thread reads before the next ones are handed out
 
 
 def read_dataset(dataset: Dataset, ignored: frozenset[int]) -> tuple[int, list[str], list[str]]:
     """Reads every sample of a dataset, with a progress bar on stderr.
 
-    Decoding leaves Python's lock alone, so threads read as fast as processes would.
+    Decoding releases Python's lock, so threads read as fast as processes would.
 
     Args:
         dataset (Dataset): The dataset, built.
         ignored (frozenset[int]): The values of pixels without a class.
 
     Returns:
-        tuple[int, list[str], list[str]]: How many samples were read, a sentence for every fault, and for what is odd.
+        tuple[int, list[str], list[str]]: The number of samples read, a sentence for every fault, and for everything
+            odd.
     """
     faults, odd = annotation_faults(dataset)
     classes = (getattr(dataset, 'metainfo', None) or {}).get('classes')
@@ -60,13 +61,13 @@ def read_dataset(dataset: Dataset, ignored: frozenset[int]) -> tuple[int, list[s
         absent = [str(classes[i]) for i in range(len(classes)) if not pixels[i]]
         if absent:
             text = f'no mask has one pixel of {listed(absent)}: its pixels are {_seen(pixels, classes)}'
-            # Of one class alone nothing can be learned.
+            # Nothing can be learned from one class alone.
             (odd if len(classes) - len(absent) > 1 else faults).append(text)
     return read, faults, odd
 
 
 def _seen(pixels: Counter, classes: tuple[str, ...]) -> str:
-    """The shares of the values that masks have."""
+    """Lists the share of each value in the masks."""
     total = sum(pixels.values())
     names = {i: str(name) for i, name in enumerate(classes)}
     most = pixels.most_common(5)
@@ -74,13 +75,13 @@ def _seen(pixels: Counter, classes: tuple[str, ...]) -> str:
 
 
 def _in_batches(pool: ThreadPoolExecutor, look, indices: Iterator[int], size: int) -> Iterator:
-    """Results in order; a batch at a time, because the pool would hold a million tasks at once."""
+    """Yields results in order; works in batches, because the pool would hold a million tasks at once."""
     while batch := list(islice(indices, size)):
         yield from pool.map(look, batch)
 
 
 def try_sample(dataset: Dataset, index: int) -> str | None:
-    """Draws a sample as a dataloader does; the sentence if that fails."""
+    """Draws a sample as a dataloader does; returns a sentence if that fails."""
     try:
         dataset[index]
     except Exception as error:
@@ -91,14 +92,14 @@ def try_sample(dataset: Dataset, index: int) -> str | None:
 def faults_of_sample(
     dataset: Dataset, index: int, ignored: frozenset[int], pixels: Counter | None = None, whole: bool = False
 ) -> list[str]:
-    """Loads a sample of a dataset and looks at its image and mask.
+    """Loads a sample of a dataset and checks its image and mask.
 
     Args:
         dataset (Dataset): The dataset, built.
         index (int): The sample's number.
         ignored (frozenset[int]): The values of pixels without a class.
-        pixels (Counter, optional): Gets the pixels of each of the mask's values.
-        whole (bool): Looks too whether the files are whole, of which OpenCV fills the rest with grey.
+        pixels (Counter, optional): Counts the pixels of each value of the mask.
+        whole (bool): Whether to check also that the files are complete; OpenCV fills the missing rest with grey.
 
     Returns:
         list[str]: A sentence for every fault.
@@ -108,7 +109,7 @@ def faults_of_sample(
     try:
         sample = _loaded(dataset, index)
     except Exception as error:
-        # Loading transforms may need what stands between them, as those of videos do: what can be drawn is right.
+        # Loading transforms may need those between them, as videos' do: a sample that can be drawn is right.
         return [_cannot(dataset, index, error)] if try_sample(dataset, index) else []
     faults = []
     image, path = sample.get('img'), sample.get('img_path')
@@ -119,7 +120,7 @@ def faults_of_sample(
     if size and isinstance(stated[0], int) and size != stated:
         faults.append(f'{path} has {_text(size)} pixels, the annotations state {_text(stated)}')
     mask = sample.get('gt_seg_map')
-    # mmseg's: beside boxes, masks have numbers of their own.
+    # Only mmseg's masks: where there are boxes, masks have numbers of their own.
     if isinstance(mask, np.ndarray) and sample.get('seg_map_path') and 'instances' not in sample:
         names = (getattr(dataset, 'metainfo', None) or {}).get('classes')
         ignored = ignored | {getattr(dataset, 'ignore_index', 255)}
@@ -128,7 +129,7 @@ def faults_of_sample(
 
 
 def _loaded(dataset: Dataset, index: int) -> dict:
-    """A sample after the dataset's own loading transforms."""
+    """Loads a sample by the dataset's own loading transforms."""
     sample = dataset.get_data_info(index)
     for transform in getattr(dataset.pipeline, 'transforms', ()):
         if type(transform).__name__.startswith('Load'):
@@ -139,7 +140,7 @@ def _loaded(dataset: Dataset, index: int) -> dict:
 
 
 def _cannot(dataset: Dataset, index: int, error: Exception) -> str:
-    """The sentence for a sample that cannot be loaded: its file, the transform, and what that said."""
+    """Returns the sentence for a sample that cannot be loaded: its file, the transform, and its error."""
     frames = [frame.f_locals for frame, _ in traceback.walk_tb(error.__traceback__)][::-1]
     transform = next(
         (type(names['self']).__name__ for names in frames if isinstance(names.get('self'), BaseTransform)), ''
@@ -152,7 +153,7 @@ def _cannot(dataset: Dataset, index: int, error: Exception) -> str:
 
 
 def _cut_short(path: str | None) -> str | None:
-    """A sentence for an image that ends too early; whether it can be decoded at all is for the transforms to say."""
+    """Returns a sentence for an image file that ends too early; the transforms check if it can be decoded at all."""
     if not isinstance(path, str) or not Path(path).is_file():
         return None
     logging.getLogger('PIL').setLevel(logging.WARNING)
@@ -173,7 +174,7 @@ def _faults_of_mask(
     ignored: frozenset[int],
     pixels: Counter | None,
 ) -> list[str]:
-    """What is wrong with a mask (H, W) of class numbers."""
+    """Checks a mask (H, W) of class numbers."""
     if mask.ndim != 2:
         return [
             f'{path} is no mask of class numbers: it has {mask.shape[-1]} channels, where one is needed that '
@@ -186,7 +187,7 @@ def _faults_of_mask(
     values, counts = np.unique(mask, return_counts=True)
     if pixels is not None:
         pixels.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
-    most = max(len(names or ()), 2)  # one class alone has a background, 0, in binary segmentation
+    most = max(len(names or ()), 2)  # a single class has a background, 0, in binary segmentation
     foreign = [value for value in values.tolist() if names and value >= most and value not in ignored]
     if foreign:
         known = ' nor '.join(map(str, sorted(ignored)))
@@ -198,7 +199,7 @@ def _faults_of_mask(
 
 
 def _faults_of_xml(path: Path, names: tuple[str, ...] | None) -> list[str]:
-    """What is wrong with VOC's XML: pixels are counted from 1; some of its boxes start at 0."""
+    """Checks VOC's XML: pixels are counted from 1, but some of its boxes start at 0."""
     faults = []
     root = ET.parse(path).getroot()
     width, height = (float(root.findtext(f'size/{side}') or 'inf') for side in ('width', 'height'))
@@ -215,14 +216,14 @@ def _faults_of_xml(path: Path, names: tuple[str, ...] | None) -> list[str]:
 
 
 def _known_names(dataset: Dataset) -> tuple[str, ...] | None:
-    """The classes that files may name: the dataset class's own, unless the config names others than those."""
+    """Returns the classes that files may name: the dataset class's own, unless the config names others than those."""
     own = getattr(type(dataset), 'METAINFO', {}).get('classes')
     given = (getattr(dataset, 'metainfo', None) or {}).get('classes')
     return own if own and set(given or ()) <= set(own) else given
 
 
 def annotation_faults(dataset: Dataset) -> tuple[list[str], list[str]]:
-    """What is wrong, and what is odd, in the annotations of mmdet's COCO and VOC, of images that it drops too."""
+    """Finds faults and oddities in the annotations of mmdet's COCO and VOC, also of images that mmdet drops."""
     ann_file = str(getattr(dataset, 'ann_file', None))
     if hasattr(dataset, 'cat_ids') and ann_file.endswith('.json') and Path(ann_file).is_file():
         return read_coco(ann_file)

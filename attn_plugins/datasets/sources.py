@@ -1,4 +1,4 @@
-"""Where each data set comes from: the end of the sentence that says one is missing."""
+"""Says where each data set comes from: the end of the sentence that reports one as missing."""
 
 import re
 from pathlib import Path
@@ -12,9 +12,8 @@ MNIST = (
 VOC2012 = (
     'get VOCtrainval_11-May-2012.tar from host.robots.ox.ac.uk/pascal/VOC/voc2012 and unpack it into {parent}'
 )
-# A pattern of what only this data set has, in `TYPE ANN_FILE PREFIXES` of a config -> what to do, with {root} for its
-# folder and {converters} for mmseg's. The first that matches counts; a data set of one's own, in COCO's format,
-# matches none.
+# A pattern that only this data set matches, in `TYPE ANN_FILE PREFIXES` of a config -> what to do, with {root} for its
+# folder and {converters} for mmseg's. The first match counts; a user's own data set in COCO's format matches none.
 SOURCES = {
     'leftImg8bit|gtFine': 'get gtFine_trainvaltest.zip and leftImg8bit_trainvaltest.zip from '
     'www.cityscapes-dataset.com, unpack '
@@ -37,7 +36,7 @@ SOURCES = {
 
 
 def how_to_get(dataset: dict, converters: str) -> str | None:
-    """What to do to get the data of a dataset's config; None for data that are nobody's but the user's.
+    """Says how to get the data of a dataset's config; None for a user's own data.
 
     Args:
         dataset (dict): The config.
@@ -58,15 +57,15 @@ def how_to_get(dataset: dict, converters: str) -> str | None:
 
 
 def type_name(dataset: dict) -> str:
-    """The name of a dataset's class without its scope; new-style configs hold the class itself."""
+    """Returns the name of a dataset's class without its scope; new-style configs hold the class itself."""
     kind = dataset.get('type')
     return kind.__name__ if isinstance(kind, type) else str(kind).rpartition('.')[2]
 
 
 def digit_scenes_home(dataset: dict) -> Path | None:
-    """The folder of the DigitScenes that a dataset reads, None if it reads something else.
+    """Returns the folder of the DigitScenes that a dataset reads, None if it reads something else.
 
-    It is called digit_scenes, or digit_scenes_1000 where it has another number of training scenes.
+    Its name is digit_scenes, or digit_scenes_1000 for another number of training scenes.
     """
     parts = Path(dataset.get('data_root') or '.').parts
     for i, part in enumerate(parts):

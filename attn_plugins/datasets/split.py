@@ -1,6 +1,4 @@
-"""Splits a data set in two by a hash of each image's name, as values are not to be tuned on what a model is tested
-on.
-"""
+"""Splits a data set in two by a hash of each image's name, so that values are not tuned on the test images."""
 
 import hashlib
 from pathlib import Path
@@ -13,18 +11,18 @@ from attn_plugins.registry import DATASETS
 
 @DATASETS.register_module()
 def Split(dataset: dict, share: float, held_out: bool) -> BaseDataset:
-    """Builds a data set and keeps the images that are held out, or the others.
+    """Builds a data set and keeps either the held-out images or the others.
 
-    An image is held out if SHA-256 of its file's and folder's name, or of its number where it has none, is among the
-    lowest `share` of all values. So the same images are, in every run, whatever else is filtered.
+    An image is held out if the SHA-256 of its file's and folder's name, or of its number if it has no file, is among
+    the lowest `share` of all values. So the same images are held out in every run, whatever else is filtered.
 
     Args:
         dataset (dict): The data set's config.
-        share (float): Of the images that are held out, between 0 and 1.
+        share (float): The share of images that are held out, between 0 and 1.
         held_out (bool): Whether those are kept, or the others.
 
     Raises:
-        UserError: It is no data set of mmengine's kind, or nothing is left of it.
+        UserError: It is no mmengine data set, or no image is left.
     """
     if not 0 < share < 1:
         raise UserError(f'share={share} of a data set cannot be held out: give a number between 0 and 1')
@@ -46,5 +44,5 @@ def Split(dataset: dict, share: float, held_out: bool) -> BaseDataset:
 
 def _is_held_out(dataset: BaseDataset, index: int, share: float) -> bool:
     path = Path(str(dataset.get_data_info(index).get('img_path', index)))
-    name = '/'.join(path.parts[-2:])  # wherever the data lie on this machine
+    name = '/'.join(path.parts[-2:])  # independent of the data's place on this machine
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], 'big') < share * 2**64

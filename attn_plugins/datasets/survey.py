@@ -1,4 +1,4 @@
-"""What a built dataset lists: its files, how often each class occurs, and the ids of its images."""
+"""Surveys a built dataset: its files, how often each class occurs, and the ids of its images."""
 
 import os
 from collections import Counter
@@ -16,10 +16,10 @@ class Survey:
     Attributes:
         files (dict[str, list]): For every field that names files, as `img_path`, the number of a sample and its file.
         labels (Counter): How many images or boxes each class has, by its number.
-        is_labelled (bool): Whether the samples say what is on them: a class or boxes. Masks are not counted here.
-        image_ids (list): The numbers that COCO's images have.
+        is_labelled (bool): Whether the samples have a class or boxes. Masks are not counted here.
+        image_ids (list): The ids of COCO's images.
         boxes, boxes_beyond (int): How many boxes there are, and how many reach beyond their image's right or lower
-        side.
+            side.
     """
 
     files: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
@@ -31,12 +31,12 @@ class Survey:
 
 
 def survey(dataset: Dataset) -> Survey:
-    """Goes through the list of a dataset without opening a file; of one that is not mmengine's nothing is known."""
+    """Goes through the list of a dataset without opening a file; finds nothing if it is not one of mmengine's."""
     found = Survey()
     if not isinstance(dataset, BaseDataset):
         return found
     for i in range(len(dataset)):
-        # The base class's: another may draw its images there.
+        # The base class's method: an override may load the image here.
         info = BaseDataset.get_data_info(dataset, i)
         for name, value in info.items():
             if name.endswith('_path'):
@@ -49,7 +49,7 @@ def survey(dataset: Dataset) -> Survey:
             found.is_labelled |= bool(numbers)
         height, width = info.get('height'), info.get('width')
         for instance in info.get('instances') or ():
-            if instance.get('ignore_flag'):  # as crowds, which have no class in some data sets
+            if instance.get('ignore_flag'):  # such as crowds, which have no class in some data sets
                 continue
             found.labels.update(_class_numbers(instance.get('bbox_label')))
             found.boxes += 1
@@ -68,7 +68,7 @@ def survey(dataset: Dataset) -> Survey:
 
 
 def _class_numbers(label: object) -> list[int]:
-    """The class numbers of a label; none of a dict, which is of several tasks, of words, and of fractions."""
+    """Returns the class numbers of a label; none for a dict (several tasks), for words, and for fractions."""
     if isinstance(label, int):
         return [label]
     try:
@@ -79,7 +79,7 @@ def _class_numbers(label: object) -> list[int]:
 
 
 def absent_files(files: list[tuple[int, str]]) -> list[tuple[int, str]]:
-    """Those of the files that are not there; folders are read once, not file by file."""
+    """Returns those of the files that do not exist; reads folders once, not file by file."""
     names: dict[str, set[str]] = {}
     absent = []
     for i, path in files:

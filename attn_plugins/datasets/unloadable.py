@@ -1,4 +1,4 @@
-"""Why a class cannot load its data, in a sentence: what is missing, what another file is, what it has failed at."""
+"""Says in a sentence why a class cannot load its data: what is missing, which file is another, where it failed."""
 
 import hashlib
 import os
@@ -18,16 +18,16 @@ from attn_plugins.datasets.sources import type_name
 from attn_plugins.errors import UserError
 from attn_plugins.explain import explain, said_by
 
-# What says that a file, and nothing else, is not as it should be.
+# Errors that say that a file, and nothing else, is wrong.
 PARSING = (JSONDecodeError, ParseError, UnicodeDecodeError, UnpicklingError, EOFError)
 
 
 def why_not_built(config: dict, error: Exception) -> str:
-    """The sentence for a dataset that its class cannot load."""
+    """Returns the sentence for a dataset that its class cannot load."""
     if isinstance(error, UserError):
         return str(error)
-    if 'need at least one array' in str(error):  # mmengine's, of a list without an entry
-        with suppress(Exception):  # of a class that wants its files at once, the config has to do
+    if 'need at least one array' in str(error):  # mmengine's error for an empty list
+        with suppress(Exception):  # if a class needs its files to be built, the config has to do
             return nothing_listed(config, DATASETS.build(dict(deepcopy(config), lazy_init=True)))
     if fault := _unlike_published(config):
         return f'{fault}: {advice_on(config, None)}'
@@ -37,7 +37,7 @@ def why_not_built(config: dict, error: Exception) -> str:
         return f'the {kind} {absent[0]} is missing{holds(absent[0])}: {advice_on(config, absent[-1])}'
     if ' registry. Please check' in str(error) or 'unexpected keyword argument' in str(error):
         return explain(error)
-    # The file that a parser has failed at, else the list that the config names.
+    # The file that a parser failed at, else the list that the config names.
     listed = Path(config.get('data_root') or '', str(config.get('ann_file') or ''))
     file = (_file_in(error) if isinstance(error, PARSING) else None) or (listed if listed.is_file() else None)
     what = (
@@ -50,7 +50,7 @@ def why_not_built(config: dict, error: Exception) -> str:
 
 
 def _unlike_published(config: dict) -> str | None:
-    """The first file of mmpretrain's CIFAR or MNIST that is not there or is another than the published one."""
+    """Finds the first file of mmpretrain's CIFAR or MNIST that is missing or differs from the published one."""
     kind = config.get('type')
     if not isinstance(kind, type):
         with DATASETS.switch_scope_and_registry(None) as registry:
@@ -76,7 +76,7 @@ def _unlike_published(config: dict) -> str | None:
 
 
 def _file_in(error: Exception) -> str | None:
-    """The file that was being read when an error was raised."""
+    """Returns the file that was being read when an error was raised."""
     for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
         for value in frame.f_locals.values():
             path = value if isinstance(value, str) else getattr(value, 'name', None)
@@ -91,9 +91,7 @@ def _file_in(error: Exception) -> str | None:
 
 
 def _absent_paths(config: dict, error: Exception) -> list[Path]:
-    """What is not there of what a class has looked for: the first that a config names, and the last, as its error
-    says.
-    """
+    """Lists the missing paths that a class looked for: the first that a config names, and the last, from its error."""
     if isinstance(error, (TypeError, KeyError)):
         return []
     root = Path(config.get('data_root') or '')
@@ -112,7 +110,7 @@ def _absent_paths(config: dict, error: Exception) -> list[Path]:
 
 
 def nothing_listed(config: dict, dataset: Dataset) -> str:
-    """The sentence for a dataset whose list is empty."""
+    """Returns the sentence for a dataset whose list is empty."""
     classes = (getattr(dataset, 'metainfo', None) or {}).get('classes') or ()
     if config.get('filter_cfg') and classes:
         names = ', '.join(map(str, classes[:5]))

@@ -1,1 +1,1 @@
-"""Reads the gates of a trained model: what they do (census), and what is left without the constant ones (fold)."""
+"""Reads the gates of a trained model: measures what they do (census), and merges the constant ones (fold)."""

@@ -1,6 +1,4 @@
-"""A census of a trained model's gates over data: how much each varies between images, channels and places, and under
-attacks.
-"""
+"""Measures over data how much a trained model's gates vary: between images, channels, places, and under attacks."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -17,11 +15,11 @@ from attn_plugins.registry import EXCITATIONS
 
 
 class LayerCensus:
-    """What is known of a layer, or of one of the blocks that share it.
+    """The statistics of a layer, or of one of the blocks that share it.
 
     Attributes:
-        gate: Whether it has multiplied its map in every batch, and done nothing else.
-        spread: Of its gates.
+        gate: Whether it multiplied its map in every batch, and did nothing else.
+        spread: The spread of its gates.
     """
 
     def __init__(self, first: Reading):
@@ -30,11 +28,11 @@ class LayerCensus:
         self.spread, self.saturation = Spread(), Saturation()
         self.decisions: Decisions | None = None
         self._changes, self._samples = 0.0, 0
-        # Of each attack: the sums of |g_attacked - g|^2 and |g|^2.
+        # For each attack: the sums of |g_attacked - g|^2 and |g|^2.
         self._attacks: dict[str, Tensor] = {}
 
     def add(self, reading: Reading) -> None:
-        """What the layer did to a batch."""
+        """Adds what the layer did to a batch."""
         x, y = reading.x.double().flatten(1), reading.y.double().flatten(1)
         smallest = torch.finfo(torch.float64).tiny
         self._changes += float(((y - x).norm(dim=1) / x.norm(dim=1).clamp(min=smallest)).sum())
@@ -47,7 +45,7 @@ class LayerCensus:
             self.saturation.add(factor)
 
     def compare(self, attack: str, clean: Reading, attacked: Reading) -> None:
-        """What the layer did to the same batch under an attack."""
+        """Adds what the layer did to the same batch under an attack."""
         if (
             clean.factor is None
             or attacked.factor is None
@@ -61,7 +59,7 @@ class LayerCensus:
         self._attacks[attack] = self._attacks.get(attack, 0) + torch.stack(sums).cpu()
 
     def result(self) -> dict:
-        """All of it, as JSON has it."""
+        """Returns all statistics as values for JSON."""
         found = dict(
             layer=self.layer,
             type=self.type,
@@ -96,34 +94,34 @@ def take_census(
     attacked: dict[str, nn.Module] | None = None,
     of: str = 'the model',
 ) -> dict[str, LayerCensus]:
-    """Runs data through a model and counts what its inserted layers do.
+    """Runs data through a model and computes statistics of its inserted layers.
 
-    The distance of an attacked gate from the clean one is that of the same gates on the same images,
+    The distance of an attacked gate from the clean one compares the same gates on the same images,
 
         d = sqrt(mean_ncp (g_attacked - g)^2 / mean_ncp g^2),
 
-    a norm layer's g being what multiplies the scale of its batch norm.
+    where a norm layer's g is the factor on the scale of its batch norm.
 
     Args:
         model: In eval mode.
         batches: As the data loader gives them.
-        run: From the model and a batch to a pass; by default the model's own `test_step`.
-        names: Of the layers; by default all.
+        run: Runs a pass, given the model and a batch; by default the model's own `test_step`.
+        names: The layers' names; by default all.
         attacked: Attack -> the same model under it.
         of: What the model is called in messages.
 
     Returns:
-        The layers by name, in the order of the model's modules; one that blocks share has a line for each of them.
+        The layers by name, in the order of the model's modules; a layer that blocks share has an entry for each block.
 
     Raises:
-        UserError: The model has no inserted layers, none of that name, or one that takes no part.
+        UserError: The model has no inserted layers, none of that name, or one that is not used.
     """
     run = run or (lambda model, batch: model.test_step(batch))
     layers = choose_layers(model, names, of)
     others = {attack: (other, _same(layers, other, of)) for attack, other in (attacked or {}).items()}
     found: dict[str, LayerCensus] = {}
     for batch in batches:
-        again = [deepcopy(batch) for _ in others]  # detectors write their answers into it
+        again = [deepcopy(batch) for _ in others]  # detectors write their predictions into it
         classes = _classes(batch)
         clean: dict[str, list[Reading]] = defaultdict(list)
 
@@ -156,7 +154,7 @@ def take_census(
 
 
 def _same(layers: dict[str, nn.Module], other: nn.Module, of: str) -> dict[str, nn.Module]:
-    """The layers of an attacked model that the clean one has too."""
+    """Returns the layers of an attacked model that the clean one has too."""
     return {name: layer for name, layer in choose_layers(other, None, of).items() if name in layers}
 
 
@@ -164,7 +162,7 @@ def _same(layers: dict[str, nn.Module], other: nn.Module, of: str) -> dict[str, 
 def _watch(
     model: nn.Module, layers: dict[str, nn.Module], see: Callable[[Reading, list], None]
 ) -> Iterator[None]:
-    """Shows every call of a layer, with (names of the excitations, v) of each time that its switch was asked."""
+    """Reports every call of a layer, with the decisions (names of the excitations, v) that its switch made before."""
     decisions: dict[str, list] = defaultdict(list)
     with ExitStack() as stack:
         for name, layer in layers.items():
@@ -184,7 +182,7 @@ def _watch(
 
 
 def _names(switch: SwitchExcitation) -> tuple[str, ...]:
-    """The excitations of a switch as configs call them, those of one kind numbered."""
+    """Lists the names of a switch's excitations as in configs; several of one kind are numbered."""
     kinds = {kind: name for name, kind in EXCITATIONS.module_dict.items()}
     names = []
     for excitation in switch.excitations:
@@ -195,7 +193,7 @@ def _names(switch: SwitchExcitation) -> tuple[str, ...]:
 
 
 def _classes(batch: dict) -> list[str]:
-    """The class of each image of a batch, where its sample has one label for the whole image."""
+    """Returns the class of each image of a batch, if every sample has one label for the whole image."""
     labels = [getattr(sample, 'gt_label', None) for sample in batch.get('data_samples') or ()]
     if any(label is None or label.numel() != 1 for label in labels):
         return [ALL] * len(labels)
@@ -203,5 +201,5 @@ def _classes(batch: dict) -> list[str]:
 
 
 def _of_batch(factor: Tensor, number: int) -> Tensor:
-    """A factor with four axes, the first of them the images'."""
+    """Expands a factor to four axes, the first of them the images'."""
     return factor.reshape((1,) * (4 - factor.dim()) + factor.shape).expand(number, -1, -1, -1)

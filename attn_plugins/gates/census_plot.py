@@ -1,4 +1,4 @@
-"""The pictures of a census: the spreads of every layer's gates beside each other, and what SEM's switches decide."""
+"""Draws a census: the spreads of every layer's gates side by side, and the decisions of SEM's switches."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,16 +13,16 @@ from matplotlib.axes import Axes
 
 from attn_plugins.gates.gate_statistics import ALL
 
-# From above: the bars of a layer.
+# From top to bottom: the bars of a layer.
 DEVIATIONS = {
     'between_images': ('between images', '#3b76af'),
     'between_channels': ('between channels', '#ef8636'),
     'between_places': ('between places', '#5fa55a'),
 }
-# Inches of a layer's line.
+# Height of a layer's row in inches.
 LINE = 0.34
 NO_GATE = '#777777'
-# Columns of a heat map.
+# Most columns of a heat map.
 MOST_CLASSES = 40
 STYLE = {
     'font.size': 8,
@@ -35,12 +35,11 @@ STYLE = {
 
 
 def draw_census(layers: Sequence[dict], title: str, path: Path) -> None:
-    """Writes the picture: a line per layer with its deviations, its mean between them, and its distance under each
-    attack.
+    """Draws one row per layer with its deviations, its mean between them, and its distance under each attack.
 
     Args:
         layers: The `result()` of each layer.
-        title: What was counted, over what.
+        title: Which gates were measured, over which data.
         path: The file, `.svg` or `.png`.
     """
     attacks = list(dict.fromkeys(attack for layer in layers for attack in layer.get('distance', {})))
@@ -92,21 +91,19 @@ def _draw_layer(panels: Sequence[Axes], i: int, layer: dict, attacks: Sequence[s
     panels[1].plot(layer['mean'], i, 'o', color='black', markersize=3)
     for j, attack in enumerate(attacks):
         at = i + (j - (len(attacks) - 1) / 2) * 0.7 / len(attacks)
-        # A layer that an attacked model lacks has no distance.
+        # A layer that is missing in an attacked model has no distance.
         value = layer['distance'].get(attack, float('nan'))
         panels[2].barh(at, value, 0.6 / len(attacks), color=f'C{3 + j}')
 
 
 def draw_decisions(layers: Sequence[dict], path: Path) -> bool:
-    """Writes a heat map per excitation, layers by classes, of the weights that SEM's switches give; False without
-    any.
-    """
+    """Draws a heat map per excitation, layers by classes, of the weights of SEM's switches; False if there are none."""
     layers = [layer for layer in layers if 'decisions' in layer]
     if not layers:
         return False
     names = list(dict.fromkeys(name for layer in layers for name in layer['decisions'][ALL]))
     classes = sorted({name for layer in layers for name in layer['decisions']} - {ALL}, key=int)
-    # More would be stripes; the JSON has all.
+    # More would be too narrow; the JSON has all.
     classes = [ALL, *classes] if len(classes) <= MOST_CLASSES else [ALL]
     with plt.rc_context(STYLE):
         figure, panels = plt.subplots(

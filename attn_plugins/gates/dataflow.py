@@ -1,6 +1,4 @@
-"""Which operations of a pass make a map and which read it: what must be known before weights beside a layer are
-changed.
-"""
+"""Records which operations of a pass write and read a map: needed before weights next to a layer may be changed."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,7 +10,7 @@ from torch.overrides import TorchFunctionMode
 
 from attn_plugins.insertion.containers import Plug
 
-# What asks a tensor for something else than its values, and gives no tensor.
+# Functions that read something else of a tensor than its values, and return no tensor.
 METADATA = {
     *(
         '__get__',
@@ -31,12 +29,12 @@ METADATA = {
 
 @dataclass(eq=False)
 class Value:
-    """A map at one moment: what is written in place is another one.
+    """The content of a tensor at one moment; writing in place makes a new value.
 
     Attributes:
         maker: The step that made it; None for inputs and weights.
         readers: The steps that read it.
-        handed_on: Who has returned it, or keeps it, and how many steps had been taken by then.
+        handed_on: Modules that returned it, or keep it, and how many steps had been taken by then.
     """
 
     maker: 'Step | None' = None
@@ -45,9 +43,7 @@ class Value:
 
     @property
     def leaves_by(self) -> str | None:
-        """Who hands it on so that no step is seen to read it there: a backbone one of its levels, a model its
-        result.
-        """
+        """The module that passes it on to an unseen reader: a backbone returns a level, a model its result."""
         last = max((step.number for step in self.readers), default=0)
         return next((name for name, steps in self.handed_on.items() if steps >= last), None)
 
@@ -57,10 +53,10 @@ class Step:
     """One call of a torch function.
 
     Attributes:
-        number: Of the pass, from 1.
+        number: Its number in the pass, from 1.
         func: The function.
         tensors: Its tensors, in the order of its arguments.
-        values: What they held.
+        values: The values that they held.
         call: The layer's call that it is a part of, or None.
     """
 
@@ -72,18 +68,18 @@ class Step:
 
     @property
     def parameters(self) -> list[nn.Parameter]:
-        """The weights among its tensors, as they stand in modules."""
+        """The weights among its tensors: the parameters of modules."""
         return [tensor for tensor in self.tensors if isinstance(tensor, nn.Parameter)]
 
     @property
     def name(self) -> str:
-        """For messages."""
+        """The function's name, for messages."""
         return getattr(self.func, '__name__', 'an operation').strip('_')
 
 
 @dataclass(eq=False)
 class Call:
-    """A call of a layer: the map that it was given, the one that it gave, and the plug around it, if there is one."""
+    """A call of a layer: its input map, its output map, and the plug around the layer, if there is one."""
 
     layer: nn.Module
     plug: Plug | None
@@ -92,17 +88,17 @@ class Call:
 
 
 class Dataflow(TorchFunctionMode):
-    """Notes every step of a pass: `with Dataflow(model, layers) as flow: model.test_step(data)`.
+    """Records every step of a pass: `with Dataflow(model, layers) as flow: model.test_step(data)`.
 
-    Steps that torch does not show (mmcv's compiled ones) do show that they read a map, as they make their results
+    Operations that torch does not show (mmcv's compiled ones) are still seen to read a map, as they make their results
     from it (`new_zeros`).
 
     Args:
         model: The model.
-        layers: Of it, whose calls are noted; `IdentityStart` where there is one.
+        layers: Those of its layers whose calls are recorded; `IdentityStart` where a layer has one.
 
     Attributes:
-        calls: Of the layers, in their order.
+        calls: The layers' calls, in their order.
         uses: How often each weight was read.
     """
 
@@ -118,7 +114,7 @@ class Dataflow(TorchFunctionMode):
         self._stack = ExitStack()
 
     def __enter__(self):
-        """Hooks the layers, the plugs, and all modules for what they hand on."""
+        """Adds hooks to the layers, to the plugs, and to all modules for their results."""
         for name, module in self.model.named_modules():
             self._hook(module, None, lambda _, args, y, name=name: self._hand_on(name, y))
             if isinstance(module, Plug):
@@ -128,7 +124,7 @@ class Dataflow(TorchFunctionMode):
         return super().__enter__()
 
     def __exit__(self, *error):
-        """Takes the hooks off."""
+        """Removes the hooks."""
         for name, module in self.model.named_modules():
             self._hand_on(name, [part for part in vars(module).values() if isinstance(part, (Tensor, list))])
         self._stack.close()

@@ -1,15 +1,16 @@
-"""Gates that are nearly constant, merged into the weights beside them: the layer goes, its mean gate per channel stays.
+"""Merges nearly constant gates into the weights next to them: the layer is removed, its mean gate per channel remains.
 
-A gate g_c, the same for every image and place, is a scale of channel c, and a scale can be taken
+A gate g_c that is the same for every image and place scales channel c, and a scale can be merged
 
     back into the norm or convolution that made the map:  g (w x_hat + b) = (g w) x_hat + g b,
     back through a ReLU on the way, if g >= 0:            g relu(x) = relu(g x),
     forward into the convolutions that read it:           sum_c W_oc (g_c x_c) = sum_c (W_oc g_c) x_c,
     of IEBN into its batch norm's weight:                 g (h - b) + b = (g w) x_hat + b with h = w x_hat + b,
 
-tried in this order. Nothing else may read the map in between, or the weights, and nothing may hand it on that is not
-seen to be read there: `Dataflow` has seen what does, and where that cannot be, the layer stays and the reason is
-given. For gates that are constant the folded model computes the same."""
+tried in this order. In between, nothing else may read the map or the weights, and nothing may pass the map on to a
+reader that is not seen: `Dataflow` records all readers. If a gate cannot be merged, the layer stays and the reason is
+given. For gates that are constant the folded model computes the same.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -34,12 +35,12 @@ HOMOGENEOUS = {F.relu, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_, F.lea
 
 
 class NotFoldable(Exception):
-    """A layer has to stay; the message says why."""
+    """A layer cannot be removed; the message says why."""
 
 
 @dataclass
 class Merge:
-    """One change of weights: each is multiplied by a scale that broadcasts to it."""
+    """One change of weights: each weight is multiplied by a scale that broadcasts to it."""
 
     scales: list[tuple[nn.Parameter, Tensor]]
     into: str
@@ -47,13 +48,13 @@ class Merge:
 
 @dataclass
 class Folded:
-    """What became of a layer.
+    """The outcome for a layer.
 
     Attributes:
         layer: Its name in the model.
         type: Its class.
-        spread: The relative spread of its gates, of the blocks that share it the greatest; None where it is no gate.
-        into: What its mean was merged into, at each block; empty where it stays.
+        spread: The relative spread of its gates, the largest of the blocks that share it; None if it is no gate.
+        into: What its mean was merged into, at each block; empty if it stays.
         reason: Why it stays.
     """
 
@@ -73,17 +74,17 @@ def fold_layers(
     force: bool = False,
     names: Sequence[str] | None = None,
 ) -> list[Folded]:
-    """Folds the layers whose gates are constant enough, and takes them out of the model.
+    """Folds the layers whose gates are constant enough, and removes them from the model.
 
-    A layer that blocks share is folded at all of them, each with its own mean, or at none.
+    A layer that blocks share is folded in all of them, each with its own mean, or in none.
 
     Args:
         model: In eval mode; it is changed in place.
-        census: Of its gates, from `take_census`.
-        run: A pass of a model over one batch, in which every part of it takes part that is used.
-        tolerance: The greatest relative spread s (`Spread`) of a gate that is folded.
-        force: Folds gates of a greater spread too.
-        names: Of the layers; by default all.
+        census: The statistics of its gates, from `take_census`.
+        run: Runs a model on one batch; every part of it that is ever used must take part.
+        tolerance: The largest relative spread s (`Spread`) of a gate that is folded.
+        force: Folds gates of a larger spread too.
+        names: The layers' names; by default all.
 
     Returns:
         One entry per layer, in the model's order.
@@ -100,7 +101,7 @@ def fold_layers(
                 raise NotFoldable('it takes no part in the passes that were counted')
             if spread is None:
                 raise NotFoldable('it does something else than multiply its map by a gate')
-            # A gate that is not finite is no number that a weight could be multiplied by.
+            # A gate that is not finite cannot be merged into a weight.
             if not spread <= (float('inf') if force else tolerance):
                 raise NotFoldable(
                     f'its gate varies by {spread:.1%} between images and places, more than {tolerance:.1%}'
@@ -155,7 +156,7 @@ def _fold(model: nn.Module, layer: nn.Module, gates: list[Tensor], run: Callable
 def _slots(
     model: nn.Module, held: nn.Module, calls: list[Call]
 ) -> list[tuple[tuple[nn.Module, str], nn.Module]]:
-    """Where the layer stands at each call, and what is left there without it."""
+    """Finds the slot (parent and key) of the layer at each call, and the module that remains there without it."""
     slots = []
     for call in calls:
         outer = call.plug or held
@@ -176,7 +177,7 @@ def _slots(
 
 
 def _into_inner_norm(model: nn.Module, layer: NormLayer, gate: Tensor) -> Merge:
-    """IEBN's gate multiplies what its batch norm has above its bias: that is the weight."""
+    """Merges IEBN's gate into its batch norm's weight: the gate multiplies the norm's output without the bias."""
     if not isinstance(layer, IEBN):
         raise NotFoldable(f'{type(layer).__name__} is no gate on the scale of its batch norm')
     if any(isinstance(m, NormLayer) and m.bn is layer for m in model.modules()):
@@ -190,7 +191,7 @@ def _into_inner_norm(model: nn.Module, layer: NormLayer, gate: Tensor) -> Merge:
 
 
 def _beside(call: Call, gate: Tensor, flow: Dataflow) -> Merge:
-    """The weights before or behind a layer that can take its gate."""
+    """Finds the weights before or behind a layer that its gate can be merged into."""
     try:
         return _back(call, gate, flow)
     except NotFoldable as before:
@@ -223,7 +224,7 @@ def _back(call: Call, gate: Tensor, flow: Dataflow) -> Merge:
 
 
 def _into_outputs(step: Step, gate: Tensor, flow: Dataflow, through: str) -> Merge:
-    """Weight and bias of a norm or a convolution, a scale per channel that it makes."""
+    """Merges the gate into the weight and bias of a norm or convolution: it scales each output channel."""
     parameters = _weights_of(step, gate, flow)
     scales = [(p, gate.view(-1, *[1] * (p.dim() - 1))) for p in parameters]
     return Merge(scales, f'the {"norm" if step.func in NORMS else "convolution"} before it{through}')
@@ -248,7 +249,7 @@ def _forward(call: Call, gate: Tensor, flow: Dataflow) -> Merge:
 
 
 def _weights_of(step: Step, gate: Tensor | None, flow: Dataflow) -> list[nn.Parameter]:
-    """The weights of a norm's or a convolution's step, which nothing else has read."""
+    """Returns the weights of a norm's or a convolution's step, which nothing else may have read."""
     parameters = step.parameters
     others = [t for t in step.tensors[1:] if not isinstance(t, nn.Parameter)]
     if not parameters or step.func in CONVS and others:

@@ -1,6 +1,4 @@
-"""The config of a model some of whose layers were folded: without them, and with the others at the places where they
-stayed.
-"""
+"""Writes the config of a model with folded layers: without them, and with the others where they stayed."""
 
 from copy import deepcopy
 
@@ -20,14 +18,13 @@ PLUGGED = ('attn_plugins.Plugged', Plugged)
 
 
 def folded_config(cfg: Config, model: nn.Module) -> Config | None:
-    """A config whose model is the folded one and takes its weights; None where `plugins=` has no words for what is
-    left.
+    """Makes a config whose model is the folded one and takes its weights; None if `plugins=` cannot express it.
 
-    Where nothing is left the hosts are built by their own library, without `Plugged`. A position that kept some of its
-    layers names them by `stages=`, a glob and `norm=` name their modules one by one.
+    If no layer is left, the hosts are built by their own library, without `Plugged`. A position that kept some of its
+    layers selects them by `stages=`; a glob and `norm=` list their modules one by one.
 
     Args:
-        cfg: Of the model as it was; it is not changed.
+        cfg: The config of the original model; it is not changed.
         model: The folded model.
     """
     left = _layers(model)
@@ -39,21 +36,21 @@ def folded_config(cfg: Config, model: nn.Module) -> Config | None:
 
 
 def _layers(model: nn.Module) -> dict[str, type]:
-    """The layers and where they are shared, by name."""
+    """Returns the class of each layer by name, also under the names of the blocks that share it."""
     layers = inserted_layers(model)
     names = {name: type(layer) for name, layer in layers.items()}
     return names | {name: names[owner] for name, owner in sharing(model).items()}
 
 
 def _is_config_of(cfg: Config, model: nn.Module) -> bool:
-    """Whether the config's model has the same layers and the same weights by name and shape."""
+    """Tells whether the config's model has the same layers and the same weights by name and shape."""
     built = build_model(cfg)
     shapes, own = ({k: v.shape for k, v in m.state_dict().items()} for m in (built, model))
     return shapes == own and _layers(built) == _layers(model)
 
 
 def _rewrite(part, model: nn.Module, path: str, keeps: bool) -> bool:
-    """Rewrites every `Plugged` below a part of a config; False if one cannot be."""
+    """Rewrites every `Plugged` below a part of a config; False if one cannot be rewritten."""
     if isinstance(part, dict):
         if part.get('type') in PLUGGED:
             host = _submodule(model, path)
@@ -79,7 +76,7 @@ def _submodule(model: nn.Module, path: str) -> nn.Module | None:
 
 
 def _keep(part: dict, folded: nn.Module) -> bool:
-    """Leaves those entries of a `Plugged`, and those of their places, whose layers are there still."""
+    """Keeps only the entries of a `Plugged`, and of their places, whose layers still exist."""
     left = _layers(folded)
     options = {key: deepcopy(value) for key, value in part.items() if key not in ('type', 'plugins')}
     host = Plugged(**options)
@@ -109,7 +106,7 @@ def _keep(part: dict, folded: nn.Module) -> bool:
 
 
 def _switches(places: Places, position: str, stay: list[str]) -> tuple | None:
-    """The `stages=` that name the layers that stay; None for what is handed on, which has no blocks."""
+    """Makes the `stages=` that select the layers that stay; None for a position without blocks, such as an output."""
     modules = {name.rpartition('.')[0] for name in stay}
     switches = [
         tuple(unit.target is not None and unit.target.node.name in modules for unit in units)

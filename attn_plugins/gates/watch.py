@@ -1,6 +1,4 @@
-"""What the inserted layers of a live model multiply their maps by, seen from outside in any pass of it, image by
-image.
-"""
+"""Observes from outside by what the inserted layers of a live model multiply their maps, image by image."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -30,12 +28,13 @@ class Reading:
     """What a layer did in one call.
 
     Attributes:
-        layer: Its name in the model, with ` #2`, ` #3` behind it where it runs again in the same pass.
+        layer: Its name in the model, followed by ` #2`, ` #3` if it runs again in the same pass.
         type: Its class.
-        x: The map, (N, C, H, W); of a norm layer the finished batch norm's.
-        y: What the layer made of it, (N, C, H, W).
-        factor: What broadcasts to (N, C, H, W) and has multiplied x; None where the layer does something else. IEBN's
-            multiplies what is above the batch norm's bias. That of `start='identity'` is 1 + a (factor - 1).
+        x: The map, (N, C, H, W); for a norm layer the finished batch norm's output.
+        y: The layer's output, (N, C, H, W).
+        factor: The factor that multiplied x; it broadcasts to (N, C, H, W). None if the layer does something else.
+            IEBN's factor multiplies the batch norm's output without the bias. That of `start='identity'` is 1 + a
+            (factor - 1).
     """
 
     layer: str
@@ -45,12 +44,12 @@ class Reading:
     factor: Tensor | None
 
     def change(self) -> Tensor:
-        """|y - x| / |x| with the norms over the channels, (N, H, W)."""
+        """Computes |y - x| / |x| with the norms over the channels, (N, H, W)."""
         return (self.y - self.x).norm(dim=1) / self.x.norm(dim=1).clamp(min=torch.finfo(self.x.dtype).tiny)
 
 
 def choose_layers(model: nn.Module, names: list[str] | None, of: str) -> dict[str, nn.Module]:
-    """The inserted layers that a user names, by default all; no convolutions, which make another map of theirs.
+    """Returns the inserted layers that a user names, by default all; no convolutions, since they compute new maps.
 
     Raises:
         UserError: The model has no inserted layers, or none of that name.
@@ -77,16 +76,15 @@ def check_used(layers: dict[str, nn.Module], seen: set[str], of: str) -> None:
 def watch_gates(
     model: nn.Module, layers: dict[str, nn.Module], see: Callable[[Reading], None]
 ) -> Iterator[None]:
-    """Within it every call of a layer is shown: `with watch_gates(model, layers, see): model.test_step(data)`.
+    """Reports every call of a layer: `with watch_gates(model, layers, see): model.test_step(data)`.
 
-    A layer that blocks share is seen at each of them. Its numbers begin anew where the network does, as it does for
-    every window of a segmentor that slides one over the image.
+    A layer that blocks share is reported at each of them. Its numbers restart when the network does, which happens for
+    every window of a segmentor with sliding windows.
 
     Args:
         model: The whole model.
-        layers: Of it, by name.
-        see: Is given each reading; it may keep it, none of its tensors is written to again but `y`, which is the
-            host's.
+        layers: Its layers, by name.
+        see: Gets each reading and may keep it; none of its tensors is written to again but `y`, which is the host's.
     """
     starts = {child.wrapped: child for child in model.modules() if isinstance(child, IdentityStart)}
     calls: Counter[str] = Counter()
@@ -115,7 +113,7 @@ def watch_gates(
 
 
 def _count_by_pass(model: nn.Module, calls: Counter, stack: ExitStack) -> None:
-    """Forgets the calls when the part of a model that ran first, and has weights, runs again."""
+    """Resets the counts of calls when the part of a model that ran first, and has weights, runs again."""
     first = []
 
     def run(part, args):
@@ -129,9 +127,7 @@ def _count_by_pass(model: nn.Module, calls: Counter, stack: ExitStack) -> None:
 
 
 class Factors(TorchFunctionMode):
-    """Follows a map through the products of a layer, and sums of them, and knows by what they have multiplied it so
-    far.
-    """
+    """Tracks a map through a layer's products and their sums, and the factor that it has been multiplied by so far."""
 
     def __init__(self):
         super().__init__()
@@ -139,15 +135,13 @@ class Factors(TorchFunctionMode):
         self.start: Tensor | None = None
 
     def begin(self, x: Tensor) -> None:
-        """Follows another map from here on."""
-        # A copy, as the host may go on to overwrite its own.
+        """Starts to track another map."""
+        # A copy, as the host may overwrite its own.
         self.start = x.clone()
         self.known = {id(x): (x, x.new_ones(()))}
 
     def of(self, y: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The map that was begun with, and what has multiplied it in `y`, which broadcasts to it; None if `y` is no
-        product.
-        """
+        """Returns the tracked map and its factor in `y`, which broadcasts to it; None if `y` is no product."""
         factor = self.known.get(id(y), (None, None))[1]
         return self.start, factor
 
@@ -168,6 +162,6 @@ class Factors(TorchFunctionMode):
         return result
 
     def _follow(self, result, change: Callable, *maps) -> None:
-        """`result` comes of the maps, if all of them are followed."""
+        """Tracks `result`, which is computed from the maps, if all of them are tracked."""
         if all(id(x) in self.known for x in maps) and id(result) not in self.known:
             self.known[id(result)] = (result, change(*(self.known[id(x)][1] for x in maps)))

@@ -1,4 +1,4 @@
-"""A linear classifier behind dropout, as MobileNetV2, MobileNeXt and EfficientNet end; mmpretrain's has none."""
+"""A linear classifier with dropout before it, as in MobileNetV2, MobileNeXt and EfficientNet; mmpretrain has none."""
 
 from mmpretrain.models.heads import LinearClsHead
 from torch import Tensor, nn
@@ -8,7 +8,7 @@ from attn_plugins.registry import MODELS
 
 @MODELS.register_module()
 class DropoutClsHead(LinearClsHead):
-    """mmpretrain's `LinearClsHead` on features of which a part is set to zero in training.
+    """mmpretrain's `LinearClsHead` on features of which a random part is set to zero in training.
 
     Equation:
         logits = W dropout(x) + b
@@ -26,5 +26,5 @@ class DropoutClsHead(LinearClsHead):
         self.dropout = nn.Dropout(dropout)
 
     def pre_logits(self, feats: tuple[Tensor, ...]) -> Tensor:
-        """The features that go into the linear layer."""
+        """Returns the features that go into the linear layer."""
         return self.dropout(super().pre_logits(feats))

@@ -1,6 +1,4 @@
-"""A classifier for the mixed-data attack: foreign images in a batch pollute its statistics, and may be kept out of
-the loss.
-"""
+"""A classifier for the mixed-data attack: foreign images affect the batch statistics, but not always the loss."""
 
 from mmpretrain.models.classifiers import ImageClassifier
 from mmpretrain.structures import DataSample
@@ -18,12 +16,12 @@ class MixedDataClassifier(ImageClassifier):
         loss = mean of l(head(f_i), y_i) over the samples i that are `in_loss`, where the features f =
         neck(backbone(x)) are computed of the whole batch
 
-    Foreign images go through backbone and neck, whose batch norms take their statistics from all images, and are left
-    out behind these: neither the loss nor its divisor knows of them. With `foreign_loss=True` of the dataset they
-    stay. Testing, and training without foreign images, is `ImageClassifier`'s; so are the state-dict keys.
+    Foreign images go through backbone and neck, whose batch norms take their statistics from all images, and are
+    removed before the head: neither the loss nor its divisor includes them. With `foreign_loss=True` of the dataset
+    they stay. Testing, and training without foreign images, is `ImageClassifier`'s; so are the state-dict keys.
 
     Raises:
-        UserError: `to_onehot` or a batch augmentation is asked for; or the head's number of classes is not that of the
+        UserError: `to_onehot` or a batch augmentation is set; or the head's number of classes differs from that of the
             dataset with `foreign_loss=True`.
     """
 
@@ -37,7 +35,7 @@ class MixedDataClassifier(ImageClassifier):
             )
 
     def loss(self, inputs: Tensor, data_samples: list[DataSample]) -> dict[str, Tensor]:
-        """The losses of a batch (N, C, H, W), of its samples that are `in_loss`."""
+        """Computes the losses of a batch (N, C, H, W) over its samples that are `in_loss`."""
         classes = data_samples[0].get('num_classes')
         if classes not in (None, self.head.num_classes):
             raise UserError(
@@ -52,7 +50,7 @@ class MixedDataClassifier(ImageClassifier):
 
 
 def _rows(feats: Tensor | tuple | list, kept: list[int]):
-    """The given samples' part of features, which are tensors (N, ...) or tuples and lists of them."""
+    """Selects the given samples' features, which are tensors (N, ...) or tuples and lists of them."""
     if isinstance(feats, (tuple, list)):
         return type(feats)(_rows(item, kept) for item in feats)
     return feats[kept]

@@ -1,7 +1,7 @@
 """SSDLite head that trains and predicts, with either of the two losses in use (Sandler et al., MobileNetV2, CVPR 2018).
 
-mmdet's own `SSDHead` trains, but from 3.2 on it raises an AttributeError at the first prediction, and it knows the
-softmax loss only. The focal form is that of the SSDLite320 experiments of Coordinate Attention
+mmdet's own `SSDHead` trains, but from 3.2 on it raises an AttributeError at the first prediction, and it supports only
+the softmax loss. The focal form is that of the SSDLite320 experiments of Coordinate Attention
 (https://github.com/Andrew-Qibin/ssdlite-pytorch-mobilenext, commit 6219e33).
 """
 
@@ -79,7 +79,7 @@ class SSDLiteHead(SSDHead):
             )
         self.last_level_plain = last_level_plain
         self.depthwise_bias = depthwise_bias
-        # `SSDHead.__init__` calls `_init_layers`, which needs to know how many outputs the loss wants.
+        # `SSDHead.__init__` calls `_init_layers`, which needs the loss's number of outputs.
         self._outputs = num_classes + (1 if kind == 'CrossEntropyLoss' or background_output else 0)
         super().__init__(num_classes=num_classes, in_channels=in_channels, use_depthwise=True, **kwargs)
         self.use_sigmoid_cls = kind == 'FocalLoss'
@@ -113,7 +113,7 @@ class SSDLiteHead(SSDHead):
         return nn.Sequential(depthwise, predictor)
 
     def init_weights(self) -> None:
-        """`init_cfg` first; then, for the focal loss, scores that start at 0.01."""
+        """Applies `init_cfg`; then, for the focal loss, sets biases such that scores start at 0.01."""
         super().init_weights()
         if not self.use_sigmoid_cls:
             return
@@ -132,7 +132,7 @@ class SSDLiteHead(SSDHead):
         bbox_weights: Tensor,
         avg_factor: int,
     ) -> tuple[Tensor, Tensor]:
-        """Losses of one image.
+        """Computes the losses of one image.
 
         Args:
             cls_score (Tensor): (P, K) logits of the P priors.
@@ -177,13 +177,13 @@ class SSDLiteHead(SSDHead):
         return (losses[positive].sum() + negatives.topk(kept).values.sum()) / avg_factor
 
     def predict_by_feat(self, cls_scores: list[Tensor], *args, **kwargs):
-        """As mmdet's, of classes alone: the background output of the sigmoid loss gets the score 0."""
+        """Predicts as mmdet does, but only classes: the background output of the sigmoid loss gets the score 0."""
         if self.use_sigmoid_cls and self.cls_out_channels > self.num_classes:
             cls_scores = [self._without_background(score) for score in cls_scores]
         return super().predict_by_feat(cls_scores, *args, **kwargs)
 
     def _without_background(self, cls_score: Tensor) -> Tensor:
-        """(N, A * K, H, W) logits with those of the last of the K outputs at minus infinity."""
+        """Sets the last of the K outputs in logits (N, A * K, H, W) to minus infinity."""
         last = (
             torch.arange(cls_score.shape[1], device=cls_score.device) % self.cls_out_channels
             == self.num_classes

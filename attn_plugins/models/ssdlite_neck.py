@@ -1,8 +1,8 @@
-"""The extra levels of SSDLite320 as in the Coordinate Attention experiments: inverted residuals or sandglasses of
-stride 2.
+"""The extra levels of SSDLite320 as in the Coordinate Attention experiments, made of stride-2 blocks.
 
-mmdet's `SSDNeck` makes them of a 1x1 and a separable 3x3 convolution and cannot give the published parameter counts.
-Structure: https://github.com/Andrew-Qibin/ssdlite-pytorch-mobilenext, commit 6219e33.
+The blocks are inverted residuals or sandglasses. mmdet's `SSDNeck` uses a 1x1 and a separable 3x3 convolution and
+cannot give the published parameter counts. Structure: https://github.com/Andrew-Qibin/ssdlite-pytorch-mobilenext,
+commit 6219e33.
 """
 
 from collections.abc import Sequence
@@ -32,13 +32,13 @@ BLOCKS = {'inverted_residual': _inverted_residual, 'sandglass': _sandglass}
 
 @MODELS.register_module()
 class SSDLiteNeck(BaseModule):
-    """Passes the backbone's levels through and halves the last one again and again.
+    """Passes the backbone's levels through and halves the last one repeatedly.
 
     Args:
         in_channels (Sequence[int]): Channels of the backbone's levels.
         block (str): 'inverted_residual', as behind MobileNetV2, or 'sandglass', as behind MobileNeXt: a depthwise 3x3
             convolution of stride 2, then two 1x1 convolutions, the first of which has no activation.
-        start_is_level (bool): Whether the backbone's last level, from which the extra ones start, is handed on too.
+        start_is_level (bool): Whether the backbone's last level, from which the extra ones start, is returned too.
             MobileNeXt's detector starts from a map that no box is predicted from.
         out_channels (Sequence[int]): Channels of each extra level.
         expand_ratios (Sequence[float]): Hidden width of each extra level, as a part of its input's width.
@@ -83,7 +83,7 @@ class SSDLiteNeck(BaseModule):
         )
 
     def forward(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """The levels of the backbone and the extra ones."""
+        """Returns the levels of the backbone and the extra ones."""
         levels = list(inputs)
         x = levels[-1] if self.start_is_level else levels.pop()
         for layer in self.extra_layers:

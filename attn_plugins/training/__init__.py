@@ -1,1 +1,1 @@
-"""What runs a config: loading it, launching it, resuming it, and saying in one sentence what is wrong."""
+"""Runs a config: loads it, launches it, resumes it, and says in one sentence what is wrong."""

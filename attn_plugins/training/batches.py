@@ -1,8 +1,9 @@
-"""Numbers the batches of a training, and has the random numbers of each image follow from where it stands in them.
+"""Numbers the batches of a training and seeds each image's random numbers by its position in them.
 
-With one seed every image is then augmented alike: whatever the model draws, with any number of workers, and in a
-training that was cut off and resumed. mmengine seeds each worker once, so there what an image gets depends on all
-that its worker did before."""
+With the same seed every image is then augmented in the same way: whatever random numbers the model draws, with any
+number of workers, and in a training that was interrupted and resumed. mmengine seeds each worker only once, so there an
+image's augmentation depends on everything that its worker did before.
+"""
 
 from collections.abc import Iterator
 from functools import partial
@@ -14,33 +15,36 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_in
 
 from attn_plugins.randomness import Stream, random_state_kept, seed_streams
 
-# How many images are drawn twice to see whether they depend on what was drawn before.
+# How many images are drawn twice to check whether they depend on what was drawn before.
 DRAWN_TWICE = 4
 
 
 class Numbered(list):
-    """The indices of a batch, with the key that its random numbers follow from."""
+    """The indices of a batch, with the key that seeds its random numbers."""
 
     key: tuple = ()
 
 
 class NumberedBatches:
-    """Hands on the batches of a batch sampler with the run's seed, the process and their number as their key.
+    """Passes on the batches of a batch sampler, each with its key: the run's seed, the process and the batch's number.
 
     Args:
-        batches: The batch sampler. What else is asked of it is its own.
+        batches: The batch sampler. All other attributes are looked up in it.
         key (tuple): The run's seed, and the process.
-        endless (bool): Whether the next pass over the data follows the last by itself, as in a training by iterations.
+        endless (bool): Whether the next pass over the data begins by itself, as in a training by iterations.
     """
 
     def __init__(self, batches: Any, key: tuple[int, int], endless: bool):
         self.batches, self.key, self.endless = batches, key, endless
-        self.base: int | None = None  # nothing is handed on before `begin`
+        self.base: int | None = None  # nothing is passed on before `begin`
         self.first = 0
 
     def begin(self, base: int, first: int) -> None:
-        """Says which batch comes first, and the number of the first one of the sampler's pass, from which it is
-        counted.
+        """Sets the first batch to pass on.
+
+        Args:
+            base: The number of the first batch of the sampler's pass, from which batches are counted.
+            first: The number of the first batch to pass on.
         """
         self.base, self.first = base, first
 
@@ -48,7 +52,7 @@ class NumberedBatches:
         if self.base is None:
             return
         number, passes = self.base, 0
-        order = Stream(*self.key, 'order', number)  # of samplers that draw from torch's own
+        order = Stream(*self.key, 'order', number)  # for samplers that draw from torch's own generator
         while True:
             before = number
             with order:
@@ -70,13 +74,13 @@ class NumberedBatches:
         return len(self.batches)
 
     def __getattr__(self, name: str) -> Any:
-        if name == 'batches':  # while it is copied or unpickled
+        if name == 'batches':  # during copying or unpickling
             raise AttributeError(name)
         return getattr(self.batches, name)
 
 
 def _drawn(dataset: Any, indices: list) -> list:
-    """The images of a batch, as `__getitems__` gives them to a loader: each from random numbers of its own."""
+    """Loads the images of a batch for a loader's `__getitems__`, each with random numbers of its own."""
     if not isinstance(indices, Numbered):
         return _images(dataset, indices)
     if get_worker_info() is not None:
@@ -100,28 +104,28 @@ def _images(dataset: Any, indices: list, key: tuple | None = None) -> list:
 
 
 def number_batches(loader: DataLoader, key: tuple[int, int], endless: bool) -> NumberedBatches | None:
-    """Numbers a loader's batches and seeds its images; None where its data have no batches of indices.
+    """Numbers a loader's batches and seeds its images; None if its data have no batches of indices.
 
     Args:
         loader (DataLoader): It is changed in place.
         key (tuple): The run's seed, and the process.
-        endless (bool): As of :class:`NumberedBatches`.
+        endless (bool): As for :class:`NumberedBatches`.
     """
     dataset = loader.dataset
     if isinstance(dataset, IterableDataset) or loader.batch_sampler is None:
         return None
-    try:  # a loader asks it for whole batches where there is one
+    try:  # a loader fetches whole batches if the dataset has this method
         dataset.__getitems__ = partial(_drawn, dataset)
     except AttributeError:  # a list, or a class with slots
         return None
     batches = NumberedBatches(loader.batch_sampler, key, endless)
-    # torch lets nobody set it, as a loader's workers may be at it already; these are not.
+    # torch forbids setting it, since a loader's workers may be running already; here none are.
     vars(loader)['batch_sampler'] = batches
     return batches
 
 
 def draws_alike(dataset: Dataset) -> bool:
-    """Whether an image that is drawn again from the same random numbers is the same, whatever was drawn in between."""
+    """Tells whether images drawn again from the same random numbers are equal, whatever was drawn in between."""
     indices = Numbered(range(min(DRAWN_TWICE, len(dataset))))
     indices.key = ('twice',)
     with random_state_kept():
@@ -131,7 +135,7 @@ def draws_alike(dataset: Dataset) -> bool:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values are equal to the last number, however deep they are."""
+    """Tells whether two nested values are equal in every number."""
     if type(one) is not type(other):
         return False
     if isinstance(one, torch.Tensor):
@@ -144,4 +148,4 @@ def same(one: Any, other: Any) -> bool:
         return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other, strict=True))
     if hasattr(one, '__dict__'):
         return same(vars(one), vars(other))
-    return one == other or one != one  # a number that is none is itself
+    return one == other or one != one  # NaN is equal to itself here

@@ -1,6 +1,6 @@
-"""Checkpoints before they are used: whole or cut short, of this model or another, and which one a run resumes from.
+"""Checks checkpoints before they are used (complete, of this model) and finds the one that a run resumes from.
 
-What only asks for names and wholeness needs no torch.
+Functions that need only names and completeness do not import torch.
 """
 
 import re
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def check_file(path: str | Path) -> None:
-    """Refuses what is no checkpoint file before anything is built for it; addresses on the net are left to mmengine.
+    """Refuses a file that is no checkpoint before anything is built for it; URLs are left to mmengine.
 
     Raises:
         UserError: There is no such file, it is cut short, or it is no checkpoint.
@@ -31,18 +31,20 @@ def check_file(path: str | Path) -> None:
         )
     if is_whole(path):
         return
-    try:  # the format from before torch 1.6 has no table of contents: only reading it shows that it is whole
+    try:  # the format before torch 1.6 has no table of contents: only reading it shows that it is complete
         _load(path)
     except PermissionError:
         raise
-    except Exception as error:  # whatever the bytes made of torch's reader and of pickle, an OSError among it
+    except (
+        Exception
+    ) as error:  # corrupt bytes raise any error of torch's reader or of pickle, OSError among them
         raise UserError(
             f'{path} is cut short or no checkpoint: get or train it again, or use another one'
         ) from error
 
 
 def read_weights(path: str | Path) -> 'dict[str, Tensor]':
-    """The weights of a checkpoint file by name, on the CPU.
+    """Reads the weights of a checkpoint file by name, on the CPU.
 
     Raises:
         UserError: There is no such file, or it holds no weights.
@@ -70,7 +72,7 @@ def check_fits(checkpoint: dict, model: 'nn.Module', path: str | Path, advice: s
     if not loaded:
         raise UserError(f'{path} holds no weights: give a checkpoint that a training run has written')
     expected = model.state_dict()
-    # Weights from before torch counted batches do fit.
+    # Weights from before torch counted batches (`num_batches_tracked`) do fit.
     missing = [key for key in expected if key not in loaded and not key.endswith('num_batches_tracked')]
     unexpected = [key for key in loaded if key not in expected]
     reshaped = [key for key in expected if key in loaded and expected[key].shape != loaded[key].shape]
@@ -86,17 +88,17 @@ def check_fits(checkpoint: dict, model: 'nn.Module', path: str | Path, advice: s
 
 
 def latest_checkpoint(work_dir: str | Path) -> Path | None:
-    """The checkpoint that a run in this folder resumes from, None if it starts anew.
+    """Returns the checkpoint that a run in this folder resumes from, None if it starts anew.
 
     It is the one that mmengine's `last_checkpoint` names. That file is written after the checkpoint is complete, so it
-    never names one that a full disk cut short; but the file itself may be cut short or stale. Then it is the newest
-    `epoch_*.pth` or `iter_*.pth` that is whole.
+    never names a checkpoint that a full disk cut short; but the file itself may be cut short or outdated. In that case
+    the newest complete `epoch_*.pth` or `iter_*.pth` is used.
     """
     work_dir = Path(work_dir)
     note = work_dir / 'last_checkpoint'
     named = note.read_text().strip() if note.is_file() else ''
     if named:
-        # The path was written relative to the folder the run was started from, which may be another one now.
+        # The path was written relative to the folder that the run was started from, which may differ now.
         for path in (work_dir / Path(named).name, Path(named)):
             if path.is_file() and is_whole(path):
                 return path
@@ -104,7 +106,7 @@ def latest_checkpoint(work_dir: str | Path) -> Path | None:
 
 
 def numbered_checkpoints(work_dir: Path) -> list[Path]:
-    """The `epoch_*.pth` and `iter_*.pth` of a folder, the newest first."""
+    """Lists the `epoch_*.pth` and `iter_*.pth` of a folder, the newest first."""
     numbered = [
         (int(match[1]), path)
         for path in work_dir.glob('*.pth')
@@ -114,29 +116,30 @@ def numbered_checkpoints(work_dir: Path) -> list[Path]:
 
 
 def broken_checkpoints(work_dir: str | Path) -> list[Path]:
-    """The numbered checkpoints of a folder that were not written to their end."""
+    """Lists the numbered checkpoints of a folder that are incomplete."""
     return [path for path in numbered_checkpoints(Path(work_dir)) if not is_whole(path)]
 
 
 def seed_of(path: str | Path) -> int | None:
-    """The seed of the training that wrote a checkpoint; None if it does not say."""
+    """Reads the seed of the training that wrote a checkpoint; None if the checkpoint has none."""
     return _load(path).get('meta', {}).get('seed')
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a checkpoint was written to its end, where torch's format has the table of contents."""
+    """Tells whether a checkpoint is complete: torch's format has the table of contents at the end."""
     return zipfile.is_zipfile(path)
 
 
 def progress_of(path: Path) -> str:
-    """How far a checkpoint's run had come: 'epoch 3' or 'iteration 2000', as its name says."""
+    """Returns how far a checkpoint's run had come: 'epoch 3' or 'iteration 2000', taken from its name."""
     kind, _, number = path.stem.partition('_')
     return f'{dict(iter="iteration").get(kind, kind)} {number}'
 
 
 def weights_of(checkpoint) -> 'dict[str, Tensor]':
-    """The weights of a checkpoint by name, as mmengine loads them: with or without `state_dict` around and `module.`
-    before.
+    """Returns the weights of a checkpoint by name, as mmengine loads them.
+
+    They may be wrapped in `state_dict`, and their names may start with `module.`.
     """
     from torch import Tensor
 

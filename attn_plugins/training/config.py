@@ -1,4 +1,4 @@
-"""Loads a config with an attention preset; what is misspelt gets one sentence with the nearest choice."""
+"""Loads a config with an attention preset; a misspelt name is answered in one sentence with the nearest valid one."""
 
 import difflib
 import logging
@@ -26,7 +26,7 @@ SUFFIXES = ('.py', '.yml', '.yaml', '.json')
 
 
 def load_config(path: str | Path, attention: str | None = None, cfg_options: dict | None = None) -> Config:
-    """Reads a config file, with an attention preset and single values put in their place.
+    """Reads a config file and applies an attention preset and single values to it.
 
     Args:
         path (str or Path): The config file.
@@ -86,10 +86,11 @@ def load_config(path: str | Path, attention: str | None = None, cfg_options: dic
 
 
 def _check_options(cfg_options: dict) -> None:
-    """Refuses what would change nothing: the preset has been put in its place before options are merged."""
+    """Refuses options that would change nothing: the preset is applied before options are merged."""
     late = next((key for key in cfg_options if key.split('.')[0] == 'attention'), None)
     if late is not None:
-        # Of the list of entries, or of the lists for several hosts, unless an option of the only layer is meant.
+        # Applies to the list of entries, or to the lists for several hosts, unless an option of the only layer is
+        # meant.
         where = re.match(r'attention(\.([A-Z]\w*\.|others\.)?\d+\b.*|$)', late)
         place = late.replace('attention', 'model.backbone.plugins' + ('' if where else '.0.cfg'), 1)
         raise UserError(
@@ -98,7 +99,7 @@ def _check_options(cfg_options: dict) -> None:
 
 
 def leaf_configs() -> list[Path]:
-    """Every config that can be run: those of ./configs, else of the package, in alphabetical order."""
+    """Lists every config that can be run, in alphabetical order: those of ./configs, else of the package."""
     root = Path('configs') if Path('configs').is_dir() else CONFIGS
     return sorted(file for file in root.glob('*/*.py') if '_base_' not in file.parts)
 
@@ -117,7 +118,7 @@ def _missing_base(path: Path, error: FileNotFoundError, attention: str | None) -
 
 def _missing_import(path: Path, error: ImportError) -> str:
     """Names the module that a config imports, itself or with custom_imports, and that is not found."""
-    # The first of a chain: mmengine puts another around it that lists sys.path.
+    # The first of a chain: mmengine wraps it in another one that lists sys.path.
     while isinstance(cause := error.__cause__ or error.__context__, ImportError):
         error = cause
     if not isinstance(error, ModuleNotFoundError) or error.name is None:
@@ -129,7 +130,7 @@ def _missing_import(path: Path, error: ImportError) -> str:
 
 
 def _nearest_config(path: Path) -> str:
-    """The end of the sentence: the existing config whose name is nearest, with a path that can be typed."""
+    """Returns the end of the sentence: the existing config with the nearest name, as a path that can be typed."""
     near = [file for file in path.parent.glob('*.py') if file.is_file()]
     files = near + leaf_configs()
     by_name = {file.name: str(file) for file in reversed(files)}

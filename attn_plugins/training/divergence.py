@@ -1,4 +1,4 @@
-"""Stops a training whose loss is no number any more: nothing that follows would be one."""
+"""Stops a training whose loss is no longer finite: everything after that would be NaN too."""
 
 import math
 
@@ -8,20 +8,21 @@ from mmengine.runner import Runner
 
 from attn_plugins.errors import Diverged
 
-# Iterations in mixed precision that may pass without a finite loss: the gradients' scale is halved at each of them.
+# Iterations in mixed precision that may pass without a finite loss: each of them halves the gradients' scale.
 PATIENCE = 50
 
 
 class FiniteLossHook(Hook):
-    """Ends a training with :class:`Diverged` at the first loss that is not finite; in mixed precision once it stays
-    so.
+    """Ends a training with :class:`Diverged` at the first loss that is not finite.
+
+    In mixed precision it ends once the loss stays so.
     """
 
     def __init__(self):
         self.in_a_row = 0
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None) -> None:
-        """mmengine has written the loss down."""
+        """Checks the loss that mmengine has just logged."""
         if 'train/loss' not in runner.message_hub.log_scalars:
             return
         loss = runner.message_hub.get_scalar('train/loss').current()

@@ -1,26 +1,26 @@
-"""An order drawn over the whole data set, for tests in which it matters: data sets mostly stand class by class."""
+"""Shuffles the order of test images for models that it matters to: data sets are mostly sorted by class."""
 
 from mmengine.dataset import DefaultSampler
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
-#: Of the order.
+#: The seed of the order.
 SEED = 0
 
 
 class DrawnOrderHook(Hook):
-    """Has tests and validations go through their images in a drawn order where a gate of the model meets those before.
+    """Shuffles the images of tests and validations if a gate of the model depends on the images before.
 
-    The metrics are of the same images; a model without such a gate keeps the config's order.
+    The metrics are computed on the same images; a model without such a gate keeps the config's order.
     """
 
     def before_val(self, runner: Runner) -> None:
-        """Of a validation."""
+        """Shuffles the images of a validation."""
         self._draw(runner, runner.val_dataloader, 'val_dataloader')
 
     def before_test(self, runner: Runner) -> None:
-        """Of a test."""
+        """Shuffles the images of a test."""
         self._draw(runner, runner.test_dataloader, 'test_dataloader')
 
     def _draw(self, runner: Runner, loader: DataLoader, name: str) -> None:

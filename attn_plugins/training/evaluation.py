@@ -1,6 +1,4 @@
-"""A trained model outside a training: built with its weights, given the config's own data, tested as it stands in
-memory.
-"""
+"""Evaluates a trained model outside a training: builds it, loads its weights and runs the config's own test on it."""
 
 from copy import deepcopy
 from pathlib import Path
@@ -40,14 +38,14 @@ def load_model(cfg: Config, checkpoint: str | Path | None = None) -> tuple[nn.Mo
     if checkpoint is not None:
         content = read_checkpoint(checkpoint)
         check_fits(content, model, checkpoint, 'give the config and preset that it was trained with')
-        # Not strict: weights from before torch counted batches fit too, and all else has just been compared.
+        # Not strict: weights from before torch counted batches fit too, and everything else has just been compared.
         model.load_state_dict(weights_of(content), strict=False)
         meta = content.get('meta') or {}
     return model.eval(), meta
 
 
 def read_checkpoint(path: str | Path) -> dict:
-    """A checkpoint file as it was saved, on the CPU.
+    """Reads a checkpoint file as it was saved, on the CPU.
 
     Raises:
         UserError: There is no such file, or it holds no weights.
@@ -60,21 +58,21 @@ def read_checkpoint(path: str | Path) -> dict:
 
 
 class TestData:
-    """The config's own test, data and metrics, for models that are built already.
+    """The config's own test, data and metrics, for models that are already built.
 
     The data come from mmengine's data loader and go through the model's own `data_preprocessor` and `test_step`, so
     they are those of `tools/test.py`, for classifiers, detectors and segmentors alike.
 
     Args:
-        cfg: A config; it is not changed. One without a test is validated. Custom hooks are left out: what they do to
-            weights (EMA) a checkpoint has.
+        cfg: A config; it is not changed. If it has no test, its validation is used. Custom hooks are left out: a
+            checkpoint already holds what they do to weights (EMA).
         work_dir: Where the log goes.
 
     Raises:
         UserError: The config has neither, or data are missing.
     """
 
-    __test__ = False  # for pytest, which takes the name for one of a test
+    __test__ = False  # pytest would take this class for a test because of its name
 
     def __init__(self, cfg: Config, work_dir: str | Path):
         cfg = deepcopy(cfg)
@@ -93,13 +91,13 @@ class TestData:
         self.device = get_device()
 
     def __len__(self) -> int:
-        """How many images there are."""
+        """Returns the number of images."""
         return len(self.runner.test_loop.dataloader.dataset)
 
     def batches(self, images: int | None = None) -> DataLoader:
-        """The batches of the test as its loader makes them, for `model.test_step`; of all images, or of so many.
+        """Returns the test's batches, as its loader makes them for `model.test_step`, of all or of `images` images.
 
-        In an order that is drawn with `SEED` over all images, as they mostly stand class by class.
+        The order is shuffled with `SEED` over all images, since data sets are mostly sorted by class.
         """
         loader = self.runner.test_loop.dataloader
         drawn = torch.randperm(len(self), generator=torch.Generator().manual_seed(SEED))
@@ -112,12 +110,12 @@ class TestData:
         )
 
     def which(self, images: int | None) -> str:
-        """Which images `batches` has, in words."""
+        """Describes in words which images `batches` has."""
         if images is None or images >= len(self):
             return f'{len(self)} test images'
         return f'{images} of {len(self)} test images, drawn with the seed {SEED}'
 
     def metrics(self, model: nn.Module) -> dict[str, float]:
-        """The config's test of a model, by the names of its metrics."""
+        """Runs the config's test of a model and returns its metrics by name."""
         self.runner.model = model.to(self.device)
         return {name: float(value) for name, value in self.runner.test().items()}

@@ -1,9 +1,10 @@
-"""Resumes a training so that it is, to the bit, the one that was not cut off.
+"""Resumes a training so that it equals, to the bit, the same training without an interruption.
 
-Nothing random depends on what came before (`loops.py`). What mmengine leaves out of a checkpoint stands beside the
-weights: gradients that wait for the next step, and what modules, and the hook that stops early, count. A validation
-that was due when the checkpoint was written is made up for. What cannot be continued so goes on all the same, and is
-marked with the reason."""
+Nothing random depends on what came before (`loops.py`). What mmengine leaves out of a checkpoint is saved beside the
+weights: gradients that wait for the next step, and the counters of modules and of the early-stopping hook. A validation
+that was due when the checkpoint was written is run after resuming. A training that cannot be continued in this way is
+resumed all the same, and is marked with the reason.
+"""
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
@@ -22,42 +23,41 @@ from attn_plugins.registry import LIBRARIES
 from attn_plugins.training.batches import draws_alike, same
 from attn_plugins.training.loops import ExactEpochLoop, ExactLoop
 
-# In a checkpoint, beside mmengine's keys: what a resumed training needs to be the same.
+# Key in a checkpoint, beside mmengine's: what a resumed training needs to be the same.
 KEY = 'attn_resume'
-# What torch keeps of every module: hooks, parameters, the mode.
+# Attributes that torch keeps of every module: hooks, parameters, the mode.
 OF_TORCH = frozenset(vars(nn.Module()))
-# Larger tensors and arrays that a module keeps are caches.
+# Larger tensors and arrays that a module keeps are taken to be caches.
 MOST_NUMBERS = 1_000_000
-# In mmengine's message hub, which is a part of every checkpoint: why a training is not the one that it would have been.
+# Key in mmengine's message hub, which is part of every checkpoint: why a training differs from an uninterrupted one.
 INEXACT = 'resumed_inexactly'
 
 
 class ResumeHook(Hook):
-    """Keeps in checkpoints what mmengine leaves out of them, gives it back, and says whether a resumed training is
-    the same.
+    """Saves in checkpoints what mmengine leaves out of them, restores it, and logs whether a resumed training is exact.
 
-    In the message hub it notes the reason if it is not (`INEXACT`).
+    If it is not, the reason is noted in the message hub (`INEXACT`).
 
     Args:
-        changed (str): What of the settings is another now than when the training began, in words.
+        changed (str): Which settings have changed since the training began, in words.
     """
 
-    priority = 'LOWEST'  # the others have then prepared what a validation needs
+    priority = 'LOWEST'  # the other hooks have then prepared what a validation needs
 
     def __init__(self, changed: str = ''):
         self.changed = changed
         self.fresh: dict | None = None
-        self.unvalidated: tuple[list, dict] | None = None  # while there is a validation
+        self.unvalidated: tuple[list, dict] | None = None  # set during a validation
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Of a training that is resumed. The model is as it was built, but for its weights."""
+        """Restores the saved state into a training that is resumed; apart from its weights the model is as built."""
         self.kept = checkpoint.get(KEY)
         self._look(runner)
         if self.kept is not None and runner.cfg.get('resume'):
             _give_back(runner, self.kept)
 
     def before_train(self, runner: Runner) -> None:
-        """Says how it stands, and makes up for a validation."""
+        """Logs whether the training is exact, and runs a validation that is due."""
         if self.fresh is None:
             self._look(runner)
         if runner.iter == 0:
@@ -76,14 +76,16 @@ class ResumeHook(Hook):
             runner.val_loop.run()
 
     def _look(self, runner: Runner) -> None:
-        """What there is before the training counts in it."""
+        """Notes the counters before the training changes them."""
         self.fresh, self.fresh_hooks = deepcopy(_counts(runner)), deepcopy(_users_hooks(runner))
 
     def before_val_epoch(self, runner: Runner) -> None:
-        """mmengine saves the checkpoint once more when the validation gives a new best one, of which some hooks know
-        then and some do not.
+        """Notes the state before a validation, and makes all processes validate with the same running statistics.
 
-        All processes validate with the running statistics of the first one, which are those that a checkpoint keeps.
+        mmengine saves the checkpoint once more when the validation gives a new best one; by then some hooks know the
+        result and some do not.
+
+        These are the first process's, which are those that a checkpoint keeps.
         """
         loop = runner.train_loop
         if isinstance(loop, ExactLoop):
@@ -93,12 +95,13 @@ class ResumeHook(Hook):
                 broadcast(buffer)
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """All hooks know of it."""
+        """Forgets the state before the validation: all hooks know its result now."""
         self.unvalidated = None
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """The main process alone saves. What a validation changes is as it was before it, as the next training makes
-        up for it.
+        """Adds what mmengine leaves out; only the main process saves.
+
+        What a validation changes is saved as it was before, since the resumed training runs the validation again.
         """
         if self.unvalidated is not None and 'optimizer' in checkpoint:
             schedules, groups = self.unvalidated
@@ -149,7 +152,7 @@ class ResumeHook(Hook):
 
 
 def _stepped(runner: Runner) -> tuple[list, dict]:
-    """What schedules change: their own state, and the optimizer's settings by group."""
+    """Returns what schedules change: their own state, and the optimizer's settings by group."""
     optimizer = runner.optim_wrapper.state_dict() if isinstance(runner.optim_wrapper, OptimWrapper) else {}
     schedules = runner.param_schedulers if isinstance(runner.param_schedulers, list) else []
     groups = {name: optimizer[name] for name in ('param_groups', 'base_param_settings') if name in optimizer}
@@ -161,7 +164,7 @@ def _plain(model: nn.Module) -> nn.Module:
 
 
 def _counting(runner: Runner) -> Iterator[tuple[str, Any]]:
-    """What counts by itself, by name: the model's modules, and the hook that stops early."""
+    """Yields by name the objects that keep counters: the model's modules, and the early-stopping hook."""
     yield from _plain(runner.model).named_modules()
     for hook in runner.hooks:
         if isinstance(hook, EarlyStoppingHook):
@@ -169,8 +172,9 @@ def _counting(runner: Runner) -> Iterator[tuple[str, Any]]:
 
 
 def _users_hooks(runner: Runner) -> dict[str, dict]:
-    """The values that hooks keep which are of no library, by the hook's name: whether they are counts or caches
-    nobody can tell.
+    """Collects the values kept by hooks of no known library, by the hook's name.
+
+    Nobody can tell whether these values are counters or caches.
     """
     return {
         type(hook).__name__: {name: value for name, value in vars(hook).items() if _is_plain(value)}
@@ -180,7 +184,7 @@ def _users_hooks(runner: Runner) -> dict[str, dict]:
 
 
 def _counts(runner: Runner) -> dict[tuple[str, str], Any]:
-    """All values that modules keep beside their parameters and buffers, by module and attribute."""
+    """Collects all values that modules keep beside their parameters and buffers, by module and attribute."""
     return {
         (name, attribute): value
         for name, part in _counting(runner)

@@ -1,10 +1,10 @@
-"""What a config says of a training, as flat text that can be kept beside it and compared later."""
+"""Turns a config's training settings into flat text that can be stored beside a training and compared later."""
 
 from collections.abc import Iterator, Mapping
 
 from mmengine.config import Config
 
-# Where a run writes, how it is started and how fast its data come: none of it changes what is trained.
+# Where a run writes, how it is started and how fast its data load: none of it changes what is trained.
 ELSEWHERE = (
     'work_dir',
     'resume',
@@ -16,19 +16,19 @@ ELSEWHERE = (
     'vis_backends',
 )
 SPEED = ('num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor')
-# What is shown and tested, beside the training.
+# What is displayed, and what is tested, apart from the training.
 SHOWN = ('log_processor', 'default_hooks.logger', 'default_hooks.visualization', 'val_dataloader.batch_size')
 TESTED = ('test_cfg', 'test_dataloader', 'test_evaluator')
-# As many differences as a sentence takes.
+# How many differences a sentence lists at most.
 MOST = 3
 
 
 def settings_of(cfg: Config, tested: bool = False) -> dict[str, str]:
-    """Every value of a config that decides what is trained, by its dotted name: `{'randomness.seed': '0'}`.
+    """Returns every config value that decides what is trained, by its dotted name: `{'randomness.seed': '0'}`.
 
     Args:
         cfg (Config): The config.
-        tested (bool): With what decides the result of its test.
+        tested (bool): Whether to include the values that decide the result of its test.
     """
     left_out = (*ELSEWHERE, *SHOWN, *(() if tested else TESTED))
     return {
@@ -40,7 +40,7 @@ def settings_of(cfg: Config, tested: bool = False) -> dict[str, str]:
 
 
 def differences(before: Mapping[str, str], now: Mapping[str, str]) -> str:
-    """What differs between two settings, for a sentence: 'train_cfg.max_epochs (was 12, is 24)'; '' if nothing does."""
+    """Describes how two settings differ: 'train_cfg.max_epochs (was 12, is 24)'; '' if they are equal."""
     changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
     words = [f'{name} (was {before.get(name, "not set")}, is {now.get(name, "not set")})' for name in changed]
     more = f' and {len(words) - MOST} more' if len(words) > MOST else ''
@@ -48,7 +48,10 @@ def differences(before: Mapping[str, str], now: Mapping[str, str]) -> str:
 
 
 def _without_compiling(content: dict) -> dict:
-    """Whether layers are compiled changes how fast a training is, so it may be turned on or off for its rest."""
+    """Removes the hook that compiles layers from the settings.
+
+    Compiling changes only the speed of a training, so it may be turned on or off when the training is resumed.
+    """
     if not isinstance(content.get('custom_hooks'), list):
         return content
     kept = [hook for hook in content['custom_hooks'] if hook.get('type') != 'attn_plugins.CompileLayersHook']
@@ -57,7 +60,7 @@ def _without_compiling(content: dict) -> dict:
 
 
 def _flat(value, name: str) -> Iterator[tuple[str, str]]:
-    """The values within dicts and lists, each under its dotted name; an empty dict or list is a value."""
+    """Yields the values within dicts and lists, each under its dotted name; an empty dict or list is a value."""
     items = value.items() if isinstance(value, Mapping) else enumerate(value) if _holds_dicts(value) else ()
     below = [pair for key, item in items for pair in _flat(item, f'{name}.{key}' if name else str(key))]
     yield from below or [(name, _text(value))]
@@ -70,7 +73,10 @@ def _holds_dicts(value) -> bool:
 
 
 def _text(value) -> str:
-    """A list is the same as a tuple; a class or function is its name, as its repr may hold an address."""
+    """Returns a value as text.
+
+    A tuple reads as the same list; a class or function is its name, as its repr may hold an address.
+    """
     if callable(value):
         return f'{value.__module__}.{value.__qualname__}'
     return repr(list(value)) if isinstance(value, tuple) else repr(value)

@@ -1,4 +1,6 @@
-"""Hooks: of configs (`ChannelsLastHook`), and of our own train and test tools (a checkpoint's fit, progress)."""
+"""Hooks for configs (`ChannelsLastHook`, `CompileLayersHook`), and for our train and test tools (checkpoints,
+progress).
+"""
 
 import gc
 import resource
@@ -31,37 +33,38 @@ class ChannelsLastHook(Hook):
     """
 
     def before_run(self, runner: Runner) -> None:
-        """Before training, validation and test.
+        """Converts the model before training, validation and test.
 
-        DistributedDataParallel is put around the model anew: it lays out its buffers of gradients when it is built,
-        and where the weights' layout changes after that, it copies the first gradients into wrong places (torch 2.1.2
-        and 2.12.1)."""
+        DistributedDataParallel is wrapped around the model anew: it lays out its gradient buffers when it is built, and
+        if the weights' layout changes after that, it copies the first gradients into wrong places (torch 2.1.2 and
+        2.12.1).
+        """
         model = runner.model
         model.to(memory_format=torch.channels_last)
         if isinstance(model, DistributedDataParallel):
             plain = model.module
             del model, runner.model
-            gc.collect()  # with the old one go its hooks on the weights
+            gc.collect()  # the old wrapper's hooks on the weights are removed with it
             runner.model = runner.wrap_model(runner.cfg.get('model_wrapper_cfg'), plain)
 
 
 @HOOKS.register_module()
 class CompileLayersHook(Hook):
-    """Has the model's inserted layers run through `torch.compile` (`attn_plugins.compile_layers`), and leaves the
-    host as it is.
+    """Runs the model's inserted layers, and not the host, through `torch.compile` (`attn_plugins.compile_layers`).
 
-    `custom_hooks = [dict(type='attn_plugins.CompileLayersHook')]`. Checkpoints, resuming, EMA and evaluation do not
-    know of it."""
+    `custom_hooks = [dict(type='attn_plugins.CompileLayersHook')]`. Checkpoints, resuming, EMA and evaluation are not
+    affected.
+    """
 
     priority = 'LOW'  # after EMA has made its copy
 
     def before_run(self, runner: Runner) -> None:
-        """Before training, validation and test."""
+        """Compiles the layers before training, validation and test."""
         compile_layers(runner.model)
 
 
 class CheckpointFitsHook(Hook):
-    """Compares a checkpoint that is to be resumed or tested with the model, before its weights go in.
+    """Compares a checkpoint that is to be resumed or tested with the model before its weights are loaded.
 
     Args:
         path (Path): Where it is read from, for the message.
@@ -72,17 +75,17 @@ class CheckpointFitsHook(Hook):
         self.path, self.advice = path, advice
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Refuses the checkpoint of another model."""
+        """Refuses a checkpoint of another model."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         check_fits(checkpoint, model, self.path, self.advice)
 
 
 class StartWeightsHook(Hook):
-    """Refuses to train when a part of the model, which should start from given weights, has some that they lack or
-    have in another shape.
+    """Refuses to train if given start weights do not fit the part of the model that should start from them.
 
-    mmengine loads what fits and says the rest in one line of the log. Inserted layers keep their own start where the
-    weights are a plain model's, of none of them, and so do the offsets of deformable convolutions; it is said.
+    They do not fit if weights of the part are missing there or have another shape. mmengine loads what fits and
+    mentions the rest in one line of the log. If the weights are of a plain model without any inserted layer, inserted
+    layers keep their own initial values, and so do the offsets of deformable convolutions; this is logged.
 
     Args:
         part (str): The part's name in the model.
@@ -94,7 +97,7 @@ class StartWeightsHook(Hook):
         self.part, self.path, self.prefix = part, path, prefix
 
     def before_train(self, runner: Runner) -> None:
-        """After the weights went in; a training that is resumed has begun with them already."""
+        """Compares the part with the loaded weights; a resumed training was compared when it began."""
         if runner.iter > 0:
             return
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
@@ -130,8 +133,9 @@ class StartWeightsHook(Hook):
 
 
 def _own_starts(part: nn.Module) -> dict[str, set[str]]:
-    """What a plain part has no weights of, in words, and its keys: inserted layers, offsets of mmcv's deformable
-    convolutions.
+    """Returns the parts that a plain model has no weights for, described in words, and their keys.
+
+    These are inserted layers and the offsets of mmcv's deformable convolutions.
     """
     offsets = [name for name, _ in part.named_modules() if name.endswith('.conv_offset')]
     layers = inserted_layers(part)
@@ -147,20 +151,20 @@ def _own_starts(part: nn.Module) -> dict[str, set[str]]:
 
 
 class ProgressHook(Hook):
-    """Writes how far a training is, what it has taken, and its learning curve, into one JSON file.
+    """Writes the progress of a training, its time and memory, and its learning curve into one JSON file.
 
-    The file has `step` ('train' or 'test'), `done` (0 to 1), `text` ('epoch 3/8'), `train_seconds` (all parts of a
-    training that was resumed, with validation), `memory_mb` and `memory_of` ('GPU', the most that torch's allocator
-    held, or 'process', the largest resident size), `inexact` (why it is not the training that it would have been
-    without a break), `loss` (pairs of iteration and the mean training loss since the last) and
-    `validation` (pairs of iteration and metrics).
+    The file has `step` ('train' or 'test'), `done` (0 to 1), `text` ('epoch 3/8'), `train_seconds` (over all parts of a
+    resumed training, with validation), `memory_mb` and `memory_of` ('GPU', the most that torch's allocator held, or
+    'process', the largest resident size), `inexact` (why it differs from the same training without an interruption),
+    `loss` (pairs of iteration and the mean training loss since the last pair) and `validation` (pairs of iteration and
+    metrics).
 
     Args:
-        path (Path): The file; a training that is resumed goes on in it.
-        every (float): Seconds between two writings, at least.
+        path (Path): The file; a resumed training continues it.
+        every (float): Minimum of seconds between two writes.
     """
 
-    priority = 'VERY_LOW'  # the others have then written losses and metrics
+    priority = 'VERY_LOW'  # the other hooks have then written losses and metrics
     POINTS = 100  # of the loss curve
     KEY = 'attn_losses'  # in a checkpoint
 
@@ -180,7 +184,7 @@ class ProgressHook(Hook):
         )
 
     def before_train(self, runner: Runner) -> None:
-        """Takes up what an earlier part has written, up to the checkpoint that was resumed."""
+        """Reads what an earlier part of the training wrote, up to the checkpoint that was resumed."""
         if runner.iter > 0 and (earlier := read_json(self.path)):
             self.content.update(earlier, step='train')
             for name in ('loss', 'validation'):
@@ -190,7 +194,7 @@ class ProgressHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: object = None, outputs: object = None
     ) -> None:
-        """Adds to the curve, and writes when it is time."""
+        """Adds the loss to the curve, and writes the file when it is time."""
         step, steps = runner.iter + 1, runner.max_iters
         self.losses.append(float(runner.message_hub.get_scalar('train/loss').current()))
         if step * self.POINTS // steps > (step - 1) * self.POINTS // steps or step == steps:
@@ -201,25 +205,25 @@ class ProgressHook(Hook):
         self._write(done=step / steps, text=text)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """The losses since the last point of the curve."""
+        """Saves the losses since the last point of the curve in the checkpoint."""
         checkpoint[self.KEY] = self.losses
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Of a training that is resumed."""
+        """Restores the losses of a training that is resumed."""
         self.losses = list(checkpoint.get(self.KEY, []))
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Adds the metrics of a validation; one that was due at a break is carried out again."""
+        """Adds the metrics of a validation; one that was due at an interruption is run again."""
         scores = {name: float(value) for name, value in (metrics or {}).items()}
         earlier = [point for point in self.content['validation'] if point[0] != runner.iter]
         self.content['validation'] = [*earlier, [runner.iter, scores]]
 
     def after_train(self, runner: Runner) -> None:
-        """Writes the whole time, the memory, and whether it was continued as if without a break."""
+        """Writes the total time, the memory, and whether it was resumed exactly."""
         self._write(now=True, inexact=runner.message_hub.get_info(INEXACT) or '')
 
     def before_test(self, runner: Runner) -> None:
-        """Says that it is tested now, after a training in the same process or in an earlier one."""
+        """Notes that the test runs now, after a training in the same process or in an earlier one."""
         self.content.update(read_json(self.path) or {})
         self.written = 0.0
         self._put(step='test', done=1.0, text='testing')
@@ -237,7 +241,7 @@ class ProgressHook(Hook):
 
 
 def _peak_memory() -> float:
-    """Most memory held so far, in MB of 2**20 bytes: on the GPU if there is one, else of this process."""
+    """Returns the peak memory so far, in MB of 2**20 bytes: of the GPU if there is one, else of this process."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10

@@ -1,4 +1,4 @@
-"""Keeps decoded images in memory: a training of small images reads and decodes each once, not in every epoch."""
+"""Keeps decoded images in memory, so that a training of small images decodes each only once and not in every epoch."""
 
 import logging
 from collections.abc import Iterator
@@ -13,29 +13,28 @@ from mmengine.runner import Runner
 
 from attn_plugins.registry import HOOKS
 
-# Transforms that make the same of the same file: those at the beginning of a pipeline are carried out once.
+# Transforms whose result depends only on the file: at the beginning of a pipeline they are run only once.
 DETERMINISTIC = {'LoadImageFromFile', 'LoadAnnotations', 'Resize'}
 LIBRARIES = ('mmcv.', 'mmdet.', 'mmseg.', 'mmpretrain.')
 
 
 @HOOKS.register_module()
 class InMemoryHook(Hook):
-    """Keeps what the first, deterministic transforms of the training data make of each sample, as far as the memory
-    goes.
+    """Caches the results of the first, deterministic transforms of the training data, as far as the memory allows.
 
-    `custom_hooks = [dict(type='attn_plugins.InMemoryHook')]`. The batches are the same bit for bit: what draws random
-    numbers is carried out anew each time. It pays where decoding an image costs about as much as training on it. Each
-    worker of a dataloader keeps samples of its own, so it is made for `num_workers=0` or `persistent_workers=True`.
+    `custom_hooks = [dict(type='attn_plugins.InMemoryHook')]`. The batches are the same bit for bit: transforms that
+    draw random numbers are run anew each time. It pays if decoding an image costs about as much as training on it. Each
+    worker of a dataloader has its own cache, so the hook is made for `num_workers=0` or `persistent_workers=True`.
 
     Args:
-        gib (float): The most that a process keeps, in GiB of 2**30 bytes; what comes after that is read each time.
+        gib (float): The size of a process's cache, in GiB of 2**30 bytes; samples beyond it are read each time.
     """
 
     def __init__(self, gib: float = 1.0):
         self.bytes = int(gib * 2**30)
 
     def before_train(self, runner: Runner) -> None:
-        """Puts the memory before the transforms of every dataset that reads files."""
+        """Puts the cache before the transforms of every dataset that reads files."""
         datasets = [
             dataset for dataset in _datasets(runner.train_dataloader.dataset) if _leading(dataset.pipeline)
         ]
@@ -58,11 +57,11 @@ def _warn(text: str) -> None:
 
 
 class _Remembered:
-    """Transforms whose results are kept, by the sample's number.
+    """Transforms whose results are cached by the sample's number.
 
     Args:
-        transforms: Those that are the same each time.
-        room: Bytes that may be kept.
+        transforms: Those whose result is the same each time.
+        room: Bytes that may be cached.
     """
 
     def __init__(self, transforms: list, room: int):
@@ -83,7 +82,7 @@ class _Remembered:
 
 
 def _datasets(dataset: Any) -> Iterator[BaseDataset]:
-    """The datasets that read files, inside of those that repeat, join or mix them."""
+    """Yields the datasets that read files, from inside datasets that repeat, join or mix them."""
     if isinstance(dataset, BaseDataset):
         yield dataset
         return
@@ -95,7 +94,7 @@ def _datasets(dataset: Any) -> Iterator[BaseDataset]:
 
 
 def _leading(pipeline: Compose) -> int:
-    """How many transforms at the beginning of a pipeline are the same each time."""
+    """Counts the transforms at the beginning of a pipeline whose result is the same each time."""
     count = 0
     for transform in pipeline.transforms:
         kind = type(transform)

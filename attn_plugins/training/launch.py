@@ -1,4 +1,4 @@
-"""Distributed runs, also on machines without a GPU, where OpenMMLab's own launch cannot start."""
+"""Launches distributed runs, also on machines without a GPU, where OpenMMLab's own launch cannot start."""
 
 import gc
 import os
@@ -17,9 +17,9 @@ SYNC_BN = ('SyncBN', 'MMSyncBN')
 def init_distributed(cfg: Config, launcher: str) -> None:
     """Prepares a config, in place, for the processes it will run in.
 
-    The process group is made here and not by the Runner, so that processes agree before it is built. Without a GPU
-    OpenMMLab's launch fails (it chooses a CUDA device in every case): there it is gloo's, and the model is wrapped
-    without devices.
+    The process group is made here and not by the Runner, so that processes agree before the Runner is built. Without a
+    GPU OpenMMLab's launch fails (it chooses a CUDA device in every case): there gloo is the backend, and the model is
+    wrapped without devices.
 
     Args:
         cfg (Config): The config of the run.
@@ -61,10 +61,10 @@ def init_distributed(cfg: Config, launcher: str) -> None:
 
 
 def end_distributed() -> None:
-    """Closes the process group, if there is one, and lets go of it.
+    """Destroys the process group, if there is one, and releases it.
 
-    A runner that is over still holds it in reference cycles. Left to the end of the interpreter, gloo's threads would
-    release their last tensors without one, which aborts the process now and then (pytorch/pytorch#179291).
+    A finished runner still holds it in reference cycles. If it lived until the interpreter ends, gloo's threads would
+    release their last tensors without an interpreter, which sometimes aborts the process (pytorch/pytorch#179291).
     """
     if distributed.is_initialized():
         distributed.destroy_process_group()
@@ -72,7 +72,7 @@ def end_distributed() -> None:
 
 
 def _unsync(cfg: Config) -> int:
-    """Turns SyncBN, which refuses CPU tensors, into BN, and `sync=True` of our norm layers off; says how many."""
+    """Turns SyncBN, which refuses CPU tensors, into BN, and `sync=True` of our norm layers off; counts both."""
     count = 0
     if cfg.get('sync_bn'):
         cfg.sync_bn = None
@@ -88,7 +88,7 @@ def _unsync(cfg: Config) -> int:
 
 
 def _dicts(value) -> Iterator[dict]:
-    """Every dict within a config's value."""
+    """Yields every dict within a config's value."""
     if isinstance(value, dict):
         yield value
         value = list(value.values())

@@ -1,4 +1,4 @@
-"""Which of the three libraries a config belongs to, and what that library's own tools do to it before a run."""
+"""Finds which of the three libraries a config belongs to, and does what that library's own tools do before a run."""
 
 from copy import deepcopy
 from importlib import import_module
@@ -14,7 +14,7 @@ from attn_plugins.registry import LIBRARIES, register
 
 
 def library_of(cfg: Config) -> str:
-    """The library of a config, read from its `default_scope`.
+    """Returns the library of a config, read from its `default_scope`.
 
     Raises:
         UserError: The config names none of the three.
@@ -29,10 +29,10 @@ def library_of(cfg: Config) -> str:
 
 
 def build_model(cfg: Config) -> nn.Module:
-    """The config's model as a Runner builds it, with random weights.
+    """Builds the config's model as a Runner builds it, with random weights.
 
     It is built from a copy: models write into the config that they are built from (`pretrained` moves into the
-    backbone's) and keep parts of it, so a second build would get another config, and share those with the first.
+    backbone's) and keep parts of it. A second build would get the changed config, and share those parts with the first.
     """
     library = library_of(cfg)
     register(library)
@@ -50,7 +50,7 @@ def prepare(cfg: Config) -> None:
         import_module('mmdet.utils').setup_cache_size_limit_of_dynamo()
     for loader in filter(None, map(cfg.get, LOADERS)):
         if library == 'mmpretrain':
-            # A value of the config goes before the default.
+            # A value of the config takes precedence over the default.
             loader.setdefault('pin_memory', torch.cuda.is_available())
             loader.setdefault('persistent_workers', loader.get('num_workers', 0) > 0)
             loader.setdefault('collate_fn', dict(type='default_collate'))

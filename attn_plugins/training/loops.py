@@ -1,8 +1,9 @@
-"""mmengine's two loops of training, with randomness that does not depend on what came before, and entered anywhere.
+"""Replaces mmengine's two training loops by ones whose randomness does not depend on the past and that resume anywhere.
 
 All randomness of an iteration follows from the run's seed, the process and the iteration's number: that of its images
-(`batches.py`) and that of the model (dropout). mmengine saves no random state, knows the checkpoint's seed only after
-its data were built with another, and begins an epoch anew in which it was cut off."""
+(`batches.py`) and that of the model (dropout). mmengine saves no random state, learns the checkpoint's seed only after
+its data were built with another, and starts an interrupted epoch from its beginning.
+"""
 
 from typing import Any
 
@@ -17,7 +18,7 @@ from attn_plugins.training.quiet_runner import QuietRunner
 
 
 class ExactLoop:
-    """What both loops have: numbered batches, and random numbers of each iteration's own."""
+    """What both loops share: numbered batches, and random numbers that belong to each iteration."""
 
     endless = False
 
@@ -30,7 +31,7 @@ class ExactLoop:
         super().__init__(runner, dataloader, *args, **kwargs)
 
     def is_due(self, now: int, most: int) -> bool:
-        """Whether there is a validation after this epoch, or iteration, of so many."""
+        """Tells whether a validation follows epoch, or iteration, `now` of `most`."""
         self._decide_current_val_interval()
         return (
             self.runner.val_loop is not None
@@ -40,36 +41,36 @@ class ExactLoop:
 
 
 class ExactEpochLoop(ExactLoop, EpochBasedTrainLoop):
-    """mmengine's loop over epochs, which goes on in the middle of one too."""
+    """mmengine's loop over epochs, which can also resume in the middle of one."""
 
     def was_due(self) -> bool:
-        """Whether a validation was due when the checkpoint was written, which is before it."""
+        """Tells whether a validation was due when the checkpoint was written, which happens before it."""
         return self._iter == self.first and self._epoch > 0 and self.is_due(self._epoch, self._max_epochs)
 
-    #: The epoch's first iteration; a checkpoint within it says which it was, as batch samplers may give fewer batches
-    #: than they say.
+    #: The epoch's first iteration. A checkpoint within the epoch stores it, as batch samplers may give fewer batches
+    #: than their length.
     first = 0
 
     def run_epoch(self) -> None:
-        """One epoch, or what is left of it."""
+        """Runs one epoch, or the rest of it."""
         if self.batches is not None:
             self.batches.begin(self.first, self._iter)
         super().run_epoch()
         self.first = self._iter
 
     def run_iter(self, idx: int, data_batch: Any) -> None:
-        """One iteration; its index is that in the whole epoch."""
+        """Runs one iteration; its index counts from the beginning of the whole epoch."""
         seed_streams(*self.key, self._iter)
         super().run_iter(self._iter - self.first, data_batch)
 
 
 class ExactIterationLoop(ExactLoop, IterBasedTrainLoop):
-    """mmengine's loop over iterations, which reads none of the images again that it has been trained with."""
+    """mmengine's loop over iterations, which after resuming does not load images again that it has trained with."""
 
     endless = True
 
     def was_due(self) -> bool:
-        """Whether a validation was due when the checkpoint was written, which is before it."""
+        """Tells whether a validation was due when the checkpoint was written, which happens before it."""
         return self._iter > 0 and self.is_due(self._iter, self._max_iters)
 
     def run(self) -> nn.Module:
@@ -90,20 +91,20 @@ class ExactIterationLoop(ExactLoop, IterBasedTrainLoop):
         return self.runner.model
 
     def run_iter(self, data_batch: Any) -> None:
-        """One iteration."""
+        """Runs one iteration."""
         seed_streams(*self.key, self._iter)
         super().run_iter(data_batch)
 
 
-# mmengine's loops -> those that stand for them; another loop of a library or a user stays as it is.
+# mmengine's loops -> their replacements; other loops of a library or a user stay as they are.
 EXACT = {EpochBasedTrainLoop: ExactEpochLoop, IterBasedTrainLoop: ExactIterationLoop}
 
 
 class ExactRunner(QuietRunner):
-    """A Runner whose loops are exact where its config asks for mmengine's."""
+    """A Runner that uses the exact loops where its config asks for mmengine's."""
 
     def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
-        """mmengine's, with the loops that stand for its own."""
+        """Builds the training loop as mmengine does, with the exact loops in place of its own."""
         if isinstance(loop, dict):
             by_epoch = loop.get('by_epoch')
             kind = loop.get(

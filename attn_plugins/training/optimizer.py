@@ -1,6 +1,4 @@
-"""mmengine's constructor of optimizers with the names of the state dict, in which the containers of layers are not
-seen.
-"""
+"""mmengine's optimizer constructor with the names of the state dict, which leave out the containers of layers."""
 
 from mmengine.optim import DefaultOptimWrapperConstructor
 from torch import nn
@@ -11,16 +9,14 @@ from attn_plugins.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class OptimWrapperConstructor(DefaultOptimWrapperConstructor):
-    """`DefaultOptimWrapperConstructor` whose `custom_keys` match a host's parameters whether layers stand there or
-    not.
-    """
+    """`DefaultOptimWrapperConstructor` whose `custom_keys` match host parameters with or without inserted layers."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self._wrapped: set[str] = set()  # the names that a wrapper's level would add
 
     def add_params(self, params: list[dict], module: nn.Module, prefix: str = '', is_dcn_module=None) -> None:
-        """As mmengine's, which walks the tree of modules and joins their names to `prefix`."""
+        """Adds parameters as mmengine does, which walks the tree of modules and joins their names to `prefix`."""
         if prefix in self._wrapped:
             prefix = prefix.rpartition('.')[0]
         if isinstance(module, Wrapper):

@@ -1,8 +1,7 @@
-"""Imports what most processes of this package need; its import is all that the server of `preloaded_process.py` does
-before it forks.
+"""Imports what most processes of this package need; the server of `preloaded_process.py` only imports it and forks.
 
-Nothing is computed here: a process that has run a parallel operation hangs in its forks with GNU OpenMP
-(pytorch#41197)."""
+Nothing is computed here: forks of a process that has run a parallel operation hang with GNU OpenMP (pytorch#41197).
+"""
 
 import gc
 import os
@@ -15,13 +14,13 @@ from setproctitle import setproctitle
 
 # The environment that the libraries are imported under; some set variables themselves.
 ENVIRONMENT = dict(os.environ)
-# For `ps`; the first call has to come before the environment changes, else no fork can be named.
+# For `ps`; the first call must come before the environment changes, else no fork can be named.
 setproctitle('attn_plugins, the server with the libraries')
-# Ctrl-C is for the processes, each of which sets its own handler.
+# Ctrl-C is handled by the processes, each of which sets its own handler.
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-# Whether there is a GPU is answered without starting CUDA, which no fork survives.
+# Checks for a GPU without starting CUDA, which no fork survives.
 os.environ['PYTORCH_NVML_BASED_CUDA_CHECK'] = '1'
-# What the libraries have to say at their import, a process that starts by itself says too, into its own log.
+# A process that starts by itself also logs what the libraries print at their import.
 _nowhere = os.open(os.devnull, os.O_RDWR)
 for _descriptor in (1, 2):
     os.dup2(_nowhere, _descriptor)
@@ -31,7 +30,7 @@ from attn_plugins.training.library import LIBRARIES, register  # noqa: E402
 for _library in LIBRARIES:
     with suppress(
         Exception
-    ):  # what is absent or broken here is so in the process that needs it, which says so
+    ):  # what is missing or broken here is so in the process that needs it, which reports it
         register(_library)
 for _module in ('attn_plugins.training.runner', 'attn_plugins.insertion', 'attn_plugins.cost.cost'):
     with suppress(Exception):
@@ -41,7 +40,7 @@ SET_BY_IMPORTS = {name: value for name, value in os.environ.items() if ENVIRONME
 
 
 def _modified(path: str) -> int | None:
-    """When a file was last written, in nanoseconds; None where there is none."""
+    """Returns when a file was last written, in nanoseconds; None if there is no such file."""
     try:
         return os.stat(path).st_mtime_ns
     except OSError:
@@ -59,9 +58,9 @@ IMPORTED = {
 
 
 def changed_file() -> str | None:
-    """A file that was written anew since the server imported it, if there is one."""
+    """Returns a file that was rewritten since the server imported it, if there is one."""
     return next((path for path, written in IMPORTED.items() if _modified(path) != written), None)
 
 
 gc.collect()
-gc.freeze()  # a fork's collector leaves alone what all forks share
+gc.freeze()  # a fork's garbage collector ignores the objects that all forks share

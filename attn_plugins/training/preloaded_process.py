@@ -1,10 +1,10 @@
-"""Starts Python processes from a server that has imported the libraries: each begins at once, not after 15 seconds of
-imports.
+"""Starts Python processes at once from a server that has already imported the libraries, which saves 15 seconds each.
 
-The server is that of multiprocessing's start method `forkserver`. It imports (preload.py), computes nothing, forks,
-and ends with the process that started it. A fork becomes what `python ARGS` would be: of its own session,
-environment, output and exit code. What the server has imported under another environment, or from files that have
-changed since, is of no use to it: then it starts as a plain Python in its own place, and says so."""
+The server is that of multiprocessing's start method `forkserver`. It imports (preload.py), computes nothing, forks, and
+ends with the process that started it. A fork becomes what `python ARGS` would be: with its own session, environment,
+output and exit code. If the server imported under another environment, or files have changed since, its imports cannot
+be used: the process then starts as a plain Python instead, and says so.
+"""
 
 import atexit
 import ctypes
@@ -38,7 +38,7 @@ SERVER_DIED = 255
 
 
 def die_with_parent(parent: int | None = None) -> None:
-    """Has the kernel kill this process when its parent dies, even by kill -9 (Linux only).
+    """Makes the kernel kill this process when its parent dies, even by kill -9 (Linux only).
 
     Args:
         parent: The parent's process id, if it is known: it may have died before the call.
@@ -52,9 +52,9 @@ def die_with_parent(parent: int | None = None) -> None:
 def start_process(
     args: Sequence[str], *, env: Mapping[str, str], stdout: IO, stderr: IO, cwd: str | Path | None = None
 ) -> 'Process':
-    """Starts `python ARGS` from the server, or as a plain Python where there can be no server.
+    """Starts `python ARGS` from the server, or as a plain Python if there can be no server.
 
-    It has a session of its own, so Ctrl-C does not reach it, no standard input, and dies with this process.
+    The process has its own session, so Ctrl-C does not reach it, no standard input, and dies with this process.
 
     Args:
         args: What follows `python`: a script or `-m MODULE`, and its arguments.
@@ -73,7 +73,7 @@ def start_process(
             except (
                 OSError,
                 EOFError,
-            ) as error:  # a server that is just dying is started anew once it is gone
+            ) as error:  # a server that is just dying is restarted once it is gone
                 if not again:
                     stderr.write(f'started without the preloaded libraries: {error!r}\n')
                     stderr.flush()
@@ -98,7 +98,7 @@ def start_plain_process(
 
 
 class PreloadedProcess:
-    """A process forked from the server, with what is used of :class:`subprocess.Popen`.
+    """A process forked from the server, with the methods of :class:`subprocess.Popen` that are used here.
 
     Args:
         args: What would follow `python`: a script or `-m MODULE`, and its arguments.
@@ -120,7 +120,7 @@ class PreloadedProcess:
         stdout: IO,
         stderr: IO,
     ):
-        env = dict(env)  # which may be os.environ itself
+        env = dict(env)  # it may be os.environ itself
         context = multiprocessing.get_context('forkserver')
         context.set_forkserver_preload(['attn_plugins.training.preload'])
         process = context.Process(
@@ -153,7 +153,7 @@ Process = PreloadedProcess | subprocess.Popen
 
 
 class _Fork:
-    """What a fork does; made by the owner and sent to the fork, with its open files."""
+    """What a fork runs; made by the owner and sent to the fork, with its open files."""
 
     def __init__(self, args: list[str], env: dict[str, str], cwd: str, stdout: int, stderr: int):
         self.args, self.env, self.cwd = args, env, cwd
@@ -163,8 +163,8 @@ class _Fork:
         return dict(vars(self), stdout=DupFd(self.stdout), stderr=DupFd(self.stderr))
 
     def __call__(self) -> None:
-        # multiprocessing's server lives as long as its forks, by this pipe; here it ends with its owner, and its
-        # forks with it.
+        # By this pipe multiprocessing's server lives as long as its forks; here it ends with its owner, and its forks
+        # end with it.
         os.close(forkserver._forkserver._forkserver_alive_fd)
         os.setsid()
         die_with_parent()
@@ -174,13 +174,13 @@ class _Fork:
         with open(os.devnull) as nothing:
             os.dup2(nothing.fileno(), 0)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        multiprocessing.set_start_method(None, force=True)  # as it is in a process that starts by itself
+        multiprocessing.set_start_method(None, force=True)  # as in a process that starts by itself
         os.chdir(self.cwd)
         why = self._take_up()
         if why:
             print(f'started without the preloaded libraries: {why}', file=sys.stderr, flush=True)
             os.execve(sys.executable, [sys.executable, *self.args], self.env)
-        setproctitle(' '.join([sys.executable, *self.args]))  # for `ps` and its kind
+        setproctitle(' '.join([sys.executable, *self.args]))  # for `ps` and similar tools
         try:
             if self.args[0] == '-m':
                 sys.argv = self.args[1:]
@@ -189,11 +189,11 @@ class _Fork:
                 sys.argv = self.args
                 runpy.run_path(self.args[0], run_name='__main__')
         finally:
-            # multiprocessing ends its processes without them: temporary folders would stay.
+            # multiprocessing ends its processes without calling them: temporary folders would stay.
             atexit._run_exitfuncs()
 
     def _take_up(self) -> str | None:
-        """Makes this process the one that was asked for, or says why it cannot be."""
+        """Makes this process the one that was asked for, or returns why it cannot be."""
         from attn_plugins.training.preload import ENVIRONMENT as before
         from attn_plugins.training.preload import SET_BY_IMPORTS, changed_file
 
@@ -220,14 +220,14 @@ class _Fork:
 
 
 def _packages() -> list[str]:
-    """The imported packages that a folder of a user's can stand before."""
+    """Lists the imported packages that a package in a user's folder could shadow."""
     from attn_plugins.training.library import LIBRARIES
 
     return [name for name in ('attn_plugins', 'mmengine', 'mmcv', *LIBRARIES, 'torch') if name in sys.modules]
 
 
 def _draw_and_compute_as(env: Mapping[str, str]) -> None:
-    """Gives a fork random numbers of its own, as a new process has, and its number of threads."""
+    """Gives a fork its own random numbers, as a new process has, and its number of threads."""
     import numpy as np
     import torch
     from threadpoolctl import threadpool_limits
@@ -242,8 +242,9 @@ def _draw_and_compute_as(env: Mapping[str, str]) -> None:
 
 @contextmanager
 def _start_from(env: Mapping[str, str]) -> Iterator[None]:
-    """What multiprocessing hands on to the server and its forks: another environment, and not this process's main
-    module.
+    """Sets the environment and the main module that multiprocessing passes on to the server and its forks.
+
+    Within the block the environment is `env`, and the main module is an empty one instead of this process's.
     """
     before, main = dict(os.environ), sys.modules['__main__']
     os.environ.clear()

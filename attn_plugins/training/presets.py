@@ -1,4 +1,4 @@
-"""Finds attention presets: a name or a path to the file that has `attention = [...]`, and which one a config took."""
+"""Finds attention presets by name or by the path of the file with `attention = [...]`, and the one a config used."""
 
 import difflib
 import os
@@ -13,13 +13,13 @@ from attn_plugins.mim import CONFIGS, VARIABLE
 from attn_plugins.registry import nearest
 
 PRESETS = Path('_base_', 'attention')
-# mmengine puts the variable behind the path of a folder that stands anywhere: this leads to the root from every one,
-# since the parent of the root is the root, whatever is a link on the way.
+# mmengine appends the variable to the path of a folder that may be anywhere: this leads to the root from every folder,
+# since the parent of the root is the root, even through symbolic links.
 ROOT = '../' * 40
 
 
 def preset_name(attention: str) -> str:
-    """Names a preset as it is called in tables and folders: its name, also where a path was given."""
+    """Returns a preset's name for tables and folders, also if its path is given."""
     return Path(attention).name.removesuffix('.py')
 
 
@@ -29,14 +29,14 @@ def preset_names(folder: Path | None = None) -> list[str]:
 
 
 def preset_of(cfg: Config) -> str | None:
-    """Names the preset that was chosen when the config was loaded, None if it was left to the config."""
+    """Returns the preset that was chosen when the config was loaded, None if the config's default was used."""
     chosen = cfg.env_variables.get(VARIABLE)
     return None if chosen is None else preset_name(chosen)
 
 
 @contextmanager
 def preset_in_environment(attention: str | None) -> Iterator[None]:
-    """Sets the variable while a config is read, and puts back what was there."""
+    """Sets the variable while a config is read, and restores its old value."""
     if attention is None:
         yield
         return
@@ -55,7 +55,7 @@ def _is_path(attention: str) -> bool:
 
 
 def _from_any_folder(attention: str) -> str:
-    """The path of a preset's file, without suffix, as a config can have it behind any folder."""
+    """Returns the path of a preset's file, without suffix, in a form that a config can append to any folder."""
     path = Path(attention).expanduser()
     if not path.is_file():
         others = sorted(map(str, path.parent.glob('*.py')))
@@ -75,11 +75,11 @@ def _from_any_folder(attention: str) -> str:
 
 
 def check_takes_preset(cfg: Config, path: Path, attention: str) -> None:
-    """Refuses a preset that the config does not take: it names one for good, or has no place for one."""
+    """Refuses a preset that the config cannot take: its layers are fixed, or it has no place for a preset."""
     if preset_of(cfg) is not None:
         return
     if 'attention' not in cfg:
-        if attention == 'none':  # the plain model, which it is
+        if attention == 'none':  # the config is that of the plain model
             return
         raise UserError(
             f'{path} takes no preset but none, so not {attention}: choose a config that does, or let it take '
@@ -100,7 +100,7 @@ def check_takes_preset(cfg: Config, path: Path, attention: str) -> None:
 
 
 def _layers(attention: list | dict | None) -> str:
-    """The layers of a preset, for messages."""
+    """Names the layers of a preset, for messages."""
     lists = attention.values() if isinstance(attention, dict) else [attention or []]
     types = dict.fromkeys(str(entry['cfg']['type']) for entries in lists for entry in entries)
     return ' and '.join(types) or 'no attention'

@@ -1,4 +1,4 @@
-"""A trained checkpoint made fit to be given away: weights alone, named by their hash, with its config and its cost."""
+"""Prepares a trained checkpoint for publication: only weights, named by their hash, with its config and its cost."""
 
 import hashlib
 import os
@@ -14,25 +14,25 @@ from attn_plugins.files import write_json, write_text
 from attn_plugins.training.checkpoint import check_file, check_fits, weights_of
 from attn_plugins.training.library import build_model
 
-# What a config says of the machine it ran on, or of the run: nothing that others should get or could use.
+# What a config says about the machine or the run: others should not get it or cannot use it.
 OF_A_RUN = ('work_dir', 'load_from', 'resume', 'launcher', 'env_variables')
-# What a checkpoint says of its training that others want to know.
+# What a checkpoint says about its training that others want to know.
 KEPT = ('dataset_meta', 'epoch', 'iter', 'seed')
 
 
 def publish(cfg: Config, checkpoint: Path, folder: Path, name: str, facts: dict) -> list[Path]:
     """Writes the weights of a checkpoint, the config and a description into a folder.
 
-    The weights are those that the checkpoint tests with, EMA's where it has them, in the order of the model, on the
-    CPU. The file's name ends with the first eight digits of its SHA-256, as OpenMMLab's published files do;
+    The weights are those that the checkpoint tests with (EMA's if it has them), in the order of the model, on the CPU.
+    The file's name ends with the first eight digits of its SHA-256, as OpenMMLab's published files do;
     `torch.load(weights_only=True)` reads it.
 
     Args:
         cfg (Config): The config that the checkpoint was trained with.
-        checkpoint (Path): What a training run has written.
-        folder (Path): Where to write; it is made.
-        name (str): How the files are to be called.
-        facts (dict): What else is to be said of the model, in plain values: its cost, versions.
+        checkpoint (Path): A checkpoint of a training run.
+        folder (Path): Where to write; it is created.
+        name (str): The name of the files.
+        facts (dict): More facts about the model, as plain values: its cost, versions.
 
     Returns:
         list[Path]: The checkpoint, the config, the description in JSON.
@@ -67,7 +67,7 @@ def publish(cfg: Config, checkpoint: Path, folder: Path, name: str, facts: dict)
 
 
 def _as_published(cfg: Config) -> str:
-    """The whole config as text, without what belongs to one run."""
+    """Returns the whole config as text, without what belongs to one run."""
     content = {key: value for key, value in cfg.to_dict().items() if key not in OF_A_RUN}
     backbone = built_model(content).get('backbone') or {}
     start = backbone.get('init_cfg')

@@ -1,12 +1,12 @@
-"""mmengine's Runner with a screen that begins with the training: what fills pages stands in the log file."""
+"""mmengine's Runner with less output on the screen: long messages go only into the log file."""
 
 import logging
 
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 
-# How messages begin that are for the log file: the environment, the config, the hooks, tracebacks, what mmengine says
-# of itself.
+# Beginnings of messages that go only into the log file: the environment, the config, the hooks, tracebacks, mmengine's
+# messages about itself.
 FOR_THE_FILE = (
     '\n----',
     'Config:\n',
@@ -21,7 +21,7 @@ class QuietRunner(Runner):
     """A Runner whose log on the screen leaves out the environment, the whole config and the order of hooks."""
 
     def build_logger(self, *args, **kwargs) -> MMLogger:
-        """mmengine's, with a filter before the screen."""
+        """Builds mmengine's logger, with a filter for the screen."""
         logger = super().build_logger(*args, **kwargs)
         for handler in logger.handlers:
             if not isinstance(handler, logging.FileHandler):

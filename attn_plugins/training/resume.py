@@ -1,6 +1,4 @@
-"""Decides whether a training begins, is resumed or has finished, by what its folder holds; `exact_resume.py` resumes
-it.
-"""
+"""Decides from a training's folder whether it begins, is resumed or has finished; `exact_resume.py` resumes it."""
 
 import time
 from itertools import count
@@ -32,8 +30,8 @@ class Decision(NamedTuple):
 
     Attributes:
         checkpoint: What it goes on from; None if it begins.
-        changed: Which of its settings are others now than when it began, in words.
-        end: 'epoch 12 of 12' if it has come to its end, and nothing is left to do.
+        changed: Which of its settings have changed since it began, in words.
+        end: 'epoch 12 of 12' if it has finished, and nothing is left to do.
     """
 
     checkpoint: Path | None = None
@@ -42,8 +40,9 @@ class Decision(NamedTuple):
 
 
 class TrainingRecordHook(Hook):
-    """Writes the settings of a training beside its checkpoints, each time with one, so that both are of the same
-    training; then its end.
+    """Writes the settings of a training beside its checkpoints, and finally that it has finished.
+
+    The settings are written with each checkpoint, so that both are of the same training.
 
     Args:
         work_dir (Path): The training's folder.
@@ -54,11 +53,11 @@ class TrainingRecordHook(Hook):
         self.path, self.settings = work_dir / TRAINING, settings
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """The main process alone saves."""
+        """Writes the settings; only the main process saves."""
         self._write(finished=False)
 
     def after_train(self, runner: Runner) -> None:
-        """Beyond the last checkpoint there was a validation, and now that is over too."""
+        """Notes that the training has finished, with the validation after its last checkpoint."""
         if is_main_process() and self.path.is_file():
             self._write(finished=True)
 
@@ -67,8 +66,9 @@ class TrainingRecordHook(Hook):
 
 
 def training_settings(cfg: Config, work_dir: Path) -> dict[str, str]:
-    """Reads the settings of this training; a config that was dumped by a resumed part of it names a checkpoint of its
-    own.
+    """Reads the settings of this training.
+
+    If a config was dumped by a resumed part of the training, it names a checkpoint of its own.
     """
     settings = settings_of(cfg)
     if Path(str(cfg.get('load_from'))).parent == work_dir:
@@ -79,7 +79,7 @@ def training_settings(cfg: Config, work_dir: Path) -> dict[str, str]:
 
 
 def decide(cfg: Config, work_dir: Path, resume: str | None, settings: dict[str, str]) -> Decision:
-    """Decides whether a training begins, goes on from a checkpoint, or has come to its end.
+    """Decides whether a training begins, goes on from a checkpoint, or has finished.
 
     Args:
         cfg (Config): Of the training.
@@ -118,13 +118,14 @@ def decide(cfg: Config, work_dir: Path, resume: str | None, settings: dict[str, 
 
 
 def _record(work_dir: Path) -> dict | None:
-    """Reads the settings with which a folder was trained, and whether that has come to its end; None of OpenMMLab's
-    own tools.
+    """Reads the settings with which a folder was trained, and whether that training has finished.
+
+    None if OpenMMLab's own tools trained in it.
     """
     content = read_json(work_dir / TRAINING)
     if content is None or 'settings' in content:
         return content
-    return dict(settings=content, finished=True)  # of before it said so
+    return dict(settings=content, finished=True)  # from before files had this key
 
 
 def _changed_settings(work_dir: Path, settings: dict[str, str]) -> str:
@@ -133,22 +134,20 @@ def _changed_settings(work_dir: Path, settings: dict[str, str]) -> str:
 
 
 def _has_ended(work_dir: Path) -> bool:
-    """Whether the training got beyond its last checkpoint, to the end of the validation after it, as far as is
-    known.
-    """
+    """Tells whether the training finished the validation after its last checkpoint, as far as is known."""
     record = _record(work_dir)
     return record is None or record['finished']
 
 
 def _end_of(cfg: Config, checkpoint: Path) -> str | None:
-    """'epoch 12 of 12' if a checkpoint is the last of its training, else None."""
+    """Returns 'epoch 12 of 12' if a checkpoint is the last of its training, else None."""
     kind, _, number = checkpoint.stem.partition('_')
     most = (cfg.get('train_cfg') or {}).get(dict(epoch='max_epochs', iter='max_iters').get(kind))
     return f'{progress_of(checkpoint)} of {most}' if most and int(number) >= most else None
 
 
 def put_aside(work_dir: Path) -> None:
-    """Moves the checkpoints of an earlier run into a folder beside, so that none of them is resumed from."""
+    """Moves the checkpoints of an earlier run into a folder beside, so that none of them is resumed."""
     earlier = [*numbered_checkpoints(work_dir), *work_dir.glob('last_checkpoint'), *work_dir.glob(TRAINING)]
     if earlier and is_main_process():
         name = time.strftime('before_%Y%m%d_%H%M%S')
@@ -163,7 +162,7 @@ def put_aside(work_dir: Path) -> None:
 
 
 def how_to_resume(work_dir: str, from_scratch: bool = False) -> str:
-    """Says what to do after a run was cut off, for the end of a sentence."""
+    """Returns the end of a sentence: how to resume after an interruption."""
     path = latest_checkpoint(work_dir)
     if path is None:
         return 'run the same command again: no checkpoint was written yet, so it starts from the beginning'
@@ -172,6 +171,6 @@ def how_to_resume(work_dir: str, from_scratch: bool = False) -> str:
 
 
 def say(text: str) -> None:
-    """Prints a line, of the first process alone."""
+    """Prints a line, in the first process only."""
     if is_main_process():
         print(text, flush=True)

@@ -1,6 +1,4 @@
-"""Trains and tests a config: training resumes by itself, and only what it has begun; a tested checkpoint fits its
-model.
-"""
+"""Trains and tests a config: a training resumes by itself if it is the same one; a tested checkpoint fits its model."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -47,7 +45,7 @@ def prepare_run(
     work_dir: str | None = None,
     launcher: str = 'none',
 ) -> Config:
-    """Loads a config and makes it ready to run: its values, its work dir, its processes.
+    """Loads a config and prepares it for a run: its values, its work dir, its processes.
 
     Args:
         config (str): The config file.
@@ -57,7 +55,7 @@ def prepare_run(
         launcher (str): 'none', 'pytorch', 'slurm' or 'mpi'.
 
     Raises:
-        UserError: Something of it does not exist or does not fit together.
+        UserError: A file or value does not exist, or they do not fit together.
     """
     cfg = load_config(config, attention, cfg_options)
     library_of(cfg)
@@ -76,13 +74,13 @@ def train(
     auto_scale_lr: bool = False,
     hooks: Sequence[Hook] = (),
 ) -> None:
-    """Trains, from the work dir's last checkpoint if that is of the same training.
+    """Trains a config; goes on from the work dir's last checkpoint if that is of the same training.
 
     Args:
         cfg (Config): A config from :func:`prepare_run`.
-        resume (str, optional): A checkpoint to resume from in place of the work dir's; 'auto' is the work dir's. Either
-            goes on though the settings are others now.
-        from_scratch (bool): Starts over; the checkpoints that are there move to a folder beside.
+        resume (str, optional): A checkpoint to resume from in place of the work dir's; 'auto' is the work dir's. Both
+            go on even if the settings have changed.
+        from_scratch (bool): Starts over; existing checkpoints move to a folder beside.
         amp (bool): Trains in automatic mixed precision.
         auto_scale_lr (bool): Scales the learning rate by the batch size.
         hooks (Sequence[Hook]): More hooks of this training, beside the config's.
@@ -91,7 +89,7 @@ def train(
         UserError: Data are missing, the work dir holds another training, a checkpoint cannot be used, or an option
             cannot work here.
     """
-    # What takes no time comes first, then the data, whose classes need their library.
+    # Quick checks come first, then the data, whose classes need their library.
     interval = (cfg.get('train_cfg') or {}).get('val_interval', 1)
     if not isinstance(interval, int) or interval < 1:
         raise UserError(
@@ -107,7 +105,7 @@ def train(
             )
         cfg.auto_scale_lr.enable = True
     warnings = check_data(cfg, ('train_dataloader', 'val_dataloader'))
-    prepare(cfg)  # before its settings are taken: those of a dumped config are of after it
+    prepare(cfg)  # before its settings are read: a dumped config has the settings after it
     work_dir = Path(cfg.work_dir)
     settings = training_settings(cfg, work_dir)
     hooks = [*hooks, TrainingRecordHook(work_dir, settings), FiniteLossHook()]
@@ -130,7 +128,7 @@ def train(
         hooks.append(CheckpointFitsHook(decision.checkpoint, advice))
         say(f'resuming from {decision.checkpoint} (--from-scratch starts over)')
     runner = _build(cfg, [*hooks, ResumeHook(decision.changed)])
-    # Into the run's log, which there is now.
+    # Into the run's log, which exists now.
     for text in warnings:
         runner.logger.warning(text)
     warn_of_random_start(cfg)
@@ -165,7 +163,7 @@ def test(cfg: Config, checkpoint: str | Path, hooks: Sequence[Hook] = ()) -> dic
 
 
 def _check_weights(cfg: Config) -> None:
-    """Refuses a start from a file that is not there, or is no checkpoint: `load_from`, `init_cfg` and `pretrained`."""
+    """Refuses start weights if their file is missing or no checkpoint: `load_from`, `init_cfg` and `pretrained`."""
     names = []
 
     def collect(part: object) -> None:
@@ -180,7 +178,7 @@ def _check_weights(cfg: Config) -> None:
             collect(child)
 
     collect(cfg.get('model'))
-    # Other words than files' may stand there, as a name on a hub.
+    # The value may also be something else than a file, such as a name on a hub.
     for name in [
         cfg.get('load_from'),
         *(n for n in names if isinstance(n, str) and n.endswith(('.pth', '.pt'))),
@@ -223,7 +221,7 @@ def warn_of_random_start(cfg: Config) -> None:
 
 
 def _use_amp(cfg: Config) -> None:
-    """Sets what OpenMMLab's --amp sets."""
+    """Sets the values that OpenMMLab's --amp sets."""
     if not torch.cuda.is_available():
         raise UserError('--amp needs a GPU: leave it out on this machine')
     if cfg.optim_wrapper.get('type', 'OptimWrapper') not in ('OptimWrapper', 'AmpOptimWrapper'):
@@ -236,9 +234,9 @@ def _use_amp(cfg: Config) -> None:
 
 @contextmanager
 def _first_batch_explained(is_first: Callable[[], bool]) -> Iterator[None]:
-    """Turns what a model says of a batch that it cannot take into a sentence; a step later it would be a defect.
+    """Explains in a sentence why a model cannot take its first batch; an error at a later step would be a defect.
 
-    The traceback of any error goes into the run's log file, so that a sentence does not cost it.
+    The traceback of any error also goes into the run's log file, so that it is not lost.
     """
     try:
         yield
@@ -246,7 +244,7 @@ def _first_batch_explained(is_first: Callable[[], bool]) -> Iterator[None]:
         raise
     except Exception as error:
         MMLogger.get_current_instance().error(''.join(format_exception(error)))
-        # Of a validation too: what its model cannot do, it could not do at its start.
+        # Also in a validation: what its model cannot do now, it could not do at the start.
         frames = (frame.f_locals.get('self') for frame, _ in walk_tb(error.__traceback__))
         is_explained = is_first() or any(isinstance(loop, (ValLoop, TestLoop)) for loop in frames)
         sentence = explain_batch(error) if is_explained and explain(error) is None else None
@@ -256,7 +254,7 @@ def _first_batch_explained(is_first: Callable[[], bool]) -> Iterator[None]:
 
 
 def _build(cfg: Config, hooks: Sequence[Hook]) -> Runner:
-    """The Runner of a prepared config, with more hooks than the config's."""
+    """Builds the Runner of a prepared config, with more hooks than the config's."""
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else ExactRunner.from_cfg(cfg)
     for hook in (NoDetectionsHook(), DrawnOrderHook(), *hooks):
         runner.register_hook(hook)

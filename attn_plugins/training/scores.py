@@ -1,4 +1,4 @@
-"""What scores mean at their lower end: what chance reaches, and a detector that finds nothing."""
+"""Computes the lowest meaningful scores: chance level, and a detector that finds nothing."""
 
 import math
 from collections import Counter
@@ -7,25 +7,23 @@ from collections.abc import Sequence
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-# What a detector scores that knows nothing. Of ten thousand boxes some are right.
+# What a detector without knowledge scores. Of ten thousand boxes some are right.
 NO_DETECTOR = 0.01
 # What mmdet's COCO metric reports of boxes, and of masks, unless it is asked for less.
 COCO_ITEMS = ('mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l')
 
 
 class NoDetectionsHook(Hook):
-    """Gives a detector that finds nothing in a whole data set the scores of 0 that it has, where mmdet's COCO metric
-    gives none.
-    """
+    """Gives a detector that finds nothing in a whole data set scores of 0; mmdet's COCO metric gives none."""
 
-    priority = 'HIGHEST'  # what reads the scores comes after it
+    priority = 'HIGHEST'  # hooks that read the scores come after it
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """After a validation."""
+        """Fills in missing scores after a validation."""
         self._fill(runner, runner.val_loop.evaluator.metrics, metrics)
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """After a test."""
+        """Fills in missing scores after a test."""
         self._fill(runner, runner.test_loop.evaluator.metrics, metrics)
 
     def _fill(self, runner: Runner, asked: Sequence, metrics: dict[str, float]) -> None:
@@ -47,21 +45,21 @@ class ChanceHook(Hook):
     """Keeps what chance reaches for each metric of a test.
 
     Attributes:
-        bounds (dict[str, float]): Metric -> the most that a model without knowledge scores; those that are not known
-            are left out.
+        bounds (dict[str, float]): Metric -> the highest score of a model without knowledge; metrics for which it is not
+            known are left out.
     """
 
     def __init__(self):
         self.bounds: dict[str, float] = {}
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """After a test."""
+        """Computes the chance level of each metric after a test."""
         known = {name: chance(name, runner.test_loop.dataloader.dataset) for name in metrics}
         self.bounds = {name: bound for name, bound in known.items() if bound is not None}
 
 
 def chance(metric: str, dataset) -> float | None:
-    """The most that a model without knowledge scores, None of metrics that are not known.
+    """Returns the highest score of a model without knowledge, None for metrics for which it is not known.
 
     Args:
         metric (str): Its name in the log, as 'accuracy/top1'.
@@ -82,7 +80,7 @@ def chance(metric: str, dataset) -> float | None:
 
 
 def _labels(dataset) -> list[int]:
-    """The labels of a classification data set, also behind wrappers; none where it does not hand them on."""
+    """Returns the labels of a classification data set, also behind wrappers; none if it does not provide them."""
     while dataset is not None and not hasattr(dataset, 'get_gt_labels'):
         dataset = getattr(dataset, 'dataset', None)
     return [] if dataset is None else [int(label) for label in dataset.get_gt_labels()]

@@ -1,4 +1,4 @@
-"""Notes what a training starts from, so that two of one seed can be compared: do they share their start?"""
+"""Records the initial weights of a training, so that trainings with the same seed can be checked for the same start."""
 
 import hashlib
 import json
@@ -17,11 +17,11 @@ from attn_plugins.insertion.tree import held_layers, own_keys
 
 
 class StartHook(Hook):
-    """Writes a digest of each weight that a training starts with, but for those of inserted layers.
+    """Writes a digest of each initial weight of a training, except those of inserted layers.
 
     Args:
-        path (Path): The file, JSON: the weight's name -> its shape and the beginning of its SHA-256. A training that
-            is resumed leaves it as it is.
+        path (Path): The file, JSON: the weight's name -> its shape and the beginning of its SHA-256. A resumed training
+            leaves it as it is.
         given (Sequence[str]): Parts of the model that start from trained weights of their own, which are left out.
     """
 
@@ -31,7 +31,7 @@ class StartHook(Hook):
         self.path, self.given = path, tuple(f'{part}.' for part in given)
 
     def before_train(self, runner: Runner) -> None:
-        """Every weight is in now."""
+        """Writes the digests: every weight is loaded now."""
         if runner.iter == 0 and is_main_process():
             model = runner.model.module if is_model_wrapper(runner.model) else runner.model
             digests = start_digests(model)
@@ -40,7 +40,7 @@ class StartHook(Hook):
 
 
 def start_digests(model: nn.Module) -> dict[str, str]:
-    """Each weight's name -> its shape and a digest of its values, without those of inserted layers."""
+    """Returns each weight's name -> its shape and a digest of its values, without those of inserted layers."""
     layers = {f'{name}.{key}' for name, layer in held_layers(model) for key in own_keys(layer)}
     return {name: _digest(value) for name, value in model.state_dict().items() if name not in layers}
 
@@ -54,5 +54,5 @@ def _digest(value: Tensor) -> str:
 
 
 def start_hash(digests: dict[str, str]) -> str:
-    """One hash of all: equal where every weight is."""
+    """Computes one hash of all digests: it is equal if every weight is."""
     return hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()

@@ -1,7 +1,8 @@
 """Variables of config files: names that the files themselves read, so that setting them later changes nothing.
 
-`data_root = 'data/coco/'` at the top of a base file is read when the dataloaders below it are written. By the time that
-`--cfg-options data_root=...` or a config built on it sets the name again, mmengine has put the old value in its places.
+`data_root = 'data/coco/'` at the top of a base file is read when the dataloaders below it are written. If
+`--cfg-options data_root=...`, or a config built on it, sets the name again, mmengine has already put the old value into
+them.
 """
 
 import ast
@@ -19,8 +20,8 @@ from mmengine.logging import print_log
 from attn_plugins.datasets.heads import SPARE
 from attn_plugins.errors import UserError
 
-# What a runner, the libraries' tools or ours read at the top of a config. mmengine's signature is not asked: it takes
-# torch.
+# What a runner, the libraries' tools or ours read at the top of a config. It is not taken from mmengine's signature:
+# importing that takes torch.
 RUNNER = (
     'model', 'work_dir', 'train_dataloader', 'val_dataloader', 'test_dataloader', 'train_cfg', 'val_cfg', 'test_cfg',
     'auto_scale_lr', 'optim_wrapper', 'param_scheduler',
@@ -49,7 +50,7 @@ SHOWN = 5  # keys in a sentence
 
 
 def refuse_variables_in_vain(cfg: Config) -> None:
-    """Refuses a config file that sets a variable of the files it is built on, which it does not read itself.
+    """Refuses a config file that sets a variable of its base files without reading it itself.
 
     Raises:
         UserError: Names the variable, and the keys that hold its value.
@@ -73,7 +74,7 @@ def refuse_variables_in_vain(cfg: Config) -> None:
             f'{os.path.relpath(own_path)} sets {name}, which changes nothing: the files that it is built on '
             f'have put its value in its places before; {_advice(places, "")}'
         )
-        if '.mim' in Path(own_path).parts:  # some configs of OpenMMLab's have one
+        if '.mim' in Path(own_path).parts:  # some configs of OpenMMLab's set one
             print_log(text, 'current', logging.WARNING)
             continue
         raise UserError(text)
@@ -129,8 +130,9 @@ def _advice(places: list[str], rest: str) -> str:
 
 
 def _places(cfg: Config, name: str, value) -> list[str]:
-    """The keys whose value is that of a variable; of numbers, which are equal by chance, those that are called so
-    too.
+    """Lists the keys whose value is that of a variable.
+
+    Numbers are often equal by chance, so for them the key must also have the variable's name.
     """
     found = [
         key for key, other in _items(cfg, '') if key != name and type(other) is type(value) and other == value
@@ -155,12 +157,12 @@ def _items(value, key: str) -> Iterator[tuple[str, object]]:
 
 
 def _files(text: str) -> Iterator[tuple[str, ast.Module]]:
-    """The files that a config's text joins, each after its path, as programs; one that is none is left out."""
+    """Yields the files that are joined in a config's text, as path and syntax tree; skips files that do not parse."""
     path, lines = None, []
     for line in [*text.splitlines(), '/end.py']:
         if line == '/end.py' or (line.endswith('.py') and os.path.isfile(line)):
             if path is not None:
-                with suppress(SyntaxError):  # words of mmengine in braces
+                with suppress(SyntaxError):  # mmengine's placeholders in braces
                     yield path, ast.parse('\n'.join(lines))
             path, lines = line, []
         else:
@@ -168,7 +170,7 @@ def _files(text: str) -> Iterator[tuple[str, ast.Module]]:
 
 
 def _assigned(tree: ast.Module) -> dict[str, ast.expr]:
-    """The names that a file sets at its top, and what to."""
+    """Returns the names that a file sets at its top level, with their values."""
     found = {}
     for node in tree.body:
         for target in node.targets if isinstance(node, ast.Assign) else ():
@@ -178,7 +180,10 @@ def _assigned(tree: ast.Module) -> dict[str, ast.expr]:
 
 
 def _names_read(tree: ast.Module) -> set[str]:
-    """The names that a file reads: its own variables, and those of its bases as `_base_.NAME` or `{{_base_.NAME}}`."""
+    """Collects the names that a file reads.
+
+    These are its own variables, and those of its bases as `_base_.NAME` or `{{_base_.NAME}}`.
+    """
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, (ast.Load, ast.Del)):

@@ -1,3 +1,1 @@
-"""What a trained model looks at: class activation maps, attention maps, the gates of its layers, its effective
-receptive field, as pictures.
-"""
+"""Draws what a trained model looks at: class activation maps, attention maps, gates, effective receptive fields."""

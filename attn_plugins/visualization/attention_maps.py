@@ -1,5 +1,6 @@
-"""The activation-based attention maps of attention transfer (Zagoruyko and Komodakis, ICLR 2017, arXiv:1612.03928) of
-a model's layers.
+"""Computes the attention maps of a model's layers from their activations, as attention transfer does.
+
+Zagoruyko and Komodakis, ICLR 2017, arXiv:1612.03928.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from attn_plugins.visualization.network import Network
 from attn_plugins.visualization.picture import Picture
 from attn_plugins.visualization.subject import Subject
 
-# Layers of a model where none are named: low, mid, high.
+# Layers of a model by default: low, mid, high.
 LEVELS = 3
 
 
@@ -27,7 +28,7 @@ class LayerMaps:
     Attributes:
         layer: Its name in the model.
         size: Height and width of its map.
-        heats: Of each power, (H, W) of the image, from 0 to 1, the map's largest value; NaN where the network sees
+        heats: For each power, (H, W) of the image, from 0 to 1, the map's largest value; NaN where the network sees
             nothing.
     """
 
@@ -39,14 +40,14 @@ class LayerMaps:
 def layers_of_each(
     subjects: Sequence[Subject], named: Sequence[Sequence[str]] | None = None
 ) -> list[list[str]]:
-    """The layers of each model, as many of each.
+    """Chooses the layers of each model, equally many for each.
 
     Args:
         subjects: The models.
         named: Names for all models, or for each in their order; by default the stages that `stage_ends` chooses.
 
     Raises:
-        UserError: The names are for another number of models, a model has no stages, or the models have not the same
+        UserError: The names are for another number of models, a model has no stages, or the models differ in their
             number of layers.
     """
     if named is None:
@@ -71,7 +72,7 @@ def layers_of_each(
 
 
 def stage_ends(subject: Subject) -> list[str]:
-    """The last modules of the first, the middle and the last stage of a backbone, or of all where there are fewer.
+    """Names the last modules of a backbone's first, middle and last stage, or of all stages if there are fewer.
 
     Raises:
         UserError: The model has no backbone with declared stages.
@@ -89,12 +90,12 @@ def stage_ends(subject: Subject) -> list[str]:
 def attention_maps(
     network: Network, picture: Picture, layers: Sequence[str], kind: str = 'sum', powers: Sequence[int] = (2,)
 ) -> list[LayerMaps]:
-    """The maps of layers.
+    """Computes the attention maps of layers.
 
     Equation:
         heat = F / max F,  F_hw = sum_c |A_chw|^p, or max_c |A_chw|^p for kind 'max'
 
-    A layer's A is its output as the host reads it: behind what was put in after the layer.
+    A layer's A is its output as the host reads it: after anything that was inserted behind the layer.
 
     Args:
         network: The model.
@@ -118,7 +119,7 @@ def attention_maps(
 
 
 def _on_image(map_: torch.Tensor, picture: Picture) -> np.ndarray:
-    """A map (1, h, w) as a share of its largest value, put on the image with its own resolution in sight."""
+    """Scales a map (1, h, w) by its largest value and enlarges it to the image, with its own resolution visible."""
     size = picture.inputs.shape[2:]
     heat = F.interpolate(map_[None], size=size, mode='nearest-exact')[0, 0].numpy()
     largest = heat[picture.region.shown].max()

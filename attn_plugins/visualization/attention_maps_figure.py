@@ -1,6 +1,4 @@
-"""Attention maps as a picture: a row per image and layer, beside the image the maps of each model, a column per
-power.
-"""
+"""Draws attention maps: a row per image and layer; next to the image each model's maps, a column per power."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +11,7 @@ from attn_plugins.visualization.figure import colour_bar, grid, plain, row_label
 from attn_plugins.visualization.picture import Picture
 from attn_plugins.visualization.subject import Subject
 
-# What the layers are called where there are as many as these.
+# Names of the layers if there are this many.
 NAMES = ('low', 'mid', 'high')
 FORMULA = {'sum': r'$\Sigma_c\,|A_c|^{%d}$', 'max': r'$\max_c\,|A_c|^{%d}$'}
 OVER = {'sum': 'summed', 'max': 'the largest'}
@@ -35,14 +33,14 @@ def draw_attention_maps(
     powers: Sequence[int],
     path: Path,
 ) -> None:
-    """Writes the picture.
+    """Draws the attention maps and saves them as a picture.
 
     Args:
         subjects: The models.
         rows: Image by image, in each the layers from low to high.
         levels: Number of layers of each model.
         kind: 'sum' or 'max'.
-        powers: What the maps of a layer are of.
+        powers: The power of each map of a layer.
         path: The file.
     """
     weights = ', '.join(f'{subject.name} {subject.weights}' for subject in subjects)

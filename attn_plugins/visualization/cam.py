@@ -1,4 +1,4 @@
-"""Class activation maps by name: those of pytorch-grad-cam, ODAM and D-RISE, put back on the image."""
+"""Computes class activation maps by method name (pytorch-grad-cam's, ODAM, D-RISE) and puts them back on the image."""
 
 from dataclasses import dataclass
 
@@ -28,9 +28,9 @@ LIBRARY = {
 }
 OWN = {'odam': 'ODAM', 'drise': 'D-RISE'}
 METHODS = LIBRARY | OWN
-# They run the model on changed images or maps, where a detector's boxes are others.
+# They run the model on changed images or maps, for which a detector finds other boxes.
 PERTURBING = ('scorecam', 'ablationcam')
-# They look at the map alone, not at what becomes of it.
+# They use only the map itself, not how the model uses it.
 WITHOUT_TARGET = ('eigencam',)
 
 
@@ -40,8 +40,8 @@ class Cam:
 
     Attributes:
         heat: (H, W) of the image, from 0, the smallest value, to 1, the largest; NaN where the network sees nothing.
-        layer: Of which map it is; '' for D-RISE, which looks at none.
-        size: Height and width of that map.
+        layer: The layer of the map; '' for D-RISE, which uses none.
+        size: Height and width of the layer's map.
         is_flat: Whether the map has one value everywhere: the target does not depend on it.
     """
 
@@ -52,7 +52,7 @@ class Cam:
 
 
 def check_method(method: str | None, library: str) -> str:
-    """The method that a user names; by default Grad-CAM, of a detector ODAM.
+    """Returns the method that a user names; by default Grad-CAM, for a detector ODAM.
 
     Raises:
         UserError: There is no such method, or it does not work with a detector, or only with one.
@@ -80,17 +80,17 @@ def compute_cam(
     masks: int = 1000,
     seed: int = 0,
 ) -> Cam:
-    """The map of a target.
+    """Computes the class activation map of a target.
 
     Args:
         network: The model.
         picture: The image.
         target: What is explained.
         method: One of `METHODS`.
-        layer: A module's name, with [i] behind it for one of several maps. By default, of the maps that the backbone
-            hands on, the one that the target depends on most (`strongest_layer`).
-        masks: Of D-RISE.
-        seed: Of D-RISE's masks.
+        layer: A module's name, followed by [i] for one of several maps. By default, of the maps that the backbone
+            returns, the one that the target depends on most (`strongest_layer`).
+        masks: The number of D-RISE's masks.
+        seed: The seed of D-RISE's masks.
     """
     inputs = picture.inputs
     if method == 'drise':
@@ -111,8 +111,8 @@ def compute_cam(
 def _by_library(
     network: Network, inputs: Tensor, target: Target, method: str, layer: str
 ) -> tuple[np.ndarray, tuple[int, int]]:
-    """pytorch-grad-cam's map, in the size of the inputs, and the size of the layer's."""
-    import pytorch_grad_cam  # needs a second, and none of the other methods needs it
+    """Computes pytorch-grad-cam's map in the inputs' size; also returns the size of the layer's map."""
+    import pytorch_grad_cam  # takes a second to import, and no other method needs it
 
     tap = network.tap
     with network.tapped(layer):

@@ -1,4 +1,4 @@
-"""Class activation maps as a picture: a row per image and target, a column per model."""
+"""Draws class activation maps as a picture: a row per image and target, a column per model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Row:
 
 
 def draw_cams(subjects: Sequence[Subject], rows: Sequence[Row], method: str, masks: int, path: Path) -> None:
-    """Writes the picture."""
+    """Draws the maps and saves them as a picture."""
     caption = _caption(subjects, method, masks)
     with grid(len(rows), len(subjects) + 1, path, caption) as (figure, axes):
         for line, row in zip(axes, rows, strict=True):

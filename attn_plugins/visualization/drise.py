@@ -1,5 +1,6 @@
-"""D-RISE (Petsiuk et al., CVPR 2021, arXiv:2006.03204): which masked images leave a detection, for any detector,
-without gradients.
+"""Computes D-RISE maps: which masked images keep a detection; for any detector, without gradients.
+
+Petsiuk et al., CVPR 2021, arXiv:2006.03204.
 """
 
 import torch
@@ -10,28 +11,29 @@ from torch import Tensor
 from attn_plugins.visualization.network import Network
 from attn_plugins.visualization.target import Target, overlap
 
-# The paper's: cells of a mask along each side, and the share of them that is left.
+# From the paper: cells of a mask along each side, and the share of them that is kept.
 CELLS, KEPT = 16, 0.5
 BATCH = 8
 
 
 @torch.no_grad()
 def drise(network: Network, inputs: Tensor, target: Target, masks: int, seed: int = 0) -> Tensor:
-    """The saliency of a detection.
+    """Computes the saliency of a detection.
 
     Equation:
         S = sum_i (s_i - mean s) M_i,  s_i = max_j IoU(box, box_ij) * score_ij, detections j of its class in image * M_i
 
     Masked places have the value 0 of the normalised input, which is the mean colour. The paper compares all class
-    probabilities by their cosine; mmdet's detectors hand on one class and its score, which stand in for them. It does
-    not take off the mean of s, which adds the same to all places but for chance: how often each place was left.
+    probabilities by their cosine; mmdet's detectors return only one class and its score, which are used instead. The
+    paper does not subtract the mean of s. Apart from chance (how often each place was kept) it adds the same to all
+    places.
 
     Args:
         network: The detector.
         inputs: (1, C, h, w).
         target: The detection.
         masks: Number of masks; the paper has 5000.
-        seed: Of the masks.
+        seed: Seed of the masks.
 
     Returns:
         Tensor: (h, w), of the inputs' size.
@@ -52,7 +54,7 @@ def drise(network: Network, inputs: Tensor, target: Target, masks: int, seed: in
 
 
 def random_masks(number: int, size: tuple[int, int], generator: torch.Generator) -> Tensor:
-    """Coarse random grids, enlarged bilinearly and moved by up to a cell: (number, 1, h, w), 0 to 1."""
+    """Makes coarse random grids, enlarged bilinearly and shifted by up to a cell: (number, 1, h, w), 0 to 1."""
     height, width = size
     cell = (-(-height // CELLS), -(-width // CELLS))
     grid = (torch.rand(number, 1, CELLS, CELLS, generator=generator) < KEPT).float()

@@ -1,4 +1,4 @@
-"""Grids of pictures for papers and READMEs: what all of them share."""
+"""Draws grids of pictures for papers and READMEs: the parts that all figures share."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 STYLE = {'font.size': 8, 'axes.titlesize': 8, 'axes.labelsize': 8, 'figure.dpi': 100, 'savefig.dpi': 160}
-CELL = 1.75  # inches, of one picture
+CELL = 1.75  # inches, width and height of one picture
 GREY, RED = '#555555', '#d62728'
 
 
@@ -22,7 +22,7 @@ GREY, RED = '#555555', '#d62728'
 def grid(
     rows: int, columns: int, path: Path, caption: str, cell: tuple[float, float] = (CELL, CELL)
 ) -> Iterator:
-    """A figure with a grid of equal cells and a caption below; written as PNG at the end of the block.
+    """Makes a figure with a grid of equal cells and a caption below; saves it as PNG at the end of the block.
 
     Yields:
         tuple[Figure, np.ndarray]: The figure and the axes, (rows, columns).
@@ -48,19 +48,19 @@ def grid(
 
 
 def plain(axes: Axes) -> None:
-    """Takes the ticks and the frame from a picture's axes."""
+    """Removes the ticks and the frame from a picture's axes."""
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
 
 
 def show_image(axes: Axes, pixels: np.ndarray) -> None:
-    """An image, (H, W, 3)."""
+    """Shows an image, (H, W, 3)."""
     axes.imshow(pixels, interpolation='nearest')
     plain(axes)
 
 
 def draw_box(axes: Axes, box: Sequence[float]) -> None:
-    """A box x1, y1, x2, y2 in pixels."""
+    """Draws a box x1, y1, x2, y2 in pixels."""
     x1, y1, x2, y2 = map(float, box)
     axes.add_patch(
         plt.Rectangle((x1 - 0.5, y1 - 0.5), x2 - x1, y2 - y1, fill=False, color='white', linewidth=2.2)
@@ -71,7 +71,7 @@ def draw_box(axes: Axes, box: Sequence[float]) -> None:
 
 
 def colour_bar(figure: Figure, drawn, axes, label: str) -> None:
-    """A bar beside the given axes, as thick in every figure."""
+    """Draws a colour bar beside the given axes, equally thick in every figure."""
     bar = figure.colorbar(
         drawn, ax=axes, label=label, aspect=30, pad=0.01, fraction=0.04, shrink=min(1, 3 / len(axes))
     )
@@ -80,5 +80,5 @@ def colour_bar(figure: Figure, drawn, axes, label: str) -> None:
 
 
 def row_label(axes: Axes, text: str) -> None:
-    """What a row is of, left of its first cell."""
+    """Writes a row's label to the left of its first cell."""
     axes.set_ylabel('\n'.join(textwrap.wrap(text, 26)), color=GREY, fontsize=7.5)

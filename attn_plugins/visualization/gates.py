@@ -1,4 +1,4 @@
-"""The gates of a model's layers for one image: what each layer multiplied its map by."""
+"""Reads the gates of a model's layers for one image: the factors that each layer multiplied its map by."""
 
 from dataclasses import dataclass
 
@@ -18,9 +18,9 @@ class Gate:
     Attributes:
         layer: Its name in the model.
         type: Its class.
-        factor: (C, H, W), by which each value was multiplied, of a norm layer the finished batch norm's; None where a
+        factor: (C, H, W), by which each value was multiplied (for a norm layer the finished batch norm's); None if a
             layer does something else than multiply.
-        change: (H, W), |y - x| / |x| with the norms over the channels, x of a norm layer being the batch norm's output.
+        change: (H, W), |y - x| / |x| with the norms over the channels; for a norm layer x is the batch norm's output.
     """
 
     layer: str
@@ -44,15 +44,15 @@ class Gate:
 
 @torch.no_grad()
 def read_gates(network: Network, inputs: Tensor, names: list[str] | None = None) -> list[Gate]:
-    """The gates of the inserted layers in one pass, in the order of the model's modules.
+    """Reads the gates of the inserted layers in one pass, in the order of the model's modules.
 
-    A layer whose output is its input times something, and nothing else, is a gate. A layer that several blocks share is
+    A layer is a gate if its output is its input times a factor, and nothing else. A layer that several blocks share is
     read at each of them and numbered.
 
     Args:
         network: The model.
         inputs: (1, C, h, w).
-        names: Of the layers; by default all.
+        names: The layers' names; by default all.
 
     Raises:
         UserError: The model has no inserted layers, or none of that name.

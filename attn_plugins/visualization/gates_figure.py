@@ -1,4 +1,4 @@
-"""Gates as a picture: those of each model and image side by side, each drawn over what it depends on."""
+"""Draws gates as a picture: those of each model and image side by side, each over the axes that it depends on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ NO_GATE = (
 )
 
 
-# Gates of a line.
+# Gates per line.
 ACROSS = 4
 
 
@@ -39,7 +39,7 @@ class Block:
 
 
 def draw_gates(blocks: Sequence[Block], path: Path) -> None:
-    """Writes the picture."""
+    """Draws the gates and saves them as a picture."""
     gates = [gate for block in blocks for gate in block.gates]
     drawn = [values for gate in gates if gate.factor is not None for values in _drawn(gate)]
     span = (min(map(np.min, drawn)), max(map(np.max, drawn))) if drawn else (0, 1)
@@ -69,7 +69,7 @@ def draw_gates(blocks: Sequence[Block], path: Path) -> None:
 
 
 def _drawn(gate: Gate) -> list[np.ndarray]:
-    """The values of a gate that are drawn: per row and per column its mean and spread, per channel, or per place."""
+    """Returns the values to draw: mean and spread per row and per column, or one value per channel or per place."""
     factor = gate.factor.numpy()
     if gate.kind == 'channels':
         return [np.sort(factor.mean((1, 2)))[::-1]]
@@ -82,7 +82,7 @@ def _drawn(gate: Gate) -> list[np.ndarray]:
 
 
 def _draw(cell: Axes, gate: Gate, span: tuple[float, float], most: float) -> dict:
-    """Draws a gate; returns what has a colour bar, by its label."""
+    """Draws a gate; returns the images that need a colour bar, by its label."""
     if gate.kind == 'none':
         plain(cell)
         return {'relative change': cell.imshow(gate.change.numpy(), cmap='magma', vmin=0, vmax=most)}

@@ -1,6 +1,4 @@
-"""Which part of an image a network's input shows, found by sending ramps of grey through the pipeline, and maps put
-back there.
-"""
+"""Finds the part of an image that a network's input shows, by grey ramps in the pipeline, and maps it back."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,9 +9,9 @@ from torch import Tensor
 
 from attn_plugins.errors import UserError
 
-# Of the ramps.
+# The white end of the ramps.
 WHITE = 255
-# The fraction whose multiples spread most evenly.
+# The fraction whose multiples are spread most evenly.
 GOLDEN = 0.618
 
 
@@ -22,7 +20,7 @@ class Region:
     """Where the pixels of an input lie in its image: image x = `x[0]` * column + `x[1]`, and the same for rows.
 
     Attributes:
-        x, y: Slope in pixels of the image per pixel of the input, and the place of the input's first pixel.
+        x, y: Slope in pixels of the image per pixel of the input, and the position of the input's first pixel.
         shown: Rows and columns of the input that show the image; the others are padding.
     """
 
@@ -33,14 +31,14 @@ class Region:
     def spread(self, map_: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         """Puts a map of the input's size, (h, w), back on its image, (H, W); NaN where the network sees nothing.
 
-        Bilinear between the input's pixels, as far as their outer edges.
+        It interpolates bilinearly between the input's pixels, as far as their outer edges.
         """
         matrix = np.array(
             [[1 / self.x[0], 0, -self.x[1] / self.x[0]], [0, 1 / self.y[0], -self.y[1] / self.y[0]]]
         )
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         cut = np.float32(map_)[self.shown]
-        # The matrix counts from the input's first pixel, the cut begins at the first that shows the image.
+        # The matrix counts from the input's first pixel, the crop begins at the first pixel that shows the image.
         matrix[:, 2] -= (self.shown[1].start, self.shown[0].start)
         spread = cv2.warpAffine(cut, matrix, shape[::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE)
         columns = matrix[0, 0] * np.arange(shape[1]) + matrix[0, 2]
@@ -56,7 +54,7 @@ def find_region(run: Callable[[Callable[[dict], dict]], Tensor]) -> Region:
     """Finds the region for any pipeline of resizing, cropping, flipping and padding.
 
     Args:
-        run: Runs the pipeline with a change of what its loader has loaded, and returns its inputs, (C, h, w).
+        run: Runs the pipeline with a function that changes the loader's result, and returns its inputs, (C, h, w).
 
     Raises:
         UserError: The inputs do not follow the ramps: the pipeline turns or colours the image.
@@ -67,7 +65,7 @@ def find_region(run: Callable[[Callable[[dict], dict]], Tensor]) -> Region:
         run(lambda loaded, axis=axis, back=back: _ramp(loaded, axis, back))[0].numpy().astype(float)
         for axis, back in ((1, False), (1, True), (0, False))
     )
-    # A ramp and its mirror image add up to white where they show the image, and padding does not.
+    # A ramp and its mirror image add up to white where they show the image; padding does not.
     seen = np.abs(across + back - WHITE) <= 2
     if not seen.any():
         raise UserError(
@@ -83,12 +81,10 @@ def find_region(run: Callable[[Callable[[dict], dict]], Tensor]) -> Region:
 
 
 def _ramp(loaded: dict, axis: int, back: bool) -> dict:
-    """What the loader has loaded with a ramp from black to white along an axis in place of the image, or its mirror
-    image.
-    """
+    """Replaces the loaded image by a ramp from black to white along an axis, or by the ramp's mirror image."""
     image = loaded['img']
     length, others = image.shape[axis], image.shape[1 - axis]
-    # Rounded up at some of the lines and down at others, so that whole greys have the ramp's slope on average.
+    # Rounded up in some of the lines and down in others, so that integer greys have the ramp's slope on average.
     offsets = np.arange(others) * GOLDEN % 1
     ramp = np.minimum(np.floor(np.linspace(0, WHITE, length)[:, None] + offsets), WHITE)
     ramp = WHITE - ramp if back else ramp

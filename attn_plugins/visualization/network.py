@@ -1,6 +1,4 @@
-"""A model as a plain function of its inputs, with gradients up to the scores of its predictions, and a tap at one of
-its maps.
-"""
+"""Wraps a model as a plain function of its inputs, with gradients of its predictions' scores, and a tap at one map."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +17,7 @@ from attn_plugins.visualization.subject import Subject
 
 
 class Tap(nn.Module):
-    """Hands a map on and keeps it: a layer's own output may be one of several, and may be overwritten in place."""
+    """Passes a map on and keeps it: a layer's own output may be one of several, and may be overwritten in place."""
 
     def __init__(self):
         super().__init__()
@@ -32,19 +30,19 @@ class Tap(nn.Module):
 
 
 class Network(nn.Module):
-    """inputs -> outputs of a model, without a data sample in the user's hand.
+    """A model as a function from inputs to outputs; the user needs no data sample.
 
     The outputs are, by library: logits (N, K) of mmpretrain's classifiers, logits (N, K, H, W) of mmseg's segmentors in
-    the size of the inputs, and the scores (N, D) of the D detections that mmdet's own `predict` leaves of each image.
-    These come with a gradient: a `detach` on the way is passed over, so it is that of the score as it is computed.
+    the size of the inputs, and the scores (N, D) of the D detections that mmdet's own `predict` returns for each image.
+    The scores have gradients: every `detach` on the way is ignored, so the gradient is that of the score as computed.
 
     Args:
         subject: The model.
-        samples: One data sample, of the image that the inputs show. Without it a pass ends before post-processing, with
-            whatever the network gives there: for maps of noise, in which there is nothing to find.
+        samples: One data sample, of the image that the inputs show. Without it a pass ends before post-processing and
+            returns the network's raw outputs: for maps of noise, in which there is nothing to find.
 
     Attributes:
-        detections: Of the last pass of a detector: for each image `bboxes` (x1, y1, x2, y2 in the image's own pixels),
+        detections: Of a detector's last pass: for each image `bboxes` (x1, y1, x2, y2 in the image's own pixels),
             `labels`, `scores`, the highest score first.
     """
 
@@ -79,7 +77,7 @@ class Network(nn.Module):
 
     @contextmanager
     def tapped(self, layer: str) -> Iterator[Tap]:
-        """Puts the tap after a layer: a module's name, with [i] behind it where the module gives several maps.
+        """Puts the tap after a layer: a module's name, followed by [i] if the module returns several maps.
 
         Raises:
             UserError: There is no such module; or, in the pass that follows, it gives no map.
@@ -119,7 +117,7 @@ class Network(nn.Module):
 
 
 def backbone_layers(network: Network, inputs: Tensor) -> list[str]:
-    """The maps that the backbone hands on, as layers: 'backbone[0]', 'backbone[1]'.
+    """Lists the maps that the backbone returns, as layers: 'backbone[0]', 'backbone[1]'.
 
     Raises:
         UserError: The model has no backbone.
@@ -135,9 +133,7 @@ def backbone_layers(network: Network, inputs: Tensor) -> list[str]:
 
 
 def finer_layer(network: Network, inputs: Tensor, least: int) -> str | None:
-    """The last part of the backbone that hands on a map of at least so many places a side, as a layer; None without
-    one.
-    """
+    """Returns the last part of the backbone with a map of at least `least` pixels per side; None if there is none."""
     found = []
 
     def look(name, module, args, output):
@@ -156,10 +152,11 @@ def finer_layer(network: Network, inputs: Tensor, least: int) -> str | None:
 
 
 def _of_two_classes(model: nn.Module, logits: Tensor) -> Tensor:
-    """Logits (N, K, H, W); of a head with one channel, which is that of class 1, those of both of its classes.
+    """Returns the logits (N, K, H, W); if the head has only a channel for class 1, it adds the other class's.
 
     mmseg predicts class 1 where sigmoid(x) exceeds the head's threshold t. With the logits (2 logit(t) - x, x) class
-    1 is the largest at the same places."""
+    1 is the largest at the same places.
+    """
     head = model.decode_head[-1] if isinstance(model.decode_head, nn.ModuleList) else model.decode_head
     if logits.shape[1] != 1 or head.num_classes != 2:
         return logits
@@ -168,7 +165,7 @@ def _of_two_classes(model: nn.Module, logits: Tensor) -> Tensor:
 
 
 class _Attached(TorchFunctionMode):
-    """Passes over `detach`, by which mmdet's heads cut their predictions off from the network."""
+    """Ignores `detach`, by which mmdet's heads separate their predictions from the network."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         return args[0] if func is torch.Tensor.detach else func(*args, **(kwargs or {}))

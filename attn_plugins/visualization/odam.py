@@ -1,4 +1,7 @@
-"""ODAM, a heat map of one detection (Zhao et al., ICLR 2023, arXiv:2304.06354): gradient times map, place by place."""
+"""Computes ODAM, a heat map of one detection: gradient times map, pixel by pixel.
+
+Zhao et al., ICLR 2023, arXiv:2304.06354.
+"""
 
 import torch
 from torch import Tensor
@@ -9,13 +12,13 @@ from attn_plugins.visualization.target import Target
 
 
 def odam(network: Network, inputs: Tensor, target: Target, layer: str) -> Tensor:
-    """The heat map of a target at a layer.
+    """Computes the heat map of a target at a layer.
 
     Equation:
         H = ReLU(sum_c G_c * A_c),  G = d score / d A
 
-    with the layer's map A and the score of one prediction, through everything between the two, the network's own
-    post-processing included. The paper also smooths G over neighbouring places; here it is as it is, so that for a
+    with the layer's map A and the score of one prediction, through everything between the two, including the network's
+    own post-processing. The paper also smooths G over neighbouring places; here G is not smoothed, so that for a
     classifier the map is that of HiResCAM.
 
     Args:
@@ -45,8 +48,9 @@ def odam(network: Network, inputs: Tensor, target: Target, layer: str) -> Tensor
 
 
 def strongest_layer(network: Network, inputs: Tensor, target: Target, layers: list[str]) -> str:
-    """The layer whose map the target depends on most, by the sum of ODAM's map: a box's prior stands on one level
-    only.
+    """Finds the layer whose map the target depends on most, by the sum of ODAM's map.
+
+    A box's prior belongs to one level only.
     """
     if len(layers) == 1:
         return layers[0]

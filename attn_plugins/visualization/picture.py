@@ -1,4 +1,4 @@
-"""Images as a model is given them: through the config's own test pipeline and the model's preprocessor."""
+"""Prepares images as a model gets them: through the config's own test pipeline and the model's preprocessor."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ from attn_plugins.visualization.subject import Subject
 
 @dataclass(frozen=True)
 class Picture:
-    """An image and what a model gets of it.
+    """An image and the input that a model gets for it.
 
     Attributes:
         name: The file's name.
         pixels: The image, (H, W, 3), RGB, 0 to 255.
-        inputs: What the network is given, (1, C, h, w), after resizing, cropping, normalising and padding.
-        samples: One data sample, with the sizes that the libraries want to know.
+        inputs: The network's input, (1, C, h, w), after resizing, cropping, normalising and padding.
+        samples: One data sample, with the sizes that the libraries need.
         region: Which part of the image the inputs show.
     """
 
@@ -47,7 +47,7 @@ def read_picture(subject: Subject, path: str | Path) -> Picture:
     loader, *rest = _test_pipeline(subject.cfg, path)
     with DefaultScope.overwrite_default_scope(subject.library):
         load, finish = Compose([loader]), Compose(rest)
-        # What data sets add to every image; the libraries' packers copy it.
+        # Fields that data sets add to every image; the libraries' packers copy them.
         info = dict(img_path=str(path), img_id=0, sample_idx=0, seg_fields=[], reduce_zero_label=False)
         packed = finish(load(info))
         region = find_region(lambda change: finish(change(load(dict(info))))['inputs'])
@@ -56,7 +56,7 @@ def read_picture(subject: Subject, path: str | Path) -> Picture:
 
 
 def first_images(cfg: Config, library: str, number: int) -> list[Path]:
-    """The first images of a config's test data set.
+    """Lists the first images of a config's test data set.
 
     Raises:
         UserError: The data are missing, or the data set has no image files.
@@ -77,7 +77,7 @@ def _read_pixels(path: Path) -> np.ndarray:
         raise UserError(f'there is no image {path}: put its path right')
     try:
         pixels = mmcv.imread(str(path), channel_order='rgb')
-    except Exception as error:  # whatever the bytes made of the image reader
+    except Exception as error:  # corrupt bytes raise any error of the image reader
         raise UserError(f'{path} cannot be read as an image: name a JPEG or PNG file') from error
     if pixels is None:
         raise UserError(f'{path} cannot be read as an image: name a JPEG or PNG file')
@@ -85,7 +85,7 @@ def _read_pixels(path: Path) -> np.ndarray:
 
 
 def _test_pipeline(cfg: Config, path: Path) -> Iterator[dict]:
-    """The transforms of the test pipeline, the image's loader first, those for annotations left out.
+    """Yields the transforms of the test pipeline, the image's loader first, without those for annotations.
 
     Raises:
         UserError: There is none that reads a file.

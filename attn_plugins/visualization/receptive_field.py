@@ -1,5 +1,6 @@
-"""The effective receptive field (Luo et al., NeurIPS 2016, arXiv:1701.04128): the pixels that the centre of a map
-depends on.
+"""Computes the effective receptive field: the pixels that the centre of a map depends on.
+
+Luo et al., NeurIPS 2016, arXiv:1701.04128.
 """
 
 from collections.abc import Sequence
@@ -10,12 +11,12 @@ from torch import Tensor, nn
 from attn_plugins.errors import UserError
 from attn_plugins.visualization.network import Network, Tap
 
-# Pixels above this share of the largest gradient count as within the field: outside two deviations of a Gaussian.
+# Pixels above this share of the largest gradient are within the field: a Gaussian's mass outside two deviations.
 WITHIN = 1 - 0.9545
 
 
 def receptive_field(network: Network, batch: Sequence[Tensor], layer: str) -> tuple[Tensor, ...]:
-    """The field of a layer's map.
+    """Computes the receptive field of a layer's map.
 
     Equation:
         F = mean over inputs and their channels of |d (sum_c A_c,centre) / d input|
@@ -38,7 +39,7 @@ def receptive_field(network: Network, batch: Sequence[Tensor], layer: str) -> tu
 
 
 def fields_around(network: Network, batch: Sequence[Tensor], layer: nn.Module) -> tuple[Tensor, Tensor]:
-    """The fields of a layer's input and of its output: what the layer adds to the field."""
+    """Computes the fields of a layer's input and of its output: what the layer adds to the field."""
     fields = []
     for inputs in _same_size(batch):
         inputs = inputs.clone().requires_grad_(True)
@@ -58,8 +59,9 @@ def fields_around(network: Network, batch: Sequence[Tensor], layer: nn.Module) -
 
 
 def effective_size(field: Tensor) -> float:
-    """The side in pixels of a square of as many pixels as have at least 4.55 % of the largest gradient, as in the
-    paper.
+    """Returns the side in pixels of a square with as many pixels as have at least 4.55 % of the largest gradient.
+
+    The threshold is the paper's.
     """
     return float((field > WITHIN * field.max()).sum()) ** 0.5
 

@@ -1,4 +1,4 @@
-"""Effective receptive fields as a picture: a column per model; before and after a layer where one is chosen."""
+"""Draws effective receptive fields: a column per model; a row before and one after a layer if one is chosen."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,13 +14,13 @@ from attn_plugins.visualization.subject import Subject
 def draw_fields(
     subjects: Sequence[Subject], rows: dict[str, Sequence[Tensor]], layer: str, inputs: str, path: Path
 ) -> None:
-    """Writes the picture.
+    """Draws the fields and saves them as a picture.
 
     Args:
         subjects: The models.
-        rows: What a row is of -> a field per model.
-        layer: Of whose map the fields are.
-        inputs: Over which inputs the mean was taken, in words.
+        rows: The row's label -> a field per model.
+        layer: The layer of whose map the fields are.
+        inputs: The inputs that the mean was taken over, in words.
         path: The file.
     """
     weights = ', '.join(f'{subject.name} {subject.weights}' for subject in subjects)

@@ -1,4 +1,4 @@
-"""A model to look at: built from its config, with the weights of a checkpoint, in eval mode."""
+"""Loads a model to be visualized: built from its config, with the weights of a checkpoint, in eval mode."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +18,14 @@ RANDOM = 'random weights'
 
 @dataclass(frozen=True)
 class Subject:
-    """A model, ready to be looked at.
+    """A model that is ready to be visualized.
 
     Attributes:
-        name: What it is called in pictures.
+        name: Its name in pictures.
         cfg: Its config.
         library: 'mmpretrain', 'mmdet' or 'mmseg'.
         model: In eval mode, with gradients for every parameter: frozen stages have maps too.
-        classes: Their names, in the order of the model's outputs; empty where nothing says them.
+        classes: Their names, in the order of the model's outputs; empty if they are unknown.
         weights: Where the weights come from, or `RANDOM`.
     """
 
@@ -37,11 +37,11 @@ class Subject:
     weights: str
 
     def class_name(self, index: int) -> str:
-        """The name of a class, or its number where nothing says its name."""
+        """Returns the name of a class, or its number if the name is unknown."""
         return self.classes[index] if index < len(self.classes) else str(index)
 
     def class_index(self, word: str) -> int:
-        """The number of the class that a user names, by its name or, where no class has that name, its number.
+        """Returns the number of the class that a user names, by its name or, if no class has that name, its number.
 
         Raises:
             UserError: There is no such class.
@@ -58,8 +58,8 @@ def load_subject(cfg: Config, checkpoint: str | Path | None = None, name: str = 
 
     Args:
         cfg: The config.
-        checkpoint: The file; None leaves the weights random, which the subject says.
-        name: What it is called in pictures.
+        checkpoint: The file; None leaves the weights random, which the subject records.
+        name: Its name in pictures.
 
     Raises:
         UserError: The config is of none of the three libraries, or the checkpoint cannot be used or is of another
@@ -75,7 +75,7 @@ def load_subject(cfg: Config, checkpoint: str | Path | None = None, name: str = 
 
 
 def load_trained(path: str | Path, name: str) -> Subject:
-    """A model from what its training left: a work dir, whose last checkpoint is taken, or a checkpoint.
+    """Loads a model from a work dir, whose last checkpoint is used, or from a checkpoint.
 
     Raises:
         UserError: There is no checkpoint, or it does not hold the config that it was trained with.
@@ -96,7 +96,7 @@ def load_trained(path: str | Path, name: str) -> Subject:
 
 
 def _classes_of(cfg: Config, library: str) -> tuple[str, ...]:
-    """The classes that the config's test data set names, or its class knows."""
+    """Returns the classes that the config's test data set names, or those that its class defines."""
     dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
     named = (dataset.get('metainfo') or {}).get('classes')
     if named:

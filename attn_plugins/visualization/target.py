@@ -1,4 +1,4 @@
-"""What a map explains: a class of a classifier or segmentor, or one box of a detector."""
+"""Chooses what a map explains: a class of a classifier or segmentor, or one box of a detector."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ from attn_plugins.visualization.network import Network
 from attn_plugins.visualization.picture import Picture
 
 BACKGROUND = 'background'
-# Detections of two models are of the same object from this overlap on, as COCO's loosest threshold has it.
+# Detections of two models are of the same object from this overlap on, which is COCO's lowest threshold.
 SAME_OBJECT = 0.5
 
 
 @dataclass(frozen=True)
 class Target:
-    """One number of a network's answer to one image.
+    """One number of a network's output for one image.
 
     Attributes:
         text: In words, with its score.
         value: Outputs of one image (without the batch) -> the number.
         label: The class.
-        box: x1, y1, x2, y2 in the image's pixels, of a detector's target.
+        box: x1, y1, x2, y2 in the image's pixels, for a detector's target.
         index: The box's number among the model's detections.
     """
 
@@ -38,15 +38,15 @@ class Target:
 def choose_target(
     network: Network, picture: Picture, word: str | None = None, box: int = 0, threshold: float = 0.3
 ) -> Target:
-    """The target that a user names.
+    """Returns the target that a user names.
 
     Args:
         network: The model.
         picture: The image.
-        word: A class by name or number. By default a classifier's prediction; of a segmentor the largest predicted
-            class that is not called 'background'; of a detector any.
+        word: A class by name or number. By default a classifier's prediction; for a segmentor the largest predicted
+            class that is not called 'background'; for a detector any class.
         box: Number of the detection, the best first, among those of the class if one is named.
-        threshold: The least score of a detection.
+        threshold: The lowest score of a detection.
 
     Raises:
         UserError: There is no such class or box, or no detection reaches the threshold.
@@ -63,8 +63,10 @@ def choose_target(
 
 @torch.no_grad()
 def same_target(network: Network, picture: Picture, first: Target) -> Target | None:
-    """Another model's target for the same class, or the detection of it that overlaps the box most; None without
-    one.
+    """Finds another model's target for the same class; for a detector the detection of the same object.
+
+    That is the one with the highest score of those that overlap the box, of the same class if there are any; None if
+    there is none.
     """
     outputs = network(picture.inputs)[0]
     if first.box is None:
@@ -80,14 +82,14 @@ def same_target(network: Network, picture: Picture, first: Target) -> Target | N
 
 
 def class_target(network: Network, outputs: Tensor, label: int) -> Target:
-    """The logit of a class, (K,), or its mean over the places that are predicted as it, (K, H, W)."""
+    """Returns the logit of a class, (K,), or its mean over the places that are predicted as it, (K, H, W)."""
     subject, name = network.subject, network.subject.class_name(label)
     if label >= len(outputs):
         raise UserError(
             f'{subject.name} has {len(outputs)} classes, counted from 0: there is none of number {label}'
         )
     if outputs.dim() == 1:
-        # Softmax for all: what a classifier's head makes of its logits is not always a probability.
+        # Softmax for all: a classifier's head does not always turn its logits into probabilities.
         return Target(f'{name} ({float(outputs.softmax(0)[label]):.2f})', lambda out: out[label], label)
     mask = (outputs.argmax(0) == label).to(outputs.dtype)
     share = float(mask.mean())
@@ -99,7 +101,7 @@ def class_target(network: Network, outputs: Tensor, label: int) -> Target:
 
 
 def overlap(box: Tensor, boxes: Tensor) -> Tensor:
-    """Intersection over union of a box (4,) with boxes (D, 4): (D,)."""
+    """Computes the intersection over union of a box (4,) with boxes (D, 4): (D,)."""
     low, high = torch.maximum(box[:2], boxes[:, :2]), torch.minimum(box[2:], boxes[:, 2:])
     shared = (high - low).clamp(min=0).prod(1)
     return shared / ((box[2:] - box[:2]).prod() + (boxes[:, 2:] - boxes[:, :2]).prod(1) - shared)

@@ -1,1 +1,1 @@
-"""Benchmarks of this repository: layers, insertion and whole models beside what else computes the same."""
+"""Benchmarks this repository's layers, insertion and whole models against other implementations of the same."""

@@ -1,9 +1,10 @@
-"""What insertion costs: hosts that layers are plugged into against the same hosts with the layers written into their
-blocks, on this CPU.
+"""Measures the overhead of insertion: hosts with plugged layers against hosts with the layers in their code, on this
+CPU.
 
 Small images and batch 1, where Python's part of the time is largest. Both have the same weights, and their outputs are
-compared before anything is timed. Every round times all models once, in an order that turns, and gives one ratio; a
-second model written by hand shows what the machine makes of two that are the same."""
+compared before anything is timed. Every round times all models once, in an order that rotates, and gives one ratio; a
+second model written by hand shows the measured difference of two equal models.
+"""
 
 import argparse
 import sys
@@ -49,7 +50,7 @@ def write_into_inverted_residual(block: InvertedResidual, layer: nn.Module) -> N
     block.conv.insert(len(block.conv) - 1, layer)
 
 
-# Host -> its config, where layers go, its blocks, and what writes a layer into one of them.
+# Host -> its config, the layers' position, its blocks, and the function that writes a layer into a block.
 HOSTS = {
     'ResNet-50': (
         dict(type='mmpretrain.ResNet', depth=50),
@@ -68,7 +69,7 @@ LAYERS = ('SE', 'CoordAttention')
 
 
 def plugged_and_by_hand(host: str, layer: str) -> tuple[nn.Module, nn.Module]:
-    """Two models of the same weights: one plugged, one with the layers in its blocks."""
+    """Builds two models of the same weights: one plugged, one with the layers in its blocks."""
     cfg, place, block, write_into = HOSTS[host]
     torch.manual_seed(0)
     by_hand = MODELS.build(dict(cfg))
@@ -82,14 +83,14 @@ def plugged_and_by_hand(host: str, layer: str) -> tuple[nn.Module, nn.Module]:
 
 
 def evaluate(model: nn.Module, x: Tensor) -> list[Tensor]:
-    """A forward pass in evaluation: the model's last map."""
+    """Runs a forward pass in evaluation; returns the model's last map."""
     model.eval()
     with torch.no_grad():
         return [model(x)[-1]]
 
 
 def train(model: nn.Module, x: Tensor) -> list[Tensor]:
-    """A forward and a backward pass in training: the model's last map and all gradients."""
+    """Runs a forward and a backward pass in training; returns the model's last map and all gradients."""
     model.train()
     model.zero_grad()
     y = model(x)[-1]
@@ -109,7 +110,7 @@ def check_equal(step: Callable, models: list[nn.Module], x: Tensor) -> None:
 
 
 def time_rounds(step: Callable, models: list[nn.Module], x: Tensor, rounds: int) -> list[list[float]]:
-    """Milliseconds of processor time, one list for each model, one value for each round."""
+    """Measures milliseconds of processor time: one list for each model, one value for each round."""
     times = [[0.0] * rounds for _ in models]
     for turn in range(-3, rounds):  # three rounds to warm up
         for i in range(len(models)):
@@ -123,7 +124,7 @@ def time_rounds(step: Callable, models: list[nn.Module], x: Tensor, rounds: int)
 
 
 def overhead(times: list[float], reference: list[float]) -> str:
-    """The median of the rounds' ratios and their middle half."""
+    """Formats the median of the rounds' ratios and their middle half."""
     ratios = [100 * (a / b - 1) for a, b in zip(times, reference, strict=True)]
     low, _, high = quantiles(ratios, n=4)
     return f'{median(ratios):+.2f} % ({low:+.1f} to {high:+.1f})'

@@ -1,9 +1,9 @@
-"""A training step of ResNet-50 with a layer of ours in every block, beside the same host with timm's module in its
-place, on this CPU.
+"""Times a training step of ResNet-50 with a layer of ours in every block against timm's module, on this CPU.
 
-Both have the same weights and give the same result, which is compared first. Every round times the plain host and all
-others once, in a new order; what is printed are medians over the rounds. Writes docs/benchmarks/models.csv and
-models.md; times are of no use on a busy machine."""
+Both hosts have the same weights and give the same result, which is compared first. Every round times the plain host and
+all others once, in a new order; the printed values are medians over the rounds. Writes docs/benchmarks/models.csv and
+models.md; times on a busy machine are useless.
+"""
 
 import argparse
 import csv
@@ -31,15 +31,15 @@ from benchmarks.layers.references.reference import TIMM
 FOLDER = Path(__file__).resolve().parents[2] / 'docs' / 'benchmarks'
 HOST = dict(type='mmpretrain.ResNet', depth=50)
 LAYERS = ('SE', 'CBAM', 'CoordAttention')
-# Height and width of the images -> images of a batch.
+# Height and width of the images -> images per batch.
 BATCHES = {64: (1, 4, 16), 128: (1, 4), 224: (1, 2), 512: (1,)}
 PLAIN = 'plain'
-# The plain model once more: how far apart two equal models are timed is what the others' differences are measured by.
+# The plain model once more: the measured difference of two equal models is the scale for the others' differences.
 AGAIN = 'plain, again'
 
 
 def with_timm(model: nn.Module, name: str) -> nn.Module:
-    """A copy in which timm's module stands in the place of each layer, with its weights."""
+    """Returns a copy in which timm's module replaces each layer, with its weights."""
     (rival,) = [rival for rival in RIVALS[name] if rival.source == TIMM]
     twin = deepcopy(model)
     for path, layer in inserted_layers(twin).items():
@@ -49,7 +49,7 @@ def with_timm(model: nn.Module, name: str) -> nn.Module:
 
 
 def build_models(names: tuple[str, ...]) -> dict[str, nn.Module]:
-    """The plain host, and with each layer as ours and as timm's."""
+    """Builds the plain host, and for each layer a model with ours and one with timm's."""
     torch.manual_seed(0)
     host = MODELS.build(HOST)
     models = {PLAIN: host, AGAIN: host}
@@ -57,7 +57,7 @@ def build_models(names: tuple[str, ...]) -> dict[str, nn.Module]:
         layer = dict(cfg=dict(type=f'attn_plugins.{name}'), position='after_conv3')
         models[f'{name}, ours'] = plug(deepcopy(host), [layer])
         models[f'{name}, timm'] = with_timm(models[f'{name}, ours'], name)
-    # Where a model's weights lie in memory is worth 2 % on small maps, so all are laid out by the same copy.
+    # A model's position in memory changes its time by 2 % on small maps, so all are laid out by the same copy.
     models = {key: deepcopy(model) for key, model in models.items()}
     for model in models.values():
         model.train()
@@ -65,7 +65,7 @@ def build_models(names: tuple[str, ...]) -> dict[str, nn.Module]:
 
 
 def step(model: nn.Module, images: Tensor) -> Tensor:
-    """Forward and backward in training; the last map."""
+    """Runs forward and backward in training; returns the last map."""
     model.zero_grad()
     y = model(images)[-1]
     y.mean().backward()
@@ -73,7 +73,7 @@ def step(model: nn.Module, images: Tensor) -> Tensor:
 
 
 def compared(models: dict) -> list[str]:
-    """The layers among the models."""
+    """Lists the layers among the models."""
     return list(dict.fromkeys(key.partition(',')[0] for key in models if key not in (PLAIN, AGAIN)))
 
 
@@ -86,10 +86,10 @@ def check_equal(models: dict[str, nn.Module], images: Tensor) -> None:
 
 
 def time_rounds(models: dict[str, nn.Module], images: Tensor, rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of every model in every round, after two that are not counted."""
+    """Measures every model's milliseconds in every round, after two rounds that are not counted."""
     order, times = Random(0), {name: [] for name in models}
     for turn in range(-2, rounds):
-        for name in order.sample(list(models), len(models)):  # so none always runs behind the same
+        for name in order.sample(list(models), len(models)):  # so that none always runs after the same one
             started = time.perf_counter()
             step(models[name], images)
             if turn >= 0:
@@ -98,7 +98,7 @@ def time_rounds(models: dict[str, nn.Module], images: Tensor, rounds: int) -> di
 
 
 def rows_of(times: dict[str, list[float]], **at) -> Iterator[dict]:
-    """A row for each layer: what it adds to the plain step in percent, ours and timm's, and ours over timm's."""
+    """Yields a row per layer: what ours and timm's add to the plain step in percent, and ours over timm's."""
     plain = median(times[PLAIN])
     again = median(a / b for a, b in zip(times[AGAIN], times[PLAIN], strict=True))
     for name in compared(times):
@@ -115,7 +115,7 @@ def rows_of(times: dict[str, list[float]], **at) -> Iterator[dict]:
 
 
 def render(rows: list[dict], command: str, beside: str) -> str:
-    """The table in Markdown."""
+    """Renders the table in Markdown."""
     head = (
         'image',
         'batch',

@@ -18,9 +18,7 @@ from attn_plugins.registry import MODELS
 
 
 class CifarBlock(BaseModule):
-    """relu(x + branch(x)); where channels or stride change, x goes through a 1x1 convolution and its norm,
-    `downsample`.
-    """
+    """relu(x + branch(x)); if channels or stride change, x goes through `downsample`, a 1x1 convolution and a norm."""
 
     attn_positions: dict[str, str]
 
@@ -30,7 +28,7 @@ class CifarBlock(BaseModule):
         self.downsample: nn.Module | None = None
 
     def add_shortcut(self, in_channels: int, out_channels: int, stride: int, norm_cfg: dict) -> None:
-        """Behind the convolutions, as the authors' state dicts have it."""
+        """Adds the 1x1 shortcut; it comes after the convolutions, as in the authors' state dicts."""
         if stride > 1 or in_channels != out_channels:
             self.downsample = ConvModule(
                 in_channels, out_channels, 1, stride, norm_cfg=norm_cfg, act_cfg=None
@@ -38,7 +36,7 @@ class CifarBlock(BaseModule):
 
     @abstractmethod
     def branch(self, x: Tensor) -> Tensor:
-        """What is added to x."""
+        """Computes the branch that is added to x."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) to (N, out_channels, H / stride, W / stride), rounded up."""
@@ -70,7 +68,7 @@ class CifarBasicBlock(CifarBlock):
         self.add_shortcut(in_channels, planes, stride, norm_cfg)
 
     def branch(self, x: Tensor) -> Tensor:
-        """The second norm has no activation."""
+        """Computes the branch; its second norm has no activation."""
         return self.conv2(self.conv1(x))
 
 
@@ -112,7 +110,7 @@ class CifarBottleneck(CifarBlock):
         self.add_shortcut(in_channels, out_channels, stride, norm_cfg)
 
     def branch(self, x: Tensor) -> Tensor:
-        """The third norm has no activation."""
+        """Computes the branch; its third norm has no activation."""
         return self.conv3(self.conv2(self.conv1(x)))
 
 
@@ -120,7 +118,7 @@ BLOCKS = {'basic': CifarBasicBlock, 'bottleneck': CifarBottleneck}
 
 
 def blocks_per_stage(host: str, depth: int, convs: int, others: int) -> int:
-    """n of a network of three stages with n blocks of `convs` convolutions each, and `others` outside of them.
+    """Returns n for a network of three stages of n blocks with `convs` convolutions each, and `others` outside of them.
 
     Raises:
         UserError: No n gives this depth.
@@ -140,7 +138,7 @@ class CifarResNet(StagedBackbone):
     """ResNet or ResNeXt for 32 x 32 images without its classifier, which is a global pooling and one linear layer.
 
     `depth=20, 56, 110` with basic blocks; `depth=164, block='bottleneck'`; ResNeXt101-8x32 is
-    `depth=101, block='bottleneck', base_channels=32, groups=8, width_per_group=32`. The map that is handed on has
+    `depth=101, block='bottleneck', base_channels=32, groups=8, width_per_group=32`. The map that is returned has
     64 channels with basic blocks, 256 with bottlenecks, 512 in the ResNeXt.
 
     Args:
@@ -152,7 +150,7 @@ class CifarResNet(StagedBackbone):
         groups (int): Of the 3x3 convolutions of bottlenecks.
         width_per_group (int, optional): Channels of a group in the first stage; by default a bottleneck's 3x3
             convolution has as many channels as planes.
-        out_indices (Sequence[int]): Stages, 0 to 2 for `layer1` to `layer3`, whose output is handed on.
+        out_indices (Sequence[int]): Stages, 0 to 2 for `layer1` to `layer3`, whose output is returned.
         frozen_stages (int): How many stages are frozen besides the stem; 0 freezes the stem alone, -1 nothing.
         norm_cfg (dict, optional): As in mmcv's `ConvModule`; batch norm.
         norm_eval (bool): Keeps batch norms at their statistics in training.

@@ -17,7 +17,7 @@ from attn_plugins.errors import UserError
 from attn_plugins.models.backbones.staged import START, StagedBackbone, make_divisible
 from attn_plugins.registry import MODELS
 
-# Of both kinds of blocks: linear_conv ends the branch that computes, before it is joined to the input.
+# For both kinds of blocks: linear_conv ends the computing branch, before it is joined with the input.
 POSITIONS = {
     'after_expand': 'after expand_conv',
     'after_depthwise': 'after depthwise_conv',
@@ -144,8 +144,8 @@ class HBONet(StagedBackbone):
 
     Args:
         widen_factor (float): Width; the 1600 channels of `conv2` are never less.
-        out_indices (Sequence[int]): Stages, 0 to 7 for `layer1` to `layer8` and 8 for `conv2`, whose output is handed
-            on.
+        out_indices (Sequence[int]): Stages, 0 to 7 for `layer1` to `layer8` and 8 for `conv2`, whose output is
+            returned.
         frozen_stages (int): How many stages are frozen besides the stem; 0 freezes the stem alone, -1 nothing.
         conv_cfg, norm_cfg, act_cfg (dict, optional): As in mmcv's `ConvModule`; batch norm and ReLU6.
         norm_eval (bool): Keeps batch norms at their statistics in training.

@@ -19,8 +19,7 @@ from attn_plugins.registry import MODELS
 
 
 class Sandglass(BaseModule):
-    """x + depthwise2(expand(reduce(depthwise1(x)))), two 3x3 depthwise convolutions around a bottleneck of 1x1
-    convolutions.
+    """x + depthwise2(expand(reduce(depthwise1(x)))): two 3x3 depthwise convolutions around a 1x1 bottleneck.
 
     `depthwise1` and `expand` have an activation, `reduce` and `depthwise2` none. A block that changes the channels has
     no `depthwise1`, and `depthwise2` only with a stride, unless it keeps both; there is nothing to add to then.
@@ -108,10 +107,10 @@ class MobileNeXt(StagedBackbone):
 
     Args:
         widen_factor (float): Width; the 1280 channels of the last stage are never less.
-        out_indices (Sequence[int]): Stages, 0 to 7 for `layer1` to `layer8`, whose output is handed on.
-        expanded_out_indices (Sequence[int]): Stages of which the first block hands on the map before its last depthwise
+        out_indices (Sequence[int]): Stages, 0 to 7 for `layer1` to `layer8`, whose output is returned.
+        expanded_out_indices (Sequence[int]): Stages whose first block also returns the map before its last depthwise
             convolution, of the stage's channels and the size before its stride. It comes before the stage's output,
-            if that is handed on too. SSDLite320 takes 5 and 7: 576 channels at stride 16 and 1280 at stride 32.
+            if that is returned too. SSDLite320 takes 5 and 7: 576 channels at stride 16 and 1280 at stride 32.
         frozen_stages (int): How many stages are frozen besides the stem; 0 freezes the stem alone, -1 nothing.
         conv_cfg, norm_cfg, act_cfg (dict, optional): As in mmcv's `ConvModule`; batch norm and ReLU6.
         norm_eval (bool): Keeps batch norms at their statistics in training.
@@ -178,9 +177,7 @@ class MobileNeXt(StagedBackbone):
         self.expanded_out_indices = tuple(expanded_out_indices)
 
     def run_stage(self, index: int, stage: nn.Module, x: Tensor, outs: list[Tensor]) -> Tensor:
-        """As the base's, with the map before the last depthwise convolution of the first block, where that is
-        wanted.
-        """
+        """Runs a stage; appends the first block's map before its last depthwise convolution if that is an output."""
         if index not in self.expanded_out_indices:
             return stage(x)
         first, *others = stage

@@ -16,8 +16,9 @@ BATCH_NORM = dict(type='BN')
 
 
 class NINBlock(BaseModule):
-    """A spatial convolution and 1x1 convolutions, each with a norm, if there is one, and ReLU, then a pooling with
-    stride 2 and dropout.
+    """A spatial convolution and 1x1 convolutions, then a pooling with stride 2 and dropout.
+
+    Each convolution is followed by a norm, if there is one, and ReLU.
 
     Args:
         in_channels (int): Channels before.
@@ -72,7 +73,7 @@ class NIN(StagedBackbone):
     Args:
         widen_factor (float): Of all widths; each is rounded.
         dropout (float): After the first two stages.
-        out_indices (Sequence[int]): Stages, 0 to 2 for `layer1` to `layer3`, whose output is handed on.
+        out_indices (Sequence[int]): Stages, 0 to 2 for `layer1` to `layer3`, whose output is returned.
         frozen_stages (int): How many stages are frozen; -1 for none. There is no stem: it is the first stage.
         norm_cfg (dict, optional): As in mmcv's `ConvModule`; batch norm. None leaves the norms out and gives the
             convolutions biases, as the study's comparison of gradients has it.

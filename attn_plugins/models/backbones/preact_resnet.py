@@ -17,7 +17,7 @@ from attn_plugins.registry import MODELS
 
 
 def _last(block: nn.Module) -> str:
-    """The module that ends the branch."""
+    """Names the position after the module that ends the branch."""
     return f'after {block.last}'
 
 
@@ -56,7 +56,7 @@ class PreActBlock(BaseModule):
             channels = following
         self.downsample = None
         if stride > 1 or in_channels != out_channels:
-            # In a container: mmcv's fuse_conv_bn takes the last convolution beside a norm for the one before it.
+            # In a container: mmcv's fuse_conv_bn takes the last convolution beside a norm for the one that feeds it.
             self.downsample = nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, stride, bias=False))
         self.last = f'conv{len(self.kernels)}'
         if extra_norm:
@@ -69,15 +69,15 @@ class PreActBlock(BaseModule):
         return name
 
     def between(self, x: Tensor) -> Tensor:
-        """What happens to a map before the second convolution."""
+        """Processes a map before the second convolution."""
         return x
 
     def activated(self, x: Tensor, number: int) -> Tensor:
-        """relu(norm(x)), what convolution `number` reads."""
+        """Computes relu(norm(x)), the input of convolution `number`."""
         return F.relu(getattr(self, self.norms[number - 1])(x), inplace=True)
 
     def shortcut(self, x: Tensor, activated: Tensor) -> Tensor:
-        """What the branch is added to."""
+        """Returns the map that the branch is added to."""
         return x if self.downsample is None else self.downsample(x)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -121,11 +121,11 @@ class WideBlock(PreActBlock):
         self.dropout = dropout
 
     def between(self, x: Tensor) -> Tensor:
-        """Dropout."""
+        """Applies dropout."""
         return F.dropout(x, self.dropout, self.training)
 
     def shortcut(self, x: Tensor, activated: Tensor) -> Tensor:
-        """Where the channels change, of the activated x."""
+        """Returns the shortcut; if the channels change, it is computed from the activated x."""
         return x if self.downsample is None else self.downsample(activated)
 
 
@@ -161,7 +161,10 @@ class PreActBackbone(StagedBackbone):
         self.final = nn.Sequential(OrderedDict({name: norm, 'relu': nn.ReLU(inplace=True)}))
 
     def run_stage(self, index: int, stage: nn.Module, x: Tensor, outs: list[Tensor]) -> Tensor:
-        """The last stage's map is normalised and activated; the others are sums, as the next stage reads them."""
+        """Runs a stage.
+
+        The last stage's map is normalised and activated; the others are sums, as the next stage reads them.
+        """
         x = stage(x)
         return x if index < 2 else self.final(x)
 
@@ -170,13 +173,13 @@ class PreActBackbone(StagedBackbone):
 class PreResNet(PreActBackbone):
     """PreResNet with bottlenecks without its classifier, which is a global pooling and one linear layer.
 
-    PreResNet164 is `depth=164`. The map that is handed on has 256 channels.
+    PreResNet164 is `depth=164`. The map that is returned has 256 channels.
 
     Args:
         depth (int): 9 n + 2, n bottlenecks in each of three stages.
         widen_factor (float): Of all widths; each is rounded.
         extra_norm (bool): A norm after the last convolution of every block, as DIANet has it.
-        out_indices (Sequence[int]): Stages, 0 to 2 for `layer1` to `layer3`, whose output is handed on.
+        out_indices (Sequence[int]): Stages, 0 to 2 for `layer1` to `layer3`, whose output is returned.
         frozen_stages (int): How many stages are frozen besides the stem; 0 freezes the stem alone, -1 nothing.
         norm_cfg (dict, optional): As in mmcv's `build_norm_layer`; batch norm.
         norm_eval (bool): Keeps batch norms at their statistics in training.
@@ -215,7 +218,7 @@ class PreResNet(PreActBackbone):
 class WideResNet(PreActBackbone):
     """Wide ResNet without its classifier, which is a global pooling and one linear layer.
 
-    WRN-16-1 is `depth=16, widen_factor=1`, WRN-52-4 `depth=52, widen_factor=4`. The map that is handed on has
+    WRN-16-1 is `depth=16, widen_factor=1`, WRN-52-4 `depth=52, widen_factor=4`. The map that is returned has
     64 widen_factor channels.
 
     Args:
@@ -223,7 +226,7 @@ class WideResNet(PreActBackbone):
         widen_factor (float): Of the widths of the stages, each rounded; the stem has 16 channels.
         dropout (float): In every block, between its convolutions.
         extra_norm (bool): A norm after the last convolution of every block, as DIANet has it.
-        out_indices (Sequence[int]): Stages, 0 to 2 for `layer1` to `layer3`, whose output is handed on.
+        out_indices (Sequence[int]): Stages, 0 to 2 for `layer1` to `layer3`, whose output is returned.
         frozen_stages (int): How many stages are frozen besides the stem; 0 freezes the stem alone, -1 nothing.
         norm_cfg (dict, optional): As in mmcv's `build_norm_layer`; batch norm.
         norm_eval (bool): Keeps batch norms at their statistics in training.

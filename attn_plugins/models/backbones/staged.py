@@ -1,6 +1,4 @@
-"""What the backbones of a stem and numbered stages have in common: the maps that they hand on, and what stands
-still.
-"""
+"""The base class of backbones with a stem and numbered stages: returns their maps and freezes stages."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,7 +16,7 @@ START = (
 
 
 def make_divisible(value: float, divisor: int) -> int:
-    """The multiple of `divisor` that is nearest to a width, or the next one where that would take more than a tenth."""
+    """Rounds a width to the nearest multiple of `divisor`, or to the next one if that would lose over a tenth."""
     nearest = max(divisor, int(value + divisor / 2) // divisor * divisor)
     return nearest if nearest >= 0.9 * value else nearest + divisor
 
@@ -29,7 +27,7 @@ class StagedBackbone(BaseModule):
     Args:
         stem (nn.Module): Registered as `conv1`.
         stages (Mapping[str, nn.Module]): The stages by their names, in their order.
-        out_indices (Sequence[int]): Stages, from 0, whose output is handed on.
+        out_indices (Sequence[int]): Stages, from 0, whose output is returned.
         frozen_stages (int): How many stages are frozen besides the stem; 0 freezes the stem alone, -1 nothing.
         norm_eval (bool): Keeps batch norms at their statistics in training.
         init_cfg (dict or Sequence[dict], optional): As in mmengine's `BaseModule`.
@@ -63,7 +61,7 @@ class StagedBackbone(BaseModule):
             self.add_module(name, stage)
 
     def check_indices(self, option: str, indices: Sequence[int]) -> None:
-        """Refuses what is no index of a stage.
+        """Refuses an index without a stage.
 
         Raises:
             UserError: There is no stage of an index.
@@ -76,7 +74,7 @@ class StagedBackbone(BaseModule):
             )
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """(N, 3, H, W) images to the maps that are handed on, in the order of the network."""
+        """(N, 3, H, W) images to the maps that are returned, in the order of the network."""
         x = self.conv1(x)
         outs = []
         for index, name in enumerate(self.layers):
@@ -86,11 +84,11 @@ class StagedBackbone(BaseModule):
         return tuple(outs)
 
     def run_stage(self, index: int, stage: nn.Module, x: Tensor, outs: list[Tensor]) -> Tensor:
-        """A stage's output; what a backbone hands on from inside a stage is added to `outs`."""
+        """Returns a stage's output; adds to `outs` any map from inside a stage that the backbone returns too."""
         return stage(x)
 
     def train(self, mode: bool = True) -> 'StagedBackbone':
-        """Sets the mode, but for what is frozen and, with `norm_eval`, batch norms."""
+        """Sets the mode, except for frozen modules and, with `norm_eval`, batch norms."""
         super().train(mode)
         frozen = ['conv1', *self.layers[: self.frozen_stages]] if self.frozen_stages >= 0 else []
         for name in frozen:

@@ -1,6 +1,4 @@
-"""Count and measure the layers beside the authors' formulas, timm's and OpenMMLab's modules, once they are shown to
-be equal.
-"""
+"""Compares the layers with the modules of the authors, timm and OpenMMLab: checks equality, counts and times them."""
 
 import argparse
 import sys
@@ -11,7 +9,7 @@ from attn_plugins.cli.errors import friendly_errors
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         epilog='Times are of no use on a busy machine. With a GPU in sight ResNet-50 is trained on it '
@@ -40,7 +38,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The command line: 0 if all that was compared is equal."""
+    """Runs the command line; returns 0 if everything that was compared is equal."""
     args = parse_args(argv)
     with friendly_errors(args.debug):
         from benchmarks.layers.command import benchmark

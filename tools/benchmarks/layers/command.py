@@ -1,4 +1,4 @@
-"""What `benchmark_layers` does once its words are read; it needs torch, of which `--help` knows nothing."""
+"""Carries out `benchmark_layers` after its arguments are parsed; separate, as it needs torch and `--help` does not."""
 
 import argparse
 import shlex
@@ -30,7 +30,7 @@ CONFIG = Path('configs', 'resnet', 'resnet50_8xb32_in1k.py')
 
 
 def cases_of(names: list[str] | None) -> list[Case]:
-    """The cases of these names, of a type or of one case; all without names.
+    """Returns the cases of these names, each a type or one case; all cases without names.
 
     Raises:
         UserError: There is none of a name.
@@ -43,7 +43,7 @@ def cases_of(names: list[str] | None) -> list[Case]:
 
 
 def measure_layers(args: argparse.Namespace, setting: Setting, progress: Progress) -> list[Measured]:
-    """Measures all cases; the files are written after each group, so that nothing is lost."""
+    """Measures all cases; writes the files after each group, so that nothing is lost."""
     rows, done = [], 0
     groups = [
         list(group) for _, group in groupby(cases_of(args.layers), lambda case: case.group or case.name)
@@ -55,13 +55,13 @@ def measure_layers(args: argparse.Namespace, setting: Setting, progress: Progres
         shape = args.pairwise_shape if group[0].pairwise else args.shape
         rows += measure(group, shape, args.repeats, setting.compiled, partial(progress.advance, task))
         done += number * args.repeats
-        progress.update(task, completed=done)  # what is not equal, or not there, was not timed
+        progress.update(task, completed=done)  # a case that is not equal, or missing, was not timed
         write_report(args.out, rows, setting)
     return rows
 
 
 def measure_gpu(args: argparse.Namespace, rows: list[Measured], setting: Setting, progress: Progress) -> None:
-    """Measures ResNet-50 with each layer on the GPU; the files are written after all networks of a column."""
+    """Measures ResNet-50 with each layer on the GPU; writes the files after all networks of a column."""
     steps = len(PRESETS) * len(WAYS) * len(FORMATS) * len(BATCHES) * args.repeats
     task = progress.add_task('ResNet-50', total=steps)
     build = partial(build_network, CONFIG)
@@ -72,7 +72,7 @@ def measure_gpu(args: argparse.Namespace, rows: list[Measured], setting: Setting
 
 
 def benchmark(args: argparse.Namespace, words: list[str]) -> int:
-    """Measures what the command line asks for, and says where it stands; 0 if all that was compared is equal."""
+    """Measures what the command line asks for, and prints the results' place; 0 if everything compared is equal."""
     cases_of(args.layers)
     threads = args.threads or torch.get_num_threads()
     torch.set_num_threads(threads)

@@ -1,16 +1,16 @@
-"""Whether two modules compute the same: outputs and every gradient in training, compared number by number."""
+"""Checks that two modules compute the same: compares outputs and every gradient in training number by number."""
 
 import torch
 from torch import Tensor, nn
 
 # The largest difference allowed in float64, relative to the largest value of a tensor: the rounding of long sums.
 TOLERANCE = 1e-9
-# What float32 rounds at least, in sums of this length.
+# The least rounding of float32, in sums of this length.
 ROUNDING = 1e-6
 
 
 def scramble(layer: nn.Module) -> None:
-    """Gives every parameter a value that no initialisation has, so that every term and every gradient is there.
+    """Gives every parameter a value that no initialisation has, so that no term and no gradient vanishes.
 
     Weights of sums are drawn with the variance 1 / (number of summands), all else with 1/4.
     """
@@ -22,7 +22,7 @@ def scramble(layer: nn.Module) -> None:
 
 
 def results(module: nn.Module, x: Tensor, dy: Tensor) -> dict[str, Tensor]:
-    """The output, and the gradients of the input and of every parameter by name; the module keeps none.
+    """Computes the output, and the gradients of the input and of every parameter by name; the module keeps none.
 
     Args:
         module: In training mode.
@@ -42,14 +42,14 @@ def results(module: nn.Module, x: Tensor, dy: Tensor) -> dict[str, Tensor]:
 
 
 def errors(found: dict[str, Tensor], expected: dict[str, Tensor]) -> dict[str, float]:
-    """The largest difference of every tensor, relative to the largest of its expected values.
+    """Computes the largest difference of every tensor, relative to the largest of its expected values.
 
-    A gradient that is nothing but rounding, as that of a bias before a batch norm, is compared with the largest
-    gradient of all parameters.
+    A gradient that is only rounding, such as that of a bias before a batch norm, is compared with the largest gradient
+    of all parameters.
 
     Args:
         found: Tensors by name, of any precision.
-        expected: Those that they should be, in float64.
+        expected: Their expected values, in float64.
 
     Raises:
         ValueError: The names are not the same.
@@ -67,7 +67,7 @@ def errors(found: dict[str, Tensor], expected: dict[str, Tensor]) -> dict[str, f
 
 
 def worst(relative: dict[str, float], allowed: dict[str, float]) -> str:
-    """The tensor that differs most for what it may; a difference that is no number is the worst of all."""
+    """Returns the tensor that exceeds its allowed difference most; a NaN is worst of all."""
     return max(
         relative, key=lambda name: (relative[name] != relative[name], relative[name] / (allowed[name] or 1.0))
     )

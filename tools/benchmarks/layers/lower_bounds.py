@@ -1,12 +1,10 @@
-"""How little memory traffic a layer can do with: maps that any implementation must read and write in a training
-step.
-"""
+"""Gives lower bounds of a layer's memory traffic: maps that any implementation reads and writes in a training step."""
 
 from typing import NamedTuple
 
 
 class Floor(NamedTuple):
-    """Maps that are read and written, counted each time, in the forward and in the backward pass, and why."""
+    """The maps that are read and written, counted each time, in the forward and in the backward pass, and why."""
 
     forward: float
     backward: float
@@ -21,9 +19,9 @@ _STATISTICS = (
     'forward: read x for the statistics, then read x and write y; backward: read dy and x for the sums, then read both '
     'again and write dx, which depends on x'
 )
-# Layer -> its floor, for maps that do not fit the caches, so that what a later pass needs is read again. Vectors,
-# strips and maps of one channel are left out. What is saved for the backward pass in the place of a map, such as the
-# places of maxima, is one of these too.
+# Layer -> its lower bound, for maps that do not fit the caches, so that what a later pass needs is read again. Vectors,
+# strips and maps of one channel are left out. Maps that are saved for the backward pass in place of another, such as
+# the places of maxima, are left out too.
 FLOORS = {
     'BatchNorm2d': Floor(3, 5, _STATISTICS),
     'IEBN': Floor(3, 5, _STATISTICS + "; the gate's sums are of the same passes"),

@@ -1,5 +1,5 @@
-"""A layer beside other implementations of its function: equal first, then counted, then timed in turn in one
-process.
+"""Measures a layer against other implementations: first checks that they are equal, then counts, then times them in
+turn.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,12 +21,12 @@ from benchmarks.layers.lower_bounds import FLOORS
 from benchmarks.layers.references import RIVALS, Rival
 from benchmarks.layers.traffic import count_compiled_traffic, count_traffic
 
-# The layer itself, by the two ways it runs.
+# The layer itself, in its two ways to run.
 EAGER, COMPILED = 'eager', 'compiled'
 
 
 class BatchNorm2d(nn.BatchNorm2d):
-    """Torch's own, with a forward of this file: the compiler passes by modules of torch that stand alone."""
+    """Torch's own, with a forward defined in this file: the compiler skips torch's modules that stand alone."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
@@ -38,11 +38,12 @@ class Case:
     """A layer with its options.
 
     Attributes:
-        name: What the table calls it.
+        name: Its name in the table.
         type: Its type.
-        options: For a map (N, C, H, W), its options without channels.
-        pairwise: Whether it compares all places, so that it is measured on a smaller map and has no floor of traffic.
-        group: Neighbours of one group are timed in turn, each beside the others; '' is none.
+        options: Given a map (N, C, H, W), its options without channels.
+        pairwise: Whether it compares all places, so that it is measured on a smaller map and has no lower bound of
+            traffic.
+        group: Neighbours of one group are timed in turn, each next to the others; '' is none.
     """
 
     name: str
@@ -52,7 +53,7 @@ class Case:
     group: str = ''
 
     def build(self, shape: Sequence[int]) -> nn.Module:
-        """The layer for maps of a shape, in training, with weights that leave no term out."""
+        """Builds the layer for maps of a shape, in training, with weights for which no term vanishes."""
         cls = BatchNorm2d if self.type == 'BatchNorm2d' else MODELS.get(f'attn_plugins.{self.type}')
         layer = cls(shape[1], **self.options(shape))
         scramble(layer)
@@ -84,13 +85,13 @@ class Contender:
     """One implementation of a case's function.
 
     Attributes:
-        way: `EAGER`, `COMPILED`, or the source of a rival.
-        module: In training, with the case's weights; None where it cannot be built.
-        reason: Why not.
+        way: `EAGER`, `COMPILED`, or the source of a reference.
+        module: In training, with the case's weights; None if it cannot be built.
+        reason: Why it cannot be built.
         differs: The tensor that differs most from the eager layer's in float64.
-        error: By how much, relative to that tensor's largest value.
-        equal: Whether that is rounding. Only what is equal is timed.
-        traffic: Bytes that the compiler counts, by 'forward' and 'backward'; None where nothing was compiled.
+        error: That difference, relative to the tensor's largest value.
+        equal: Whether the difference is only rounding. Only equal contenders are timed.
+        traffic: Bytes that the compiler counts, by 'forward' and 'backward'; None if nothing was compiled.
         milliseconds: Of every timed step.
     """
 
@@ -104,27 +105,27 @@ class Contender:
     milliseconds: list[float] = field(default_factory=list)
 
     def judge(self, relative: dict[str, float], allowed: dict[str, float]) -> None:
-        """Takes down whether no tensor is farther off than it may be, and which is the worst."""
+        """Records the worst tensor, and whether all tensors differ by no more than they may."""
         self.differs = worst(relative, allowed)
         self.error = relative[self.differs]
         self.equal = all(relative[name] <= allowed[name] for name in relative)
 
     def quartiles(self) -> tuple[float, float, float] | None:
-        """First quartile, median and third quartile, in milliseconds."""
+        """Returns the first quartile, median and third quartile, in milliseconds."""
         return tuple(np.percentile(self.milliseconds, [25, 50, 75]).tolist()) if self.milliseconds else None
 
 
 @dataclass
 class Measured:
-    """All of one case; bytes are of the whole batch.
+    """All results for one case; bytes are of the whole batch.
 
     Attributes:
         case: Its name.
-        shape: The map's.
+        shape: The map's shape.
         map_bytes: Bytes of one map, the unit of traffic.
-        traffic: Counted of the operators, by 'forward' and 'backward'.
-        compiled_traffic: Counted by the compiler of its kernels; None where nothing was compiled.
-        floor: Maps that any implementation must move; None where there is no floor.
+        traffic: Counted for the operators, by 'forward' and 'backward'.
+        compiled_traffic: Counted by the compiler for its kernels; None if nothing was compiled.
+        floor: Maps that any implementation must move; None if there is no lower bound.
         kept: Bytes that a training step must hold for the backward pass, by contender.
         contenders: In the order of measurement.
     """
@@ -139,7 +140,7 @@ class Measured:
     contenders: dict[str, Contender]
 
     def speed_up(self, way: str, rival: str) -> float | None:
-        """How many times as fast the layer is as the rival; None unless both are equal to it and were timed."""
+        """Returns the ratio of the reference's time to the layer's; None unless both were equal and timed."""
         ours, theirs = self.contenders.get(way), self.contenders.get(rival)
         if ours is None or theirs is None or not (ours.equal and theirs.equal):
             return None
@@ -149,24 +150,24 @@ class Measured:
 
 
 def compile_in_place(module: nn.Module) -> nn.Module:
-    """The one way in which modules are compiled for a measurement."""
+    """Compiles a module, in the one way that all measurements use."""
     module.compile(fullgraph=True)
     return module
 
 
 def compiled(layer: nn.Module) -> nn.Module:
-    """A compiled copy of a layer."""
+    """Returns a compiled copy of a layer."""
     return compile_in_place(deepcopy(layer))
 
 
 def contenders_of(
     case: Case, layer: nn.Module, x: Tensor, compile_it: bool = True, rivals: Sequence[Rival] | None = None
 ) -> dict[str, Contender]:
-    """The layer eager and compiled and its rivals, each checked to compute the same in training.
+    """Prepares the layer (eager and compiled) and its references, each checked to compute the same in training.
 
-    The published formula in float64, on the very map, is what all are compared with. The eager layer and rivals are
-    so in float64. The compiled layer is so in the precision that is measured: each tensor may be ten times as far off
-    as the eager layer's is there.
+    All are compared with the published formula in float64 on the same map. The eager layer and the references are
+    computed in float64. The compiled layer is computed in the measured precision: there each of its tensors may differ
+    ten times as much as the eager layer's.
 
     Args:
         case: The case.
@@ -202,7 +203,7 @@ def contenders_of(
 
 
 def _as_rivals(rival: Rival, theirs: nn.Module, expected: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The layer's results under the names of a rival's parameters."""
+    """Returns the layer's results under the names of a reference's parameters."""
     prefix = 'gradient of '
     maps = {name: expected[name] for name in ('output', 'gradient of the input')}
     gradients = {name.removeprefix(prefix): value for name, value in expected.items() if name not in maps}
@@ -217,10 +218,10 @@ def time_in_turn(
     tick: Callable[[], None] = lambda: None,
     input_gradient: bool = True,
 ) -> None:
-    """Times a training step of each contender, round by round, each round in another order, by `torch.utils.benchmark`.
+    """Times a training step of each contender round by round, each round in another order.
 
-    Slow changes of the machine reach all of them alike, and none always runs behind the same, whose maps it would
-    find in the cache. A timed step follows two that are not timed.
+    The timer is `torch.utils.benchmark`. Slow changes of the machine affect all of them equally, and none always runs
+    after the same one, whose maps it would find in the cache. A timed step follows two that are not timed.
 
     Args:
         contenders: What is timed; each gets its milliseconds.
@@ -242,10 +243,10 @@ def time_in_turn(
 
 
 class Step:
-    """Forward and backward pass of a module in training, the gradients deleted before, as a training does.
+    """The forward and backward pass of a module in training; deletes the gradients first, as a training does.
 
     Args:
-        module: It gives one tensor.
+        module: It returns one tensor.
         x: Its input.
         input_gradient: Whether the gradient of `x` is computed.
     """
@@ -268,7 +269,7 @@ def measure(
     compile_it: bool = True,
     tick: Callable[[], None] = lambda: None,
 ) -> list[Measured]:
-    """Everything that is counted and timed of cases, which are timed in turn.
+    """Counts and times cases, which are timed in turn.
 
     Args:
         cases: The cases.
@@ -291,7 +292,7 @@ def measure(
 
 
 def _count(case: Case, layer: nn.Module, x: Tensor, contenders: dict[str, Contender]) -> Measured:
-    """What was timed, with all that is counted."""
+    """Adds all counted values to what was timed."""
     floor = None if case.pairwise else FLOORS.get(case.type)
     return Measured(
         case=case.name,
@@ -306,5 +307,5 @@ def _count(case: Case, layer: nn.Module, x: Tensor, contenders: dict[str, Conten
 
 
 def _kept(module: nn.Module, x: Tensor) -> int:
-    """Bytes of the maps that the backward pass needs, of the whole batch."""
+    """Counts the bytes of the maps that the backward pass needs, for the whole batch."""
     return len(x) * count_training_memory(module, x)['per_image']

@@ -1,6 +1,4 @@
-"""ResNet-50 with each layer in it: a training step beside that of the plain model, eager and compiled, in both
-layouts.
-"""
+"""Times a training step of ResNet-50 with each layer against the plain model, eager and compiled, in both layouts."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
@@ -16,7 +14,7 @@ from attn_plugins.training.library import build_model
 from benchmarks.layers.measure import Contender, compile_in_place, time_in_turn
 
 PLAIN = 'none'
-# What the table calls it -> the preset, and the attention type where the preset has another.
+# Name in the table -> the preset, and the attention type if the preset has another.
 PRESETS = {
     PLAIN: ('none', None),
     'SE': ('se', None),
@@ -53,7 +51,7 @@ class Network(nn.Module):
 def build_network(
     config: Path, name: str, dtype: torch.dtype = torch.bfloat16, options: dict | None = None
 ) -> Network:
-    """The config's backbone in training, with a preset of `PRESETS`.
+    """Builds the config's backbone in training, with a preset of `PRESETS`.
 
     Args:
         config: A config that takes presets.
@@ -68,12 +66,12 @@ def build_network(
             for entry in entries:
                 entry.cfg.attention_type = bits
     backbone = build_model(cfg).backbone
-    backbone.train()  # mmpretrain's give nothing back
+    backbone.train()  # mmpretrain's return None here
     return Network(backbone, dtype)
 
 
 def prepared(network: Network, way: str) -> Network:
-    """The network as it runs in one of `WAYS`."""
+    """Prepares the network to run in one of `WAYS`."""
     if way == LAYERS:
         compile_layers(network.backbone)
     return compile_in_place(network) if way == WHOLE else network
@@ -89,21 +87,21 @@ def measure_networks(
     device: str = 'cuda',
     tick: Callable[[], None] = lambda: None,
 ) -> Iterator[dict]:
-    """A training step of every network, all of one way, layout and batch timed in turn.
+    """Times a training step of every network; all networks of one way, layout and batch are timed in turn.
 
     Args:
-        build: From a key of `PRESETS` to the network.
+        build: Builds the network for a key of `PRESETS`.
         names: Keys of `PRESETS`, the plain network first.
-        ways: Of `WAYS`.
-        batches: Images of a batch.
+        ways: Some of `WAYS`.
+        batches: Images per batch.
         size: Height and width of the images.
         repeats: Timed steps of each.
         device: Where they run.
         tick: Called after every timed step.
 
     Yields:
-        dict: `network`, `way`, `format`, `batch`, `quartiles` in milliseconds and `over_plain`, the part of the plain
-        network's median that is added.
+        dict: `network`, `way`, `format`, `batch`, `quartiles` in milliseconds and `over_plain`, the added share of the
+            plain network's median.
     """
     for way, (layout, memory_format), batch in product(ways, FORMATS.items(), batches):
         forget_graphs()

@@ -1,6 +1,4 @@
-"""The picture of the layers' benchmark: a training step of every layer, eager, compiled and as the authors compute
-it.
-"""
+"""Draws the layers' benchmark: a training step of every layer, eager, compiled and as the authors compute it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,14 +11,14 @@ from matplotlib import pyplot as plt
 from benchmarks.layers.measure import COMPILED, EAGER, Measured
 from benchmarks.layers.references import AUTHORS, OPENMMLAB
 
-# From above: what the bars of a layer are.
+# From top to bottom: the bars of a layer.
 BARS = {
     AUTHORS: ("authors' formula", '#9aa5b1'),
     EAGER: ('layer, eager', '#3b76af'),
     COMPILED: ('layer, compiled', '#ef8636'),
     OPENMMLAB: ("OpenMMLab's module", '#5fa55a'),
 }
-# Inches of one bar.
+# Height of one bar in inches.
 THICK = 0.13
 STYLE = {
     'font.size': 9,
@@ -32,7 +30,7 @@ STYLE = {
 
 
 def draw(rows: Sequence[Measured], path: Path) -> None:
-    """Writes the picture: bars of medians with their quartiles, a panel per size of map."""
+    """Draws the medians as bars with their quartiles, a panel per size of map, and saves the picture."""
     shapes = list(dict.fromkeys(tuple(row.shape) for row in rows))
     groups = [[row for row in rows if tuple(row.shape) == shape] for shape in shapes]
     heights = [len(group) for group in groups]

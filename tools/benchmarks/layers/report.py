@@ -1,4 +1,4 @@
-"""The layers' benchmark as files: layers.csv with every number, layers.md as a page, layers.svg as a picture."""
+"""Writes the layers' benchmark: layers.csv with every number, layers.md as a page, layers.svg as a picture."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -52,7 +52,7 @@ layer's, with the same weights; what differs by more than rounding is shown as *
 
 @dataclass
 class Setting:
-    """What the numbers hold for.
+    """The conditions of the measurement.
 
     Attributes:
         command: The command line.
@@ -60,7 +60,7 @@ class Setting:
         repeats: Timed steps of each.
         device: Where the layers ran.
         compiled: Whether they were compiled too.
-        networks: What `measure_networks` gave; empty without a GPU.
+        networks: The result of `measure_networks`; empty without a GPU.
     """
 
     command: str
@@ -72,7 +72,7 @@ class Setting:
 
 
 def write_report(folder: Path, rows: Sequence[Measured], setting: Setting) -> list[Path]:
-    """Writes layers.csv, layers.md and layers.svg; return their paths."""
+    """Writes layers.csv, layers.md and layers.svg; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / 'layers.csv').open('w', newline='') as file:
         records = [record(row) for row in rows]
@@ -96,7 +96,7 @@ def write_report(folder: Path, rows: Sequence[Measured], setting: Setting) -> li
 
 
 def record(row: Measured) -> dict:
-    """A row of layers.csv: every number, none of them rounded; what there is none of is empty."""
+    """Returns a row of layers.csv: every number, none of them rounded; missing values are empty."""
     found: dict = dict(layer=row.case, shape='x'.join(map(str, row.shape)), map_bytes=row.map_bytes)
     for source, counted in (('operators', row.traffic), ('compiler', row.compiled_traffic)):
         for direction in ('forward', 'backward'):
@@ -118,7 +118,7 @@ def record(row: Measured) -> dict:
 
 
 def unequal(rows: Sequence[Measured]) -> list[str]:
-    """A sentence for every implementation that does not compute what its layer computes."""
+    """Returns a sentence for every implementation that does not compute the same as its layer."""
     return [
         f'{row.case}, {contender.way}: {_not_equal(contender)}'
         for row in rows
@@ -128,7 +128,7 @@ def unequal(rows: Sequence[Measured]) -> list[str]:
 
 
 def page(rows: Sequence[Measured], setting: Setting) -> str:
-    """layers.md."""
+    """Returns the content of layers.md."""
     where, used = machine(), versions()
     with suppress(PackageNotFoundError):
         used['timm'] = version('timm')
@@ -166,7 +166,7 @@ def page(rows: Sequence[Measured], setting: Setting) -> str:
 
 
 def cells(row: Measured) -> list[str]:
-    """A row of the page's table."""
+    """Returns a row of the page's table."""
     speed_ups = [row.speed_up(way, AUTHORS) for way in (EAGER, COMPILED)]
     return [
         row.case,
@@ -183,7 +183,7 @@ def cells(row: Measured) -> list[str]:
 
 
 def networks(entries: Sequence[dict]) -> list[str]:
-    """The lines about whole networks."""
+    """Returns the lines about whole networks."""
     if not entries:
         return ['No GPU at hand: none of these were measured.']
     columns = list(dict.fromkeys((entry['way'], entry['format'], entry['batch']) for entry in entries))

@@ -1,6 +1,4 @@
-"""How many bytes a layer's operators read and write: counted, the same on every machine, and what a map must cost at
-least.
-"""
+"""Counts the bytes that a layer's operators read and write, which is the same on every machine."""
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -13,14 +11,13 @@ from attn_plugins.compat import CompilerBytes, TorchDispatchMode, changed_argume
 
 
 class Traffic(TorchDispatchMode):
-    """Adds up what every operator inside it reads and writes; `bytes` is the sum.
+    """Adds up the bytes that every operator inside it reads and writes; `bytes` is the sum.
 
-    An operator reads each of its distinct tensors once and writes each result that is memory of its own. It is free
-    if it only gives its input another shape (views). One that works in place reads and writes its tensor, and only
-    writes it where the old values do not matter (`copy_`, `fill_`). A tensor counts with the places of memory that it
-    touches: one that was expanded with those of what was expanded. So a batch norm, whose kernels read the map twice,
-    counts one
-    read: this is the least that the operators, each by itself, could do.
+    An operator reads each of its distinct tensors once and writes each result that has memory of its own. It is free if
+    it only gives its input another shape (views). One that works in place reads and writes its tensor, or only writes
+    it if the old values do not matter (`copy_`, `fill_`). A tensor counts with the memory that it touches: an expanded
+    one with the memory before expansion. So a batch norm, whose kernels read the map twice, counts one read: this is
+    the least that the operators, each by itself, could do.
     """
 
     def __init__(self):
@@ -33,16 +30,16 @@ class Traffic(TorchDispatchMode):
         return result
 
 
-# What looks at shapes alone; torch 2.1 asks it before every backward pass.
+# Operators that use only shapes; torch 2.1 calls them before every backward pass.
 SHAPES_ALONE = {'is_same_size'}
-# What gives memory without writing it.
+# Operators that allocate memory without writing it.
 EMPTY = {'empty', 'empty_like', 'empty_strided', 'new_empty', 'new_empty_strided', 'empty_permuted'}
-# What writes a tensor in place without reading it.
+# Operators that write a tensor in place without reading it.
 OVERWRITES = {'copy_', 'fill_', 'zero_'}
 
 
 def _moved(func, args: tuple, kwargs: dict, result) -> int:
-    """Bytes that one operator reads and writes."""
+    """Counts the bytes that one operator reads and writes."""
     name = func.overloadpacket.__name__
     if name in EMPTY or name in SHAPES_ALONE:
         return 0
@@ -74,7 +71,7 @@ def _storage(tensor: Tensor) -> int:
 
 
 def _place(tensor: Tensor) -> tuple:
-    """The same for two tensors that are the same piece of memory."""
+    """Identifies the memory of a tensor: two tensors of the same piece of memory have the same key."""
     return _storage(tensor), tensor.storage_offset(), tuple(tensor.shape), tensor.stride()
 
 
@@ -83,7 +80,7 @@ def _sum(tensors: dict) -> int:
 
 
 def touched_bytes(tensor: Tensor) -> int:
-    """Bytes of the distinct values of a tensor: an expanded one counts what was expanded, a slice itself."""
+    """Counts the bytes of a tensor's distinct values: an expanded one by its original, a slice by itself."""
     if tensor.numel() == 0:
         return 0
     numel = extent = 1
@@ -94,18 +91,18 @@ def touched_bytes(tensor: Tensor) -> int:
 
 
 def count_traffic(call: Callable[[Tensor], Tensor], x: Tensor) -> dict[str, int]:
-    """Bytes that all operators of one forward and one backward pass read and write.
+    """Counts the bytes that all operators of one forward and one backward pass read and write.
 
     Args:
         call: A function of one tensor, or a module in its present mode, of which a copy is counted.
-        x: Its input. The gradient of input and parameters is taken.
+        x: Its input. The gradients of input and parameters are computed.
 
     Returns:
         dict: `forward` and `backward`, in bytes.
     """
     if isinstance(call, nn.Module):
         call = deepcopy(call)
-        call.zero_grad(set_to_none=True)  # the first backward pass of a step adds to none
+        call.zero_grad(set_to_none=True)  # the first backward pass of a step adds to no gradient
     x, forward, backward = x.detach().requires_grad_(), Traffic(), Traffic()
     with forward:
         y = call(x)
@@ -116,14 +113,14 @@ def count_traffic(call: Callable[[Tensor], Tensor], x: Tensor) -> dict[str, int]
 
 
 def count_compiled_traffic(call: Callable[[Tensor], Tensor], x: Tensor) -> dict[str, int]:
-    """As :func:`count_traffic`, of the kernels that `torch.compile` makes, as its compiler counts them.
+    """Counts as :func:`count_traffic` the kernels that `torch.compile` makes, by the compiler's own count.
 
     The compiler counts each buffer once for every kernel that reads or writes it, so a kernel that reads a row twice
     from the cache has read it once.
 
     Args:
-        call: What is compiled by its first call, which this is.
-        x: As there.
+        call: A function or module that was not called yet: this first call compiles it.
+        x: As for :func:`count_traffic`.
 
     Returns:
         dict: `forward` and `backward`, in bytes.

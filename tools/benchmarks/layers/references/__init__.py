@@ -7,7 +7,7 @@ from benchmarks.layers.references.reference import AUTHORS, OPENMMLAB, TIMM, Riv
 
 __all__ = ['AUTHORS', 'OPENMMLAB', 'RIVALS', 'TIMM', 'Rival']
 
-# Layer's type -> what computes the same.
+# Layer's type -> the implementations of the same function.
 RIVALS: dict[str, list[Rival]] = {
     name: [*filter(None, (CHANNEL.get(name) or SPATIAL.get(name),)), *LIBRARIES.get(name, ())]
     for name in {**CHANNEL, **SPATIAL, **LIBRARIES}

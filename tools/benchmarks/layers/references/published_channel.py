@@ -1,7 +1,8 @@
-"""Gates per channel, and norms with them, as their authors' code computes them: one operator per step of the equation.
+"""Reference gates per channel, and norms with them, in the way of their authors' code: one operator per step.
 
 Written anew from the equations in the layers' docstrings, which name the authors' repositories. Weights are the
-layers'."""
+layers'.
+"""
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +24,7 @@ class PublishedSE(nn.Module):
         self.restore = nn.Linear(hidden, channels, bias=bias)
 
     def squeeze(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C)."""
+        """Pools the map: (N, C, H, W) -> (N, C)."""
         return self.pool(x).flatten(1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -40,7 +41,7 @@ class PublishedFCA(PublishedSE):
         self.register_buffer('bases', bases)
 
     def squeeze(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C)."""
+        """Pools the map: (N, C, H, W) -> (N, C)."""
         if x.shape[2:] != self.bases.shape[1:]:
             x = F.adaptive_avg_pool2d(x, tuple(self.bases.shape[1:]))
         return (x * self.bases).sum((2, 3))

@@ -1,8 +1,8 @@
-"""Gates per place and attention among places, as their authors' code computes them: one operator per step of the
-equation.
+"""Reference gates per place and attention among places, in the way of their authors' code: one operator per step.
 
 Written anew from the equations in the layers' docstrings, which name the authors' repositories. Weights are the
-layers'."""
+layers'.
+"""
 
 import torch
 import torch.nn.functional as F

@@ -12,14 +12,14 @@ AUTHORS, TIMM, OPENMMLAB = 'authors', 'timm', 'openmmlab'
 
 @dataclass(frozen=True)
 class Rival:
-    """An implementation of the function of a layer.
+    """A reference: another implementation of a layer's function.
 
     Attributes:
         source: `AUTHORS`, `TIMM` or `OPENMMLAB`.
-        build: From the layer to a module of the same sizes. It may raise an ImportError.
-        names: The rival's parameters, or modules with parameters -> the layer's. All parameters of both take part.
-        change: What turns the layer's parameter into the rival's, by the rival's name, where it is more than another
-            shape. It is linear, so it turns the gradients too.
+        build: Builds a module of the same sizes from the layer. It may raise an ImportError.
+        names: The reference's parameters, or modules with parameters -> the layer's. All parameters of both take part.
+        change: Converts the layer's parameter into the reference's, by the reference's name, if they differ in more
+            than shape. It is linear, so it converts the gradients too.
     """
 
     source: str
@@ -28,7 +28,7 @@ class Rival:
     change: dict[str, Callable[[Tensor], Tensor]] = field(default_factory=dict)
 
     def with_weights_of(self, layer: nn.Module) -> nn.Module:
-        """The rival in training mode, with the layer's weights, on its device and in its precision.
+        """Builds the reference in training mode, with the layer's weights, on its device and in its precision.
 
         Raises:
             ImportError: Its library is not installed.
@@ -43,14 +43,14 @@ class Rival:
         return rival.train()
 
     def in_rivals_names(self, rival: nn.Module, values: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The layer's parameters, or their gradients, as the rival's.
+        """Converts the layer's parameters, or their gradients, into the reference's.
 
         Args:
-            rival: What `build` gave.
+            rival: The module that `build` returned.
             values: By the layer's names.
 
         Raises:
-            ValueError: Not every parameter of both has its partner.
+            ValueError: Some parameter of one has no partner in the other.
         """
         left, found = dict(values), {}
         for name, parameter in rival.named_parameters():
@@ -63,7 +63,7 @@ class Rival:
         return found
 
     def _ours(self, name: str) -> str:
-        """The layer's name of a rival's parameter: the whole name is known, or that of a module around it."""
+        """Returns the layer's name for a reference's parameter: by its whole name or by that of a module around it."""
         head, tail = name, ''
         while head not in self.names:
             head, _, last = head.rpartition('.')
