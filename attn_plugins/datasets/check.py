@@ -5,7 +5,7 @@ What a class accepts is accepted. Data that cannot be loaded, or cannot be what 
 
 import os
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from os.path import commonpath
 from pathlib import Path
 
@@ -21,52 +21,14 @@ from attn_plugins.datasets.built import (
     named_parts,
 )
 from attn_plugins.datasets.classes import compare_classes, misread_classes
-from attn_plugins.datasets.read import annotation_faults, faults_of_sample, read_dataset, try_sample
+from attn_plugins.datasets.read import annotation_faults, faults_of_sample, try_sample
 from attn_plugins.datasets.sources import type_name
-from attn_plugins.datasets.survey import Survey, absent_files, survey
+from attn_plugins.datasets.survey import DatasetCheck, absent_files, survey
 from attn_plugins.datasets.unloadable import nothing_listed, why_not_built
 from attn_plugins.errors import UserError
 
 AT_ONCE = 32 << 20  # size in bytes up to which an annotation file is checked before every run
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
-
-
-@dataclass
-class DatasetCheck:
-    """The result of the check of one dataset.
-
-    Attributes:
-        split (str): 'train', 'val' or 'test' of a config's dataloaders, or the split's own name.
-        key (str): The key of its config, as `train_dataloader.dataset`.
-        config (dict): Its config.
-        scope (str, optional): The library whose classes its types name.
-        content (str): What it holds.
-        faults (list[str]): A sentence for everything that must be put right; empty if the dataset is complete.
-        warnings (list[str]): A sentence for everything that is odd but may be meant.
-        dataset (Dataset, optional): The dataset; None if it could not be built.
-        whole (Dataset, optional): The dataloader's dataset, of which this one is a part.
-        survey (Survey): What it lists.
-        ignored (frozenset[int]): The values of mask pixels that have no class for the model, as its config says.
-    """
-
-    split: str
-    key: str
-    config: dict
-    scope: str | None
-    content: str = ''
-    faults: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    dataset: Dataset | None = None
-    whole: Dataset | None = None
-    survey: Survey = field(default_factory=Survey)
-    ignored: frozenset[int] = frozenset()
-
-    def read(self) -> tuple[int, list[str], list[str]]:
-        """Reads every file with a progress bar and returns the number of samples, the faults and the oddities."""
-        if self.dataset is None:
-            return 0, [], []
-        with as_a_runner(self.scope):
-            return read_dataset(self.dataset, self.ignored)
 
 
 def check_data(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> list[str]:

@@ -3,7 +3,6 @@
 import os
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mmengine.config import Config
 
@@ -19,10 +18,8 @@ from attn_plugins.datasets.heads import (
     unlike_one_hot,
     unlike_weights,
 )
+from attn_plugins.datasets.survey import DatasetCheck
 from attn_plugins.registry import listed, nearest
-
-if TYPE_CHECKING:
-    from attn_plugins.datasets.check import DatasetCheck
 
 # What notebooks and archives leave beside the folders of classes, and the folders of splits.
 JUNK = ('__MACOSX', '@eaDir')  # and hidden ones
@@ -48,7 +45,7 @@ def misread_classes(config: dict) -> str | None:
     return None
 
 
-def compare_classes(cfg: Config, checks: list['DatasetCheck']) -> None:
+def compare_classes(cfg: Config, checks: list[DatasetCheck]) -> None:
     """Adds to the checks of a config's datasets which classes do not fit each other, the model or the metric."""
     for check in checks:
         check.faults += _unknown_categories(check) or _labels_beyond(check) or _junk(check)
@@ -74,7 +71,7 @@ def compare_classes(cfg: Config, checks: list['DatasetCheck']) -> None:
             compare_evaluators(class_names(own[0]), own, cfg.get(f'{split}_evaluator'), f'{split}_evaluator')
 
 
-def class_names(check: 'DatasetCheck') -> tuple[str, ...] | None:
+def class_names(check: DatasetCheck) -> tuple[str, ...] | None:
     """Returns a dataset's classes in the order of their numbers, None if it does not say.
 
     For a dataset that joins others they are its own.
@@ -86,7 +83,7 @@ def class_names(check: 'DatasetCheck') -> tuple[str, ...] | None:
     return None if classes is None or isinstance(classes, str) else tuple(map(str, classes))
 
 
-def _numbered(check: 'DatasetCheck') -> tuple[str, ...] | None:
+def _numbered(check: DatasetCheck) -> tuple[str, ...] | None:
     """Returns the classes in the order of the labels' numbers.
 
     mmdet's COCO numbers them as the file does, whatever the config's order.
@@ -97,7 +94,7 @@ def _numbered(check: 'DatasetCheck') -> tuple[str, ...] | None:
     return class_names(check)
 
 
-def _categories(check: 'DatasetCheck') -> dict[int, str] | None:
+def _categories(check: DatasetCheck) -> dict[int, str] | None:
     ann_file = str(getattr(check.dataset, 'ann_file', None))
     if (
         not hasattr(check.dataset, 'cat_ids')
@@ -111,7 +108,7 @@ def _categories(check: 'DatasetCheck') -> dict[int, str] | None:
         return None
 
 
-def _unknown_categories(check: 'DatasetCheck') -> list[str]:
+def _unknown_categories(check: DatasetCheck) -> list[str]:
     """Finds names of the config that the annotation file lacks: the numbers of all classes after them would shift."""
     categories, names = _categories(check), class_names(check)
     if not categories or names is None or len(check.dataset.cat_ids) >= len(names):
@@ -128,7 +125,7 @@ def _unknown_categories(check: 'DatasetCheck') -> list[str]:
     ]
 
 
-def _labels_beyond(check: 'DatasetCheck') -> list[str]:
+def _labels_beyond(check: DatasetCheck) -> list[str]:
     names, labels = class_names(check), check.survey.labels
     beyond = sorted(label for label in labels if names is not None and label >= len(names))
     if not beyond:
@@ -139,7 +136,7 @@ def _labels_beyond(check: 'DatasetCheck') -> list[str]:
     ]
 
 
-def _junk(check: 'DatasetCheck') -> list[str]:
+def _junk(check: DatasetCheck) -> list[str]:
     """Finds folders that are taken for classes but are none."""
     folders = getattr(check.dataset, 'folder_to_idx', None) or {}
     junk = [name for name in folders if name in JUNK or name.startswith('.')]
@@ -153,7 +150,7 @@ def _junk(check: 'DatasetCheck') -> list[str]:
     return []
 
 
-def _count_classes(checks: list['DatasetCheck']) -> None:
+def _count_classes(checks: list[DatasetCheck]) -> None:
     """Adds a fault if all parts of a split together have no sample of any class, or of some."""
     first = checks[0]
     names = class_names(first)
@@ -192,7 +189,7 @@ def _count_classes(checks: list['DatasetCheck']) -> None:
         )
 
 
-def _compare_splits(train: 'DatasetCheck', other: 'DatasetCheck') -> None:
+def _compare_splits(train: DatasetCheck, other: DatasetCheck) -> None:
     """Adds the classes that a split numbers or names differently from the training data."""
     zeros = [getattr(check.dataset, 'reduce_zero_label', None) for check in (train, other)]
     if None not in zeros and zeros[0] != zeros[1]:
@@ -219,7 +216,7 @@ def _compare_splits(train: 'DatasetCheck', other: 'DatasetCheck') -> None:
         other.warnings.append(f'it has {len(theirs)} classes, {train.key} has {len(ours)}')
 
 
-def _how_to_align(check: 'DatasetCheck') -> str:
+def _how_to_align(check: DatasetCheck) -> str:
     if hasattr(check.dataset, 'folder_to_idx'):
         return ' (an empty folder stands for a class without images)'
     return ''

@@ -2,13 +2,10 @@
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from attn_plugins.datasets.coco_json import category_names, image_ids
 from attn_plugins.datasets.sources import type_name
-
-if TYPE_CHECKING:
-    from attn_plugins.datasets.check import DatasetCheck
+from attn_plugins.datasets.survey import DatasetCheck
 
 
 def best_of_too_many(evaluators: dict | list | None, key: str, heads: list[tuple[str, dict]]) -> list[str]:
@@ -26,7 +23,7 @@ def best_of_too_many(evaluators: dict | list | None, key: str, heads: list[tuple
 
 
 def compare_evaluators(
-    names: Sequence[str] | None, checks: list['DatasetCheck'], evaluators: dict | list | None, key: str
+    names: Sequence[str] | None, checks: list[DatasetCheck], evaluators: dict | list | None, key: str
 ) -> None:
     """Adds a fault if an evaluator's annotation file does not belong to the images that it scores."""
     several = isinstance(evaluators, (list, tuple))

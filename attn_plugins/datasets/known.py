@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from attn_plugins.datasets.check import DatasetCheck, inspect_dataset
+from attn_plugins.datasets.check import inspect_dataset
+from attn_plugins.datasets.survey import DatasetCheck
 
 
 @dataclass(frozen=True)

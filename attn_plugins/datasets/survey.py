@@ -8,6 +8,9 @@ import numpy as np
 from mmengine.dataset import BaseDataset
 from torch.utils.data import Dataset
 
+from attn_plugins.datasets.built import as_a_runner
+from attn_plugins.datasets.read import read_dataset
+
 
 @dataclass
 class Survey:
@@ -28,6 +31,44 @@ class Survey:
     image_ids: list = field(default_factory=list)
     boxes: int = 0
     boxes_beyond: int = 0
+
+
+@dataclass
+class DatasetCheck:
+    """The result of the check of one dataset.
+
+    Attributes:
+        split (str): 'train', 'val' or 'test' of a config's dataloaders, or the split's own name.
+        key (str): The key of its config, as `train_dataloader.dataset`.
+        config (dict): Its config.
+        scope (str, optional): The library whose classes its types name.
+        content (str): What it holds.
+        faults (list[str]): A sentence for everything that must be put right; empty if the dataset is complete.
+        warnings (list[str]): A sentence for everything that is odd but may be meant.
+        dataset (Dataset, optional): The dataset; None if it could not be built.
+        whole (Dataset, optional): The dataloader's dataset, of which this one is a part.
+        survey (Survey): What it lists.
+        ignored (frozenset[int]): The values of mask pixels that have no class for the model, as its config says.
+    """
+
+    split: str
+    key: str
+    config: dict
+    scope: str | None
+    content: str = ''
+    faults: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    dataset: Dataset | None = None
+    whole: Dataset | None = None
+    survey: Survey = field(default_factory=Survey)
+    ignored: frozenset[int] = frozenset()
+
+    def read(self) -> tuple[int, list[str], list[str]]:
+        """Reads every file with a progress bar and returns the number of samples, the faults and the oddities."""
+        if self.dataset is None:
+            return 0, [], []
+        with as_a_runner(self.scope):
+            return read_dataset(self.dataset, self.ignored)
 
 
 def survey(dataset: Dataset) -> Survey:
