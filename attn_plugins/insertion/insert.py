@@ -192,7 +192,7 @@ class Insertion:
         return (IdentityStart(layer) if entry.identity else layer), name
 
     def _adopt(self, layer: nn.Module, module: nn.Module) -> None:
-        """Moves a layer to the device, precision and mode of a module, or of the host if the module has no parameters."""
+        """Moves a layer to the device, precision and mode of a module; of the host if the module has no parameters."""
         like = next((p for part in (module, self.host) for p in part.parameters()), None)
         if like is not None and like.is_floating_point():
             layer.to(like.device, like.dtype)

@@ -52,7 +52,7 @@ def walk(host: nn.Module, prefix: str = '') -> Iterator[Node]:
 
 
 def matching(nodes: list[Node], pattern: str) -> list[Node]:
-    """Finds the nodes whose name matches a glob: `*` stands for anything within one name, `**` for any number of names."""
+    """Finds the nodes whose name matches a glob: `*` stands for any text in one name, `**` for any number of names."""
     tokens = re.split(r'(\*\*\.|\*\*|\*)', pattern)
     forms = {'**.': r'(?:.*\.)?', '**': r'.*', '*': r'[^.]*'}
     regex = re.compile(''.join(forms.get(token, re.escape(token)) for token in tokens))

@@ -87,7 +87,7 @@ def _holders(host: nn.Module) -> list[nn.Module]:
 
 
 def _parts(layer: nn.Module) -> list[nn.Module]:
-    """Lists the modules whose `init_weights` is called: the layer, and the `IdentityStart` around it if there is one."""
+    """Lists the modules whose `init_weights` is called: the layer, and an `IdentityStart` around it."""
     return [layer, *_parts(layer.wrapped)] if isinstance(layer, IdentityStart) else [layer]
 
 
@@ -183,7 +183,10 @@ def _fits(given: Tensor | None, expected: Tensor) -> bool:
 
 
 def _is_ours(key: str) -> bool:
-    """Tells whether a key looks like one of this package's layers: all have the prefix attn_, the gates of norms gate_."""
+    """Tells whether a key looks like one of this package's layers.
+
+    All of them have the prefix attn_, the gates of norms gate_.
+    """
     return any(part.startswith(('attn_', 'gate_')) for part in key.split('.'))
 
 
