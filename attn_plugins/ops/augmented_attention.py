@@ -64,7 +64,7 @@ def relative_attention_as_published(
 
 
 def append_channels(x: Tensor, more: Tensor) -> Tensor:
-    """Concatenates along the channels, in x's dtype and memory format: (N, C, H, W), (N, D, H, W) -> (N, C + D, H, W)."""
+    """Concatenates channels, in x's dtype and memory format: (N, C, H, W), (N, D, H, W) -> (N, C + D, H, W)."""
     only_channels_last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
     memory_format = torch.channels_last if only_channels_last else torch.contiguous_format
     return torch.cat([x, more.to(x.dtype).contiguous(memory_format=memory_format)], 1)

@@ -55,7 +55,7 @@ def dense(x: Tensor) -> Tensor:
 
 
 def laid_out_as(x: Tensor, part: Tensor) -> Tensor:
-    """Converts a part of a map, (N, 1 or C, 1 or H, 1 or W), to the map's memory format, which sums with it then have."""
+    """Converts a part of a map, (N, 1 or C, 1 or H, 1 or W), to the map's memory format, which its sums then have."""
     only_channels_last = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
     return part.contiguous(
         memory_format=torch.channels_last if only_channels_last else torch.contiguous_format

@@ -59,7 +59,7 @@ def global_var_mean(x: Tensor, unbiased: bool) -> tuple[Tensor, Tensor]:
 
 
 def standardize(x: Tensor, eps: float, unbiased: bool) -> Tensor:
-    """Computes (x - mean_hw) / (std_hw + eps) over the last two dimensions, at least float32; a constant map gives 0."""
+    """Computes (x - mean_hw) / (std_hw + eps) over the last two dimensions, at least float32; 0 for a constant map."""
     x = at_least_float32(x)
     x = x - x.mean((-2, -1), keepdim=True)
     return x / (x.std((-2, -1), correction=variance_correction(x, unbiased), keepdim=True) + eps)
@@ -74,5 +74,5 @@ def strided_mean(x: Tensor, extent: int) -> Tensor:
 
 
 def max_pool_2x2(x: Tensor) -> Tensor:
-    """Computes the maxima of adjacent 2 x 2 windows; an axis of length 1 stays: (N, C, H, W) -> (N, C, H // 2, W // 2)."""
+    """Max-pools adjacent 2 x 2 windows; an axis of length 1 stays: (N, C, H, W) -> (N, C, H // 2, W // 2)."""
     return F.max_pool2d(x, (min(2, x.shape[2]), min(2, x.shape[3])))
