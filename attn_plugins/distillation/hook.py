@@ -43,9 +43,8 @@ class DistillationHook(Hook):
         _check_schedules(made, runner)
         if not made.needs_teacher:
             return
-        with own_stream(
-            next_number(), 'teacher'
-        ):  # with the same seed, random numbers do not depend on the teacher
+        # With the same seed the training is the same with any teacher.
+        with own_stream(next_number(), 'teacher'):
             self._prepare(runner, made)
 
     def _prepare(self, runner: Runner, made: Distillation) -> None:

@@ -21,7 +21,7 @@ def sum_of_products(a: Tensor, b: Tensor) -> Tensor:
 def sums(a: Tensor, b: Tensor, mean: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Computes sum_hw a_nchw and sum_hw a_nchw (b_nchw - mean_c): (N, C, H, W) twice, (C,) -> (N, C) twice.
 
-    Without a mean it is 0.
+    Without `mean`, mean_c is 0.
     """
     if not _as_channels(a, b):
         of_a, of_products = a.sum((2, 3)), (a * b).sum((2, 3))
@@ -55,7 +55,7 @@ def dense(x: Tensor) -> Tensor:
 
 
 def laid_out_as(x: Tensor, part: Tensor) -> Tensor:
-    """Converts a part of a map, (N, 1 or C, 1 or H, 1 or W), to the map's memory format, which its sums then have."""
+    """Converts a part of a map, (N, 1 or C, 1 or H, 1 or W), to the map's memory format, so that sums keep it."""
     only_channels_last = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
     return part.contiguous(
         memory_format=torch.channels_last if only_channels_last else torch.contiguous_format

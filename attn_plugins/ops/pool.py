@@ -74,5 +74,5 @@ def strided_mean(x: Tensor, extent: int) -> Tensor:
 
 
 def max_pool_2x2(x: Tensor) -> Tensor:
-    """Max-pools adjacent 2 x 2 windows; an axis of length 1 stays: (N, C, H, W) -> (N, C, H // 2, W // 2)."""
+    """Pools adjacent 2 x 2 windows by maxima; an axis of length 1 stays: (N, C, H, W) -> (N, C, H // 2, W // 2)."""
     return F.max_pool2d(x, (min(2, x.shape[2]), min(2, x.shape[3])))

@@ -121,7 +121,7 @@ class ShuffledImages(PartOfBlocks):
     The first image of a test by single images and a training batch of one have no other image: they keep their own
     gate, with a warning. If a compiler, a trace or an export sees the single steps, the batch is rolled by one.
 
-    torch's own random number stream is not used, so a host's dropout is the same as in a training without the layer.
+    torch's own random number stream is not advanced, so a host's dropout is that of a training without the layer.
 
     Args:
         in_channels (int): C.
@@ -186,9 +186,7 @@ class ShuffledImages(PartOfBlocks):
             )
         if self.seed is None:
             with torch.random.fork_rng(devices=[]):  # reads torch's stream without advancing it
-                self.seed = hash(
-                    (int(torch.randint(2**62, ())), int(mark))
-                )  # the mark differs from layer to layer
+                self.seed = hash((int(torch.randint(2**62, ())), int(mark)))  # marks differ between layers
         generator = torch.Generator().manual_seed(self.seed + self.steps)
         self.steps += 1
         by = int(torch.randint(1, images, (), generator=generator))
