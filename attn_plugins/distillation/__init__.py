@@ -1,4 +1,4 @@
-"""A student that learns from a teacher beside its own losses."""
+"""Knowledge distillation: a student learns from a teacher in addition to its own losses."""
 
 from attn_plugins.distillation.distillation import Distillation, distillation_of
 from attn_plugins.distillation.distiller import Distiller

@@ -1,4 +1,4 @@
-"""A loss over its pairs of modules, and what of these nothing can be learned from."""
+"""Computes a loss over its pairs of modules, and refuses modules from which the student cannot learn."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,12 +21,12 @@ def compare(
 
     Args:
         loss: The loss.
-        maps: Of each pair what the student's module has handed on, and the teacher's.
-        images: How many there are in the batch.
-        heads: What the heads around logits say of them.
+        maps: For each pair the outputs of the student's module, and of the teacher's.
+        images: The number of images in the batch.
+        heads: The properties of logits, from the heads around them.
 
     Raises:
-        UserError: A module hands on what the loss cannot compare, or what the student cannot learn from.
+        UserError: A module's outputs cannot be compared by the loss, or the student cannot learn from them.
     """
     values = []
     for pair, ours, theirs in maps:
@@ -45,7 +45,7 @@ def compare(
 
 
 def _check_batches(pair: Pair, ours: list[Tensor], theirs: list[Tensor], images: int) -> None:
-    """Refuses other numbers of maps, and what is not one of each image."""
+    """Refuses pairs with different numbers of maps, and outputs that are not one for each image."""
     if len(ours) != len(theirs):
         raise UserError(
             f'{pair.student!r} of the student hands on {len(ours)} maps and {pair.teacher!r} of the teacher '
@@ -62,7 +62,7 @@ def _check_batches(pair: Pair, ours: list[Tensor], theirs: list[Tensor], images:
 
 
 def _check_gradient(pair: Pair, ours: list[Tensor]) -> None:
-    """Refuses modules of the student that no gradient leads from."""
+    """Refuses modules of the student whose outputs have no gradient."""
     if torch.is_grad_enabled() and not any(x.requires_grad for x in ours):
         raise UserError(
             f'{pair.student!r} of the student is frozen, or inside of what activation checkpointing runs, so '
@@ -71,10 +71,13 @@ def _check_gradient(pair: Pair, ours: list[Tensor]) -> None:
 
 
 def _of_head(loss: DistillationLoss, pair: Pair, head: Logits | None, channels: int) -> dict:
-    """What the head says of the logits; what the loss is given by its config goes before it.
+    """Returns the options of a loss that the head around the logits determines.
+
+    Options in the loss's own config take precedence.
 
     Raises:
-        UserError: It says nothing and the loss is not told, or the logits cannot be its classes'.
+        UserError: Neither the head nor the config of the loss determines them, or the logits cannot be those of the
+            head's classes.
     """
     if head is None:
         if loss.activation is None or loss.activation == 'softmax' and loss.classes is None:

@@ -1,4 +1,4 @@
-"""The losses beside a student's own: a module inside the student, which hooks on it call."""
+"""The losses in addition to a student's own: a module inside the student, called by hooks on the student."""
 
 from collections.abc import Callable
 
@@ -16,16 +16,16 @@ from attn_plugins.insertion.shapes import Shapes
 from attn_plugins.insertion.tree import walk
 from attn_plugins.randomness import next_number, own_stream
 
-# The name that it has in the student. It holds no weights that a state dict knows.
+# The name of the module in the student. It has no weights in a state dict.
 NAME = 'distillation'
 
 
 class Distillation(nn.Module):
-    """The losses beside a student's own; hooks on the student call it.
+    """The losses in addition to a student's own; hooks on the student call it.
 
     Args:
-        terms (list): A loss and its pairs each.
-        teacher (Teacher): Not built yet.
+        terms (list): Pairs of a loss and the module pairs that it compares.
+        teacher (Teacher): The teacher, not built yet.
     """
 
     def __init__(self, terms: list[tuple[DistillationLoss, list[Pair]]], teacher: Teacher):
@@ -53,7 +53,7 @@ class Distillation(nn.Module):
         return any(loss.needs_teacher for loss in self.losses)
 
     def attach(self, student: nn.Module) -> None:
-        """Puts itself and its hooks into the student, and gives losses with weights of their own the channels."""
+        """Adds itself and its hooks to the student, and tells losses with weights of their own the channels."""
         self.features = Features(student, (pair.student for pairs in self.pairs for pair in pairs), 'student')
         _check_layouts(student, [pair.student for pair in self._feature_pairs()], 'student')
         adapting = [
@@ -74,24 +74,25 @@ class Distillation(nn.Module):
         student.register_forward_hook(self._after, with_kwargs=True)
 
     def apply(self, fn: Callable[[nn.Module], None]) -> 'Distillation':
-        """As torch's, by which OpenMMLab initialises; what it draws for the losses' own weights comes from a stream
-        of its own.
+        """Applies a function to all parts, as torch does; OpenMMLab initialises modules by it.
+
+        The losses' own weights are drawn from a random stream of their own.
         """
         with own_stream(next_number(), 'distillation'):
             return super().apply(fn)
 
     def make_teacher(self, student: nn.Module) -> nn.Module:
-        """Builds the teacher, on the student's device; it has no weights yet.
+        """Builds the teacher on the student's device; it has no weights yet.
 
         Args:
-            student (nn.Module): With this inside.
+            student (nn.Module): The student that this module is in.
 
         Returns:
             nn.Module: The teacher, frozen, in eval mode.
 
         Raises:
-            UserError: It sees other images than the student, a path is not in it, or its head makes other
-                probabilities of logits.
+            UserError: It sees other images than the student, a path is not in it, or its head turns logits into
+                probabilities in another way.
         """
         teacher = self.teacher.make(student, [pair.teacher for pairs in self.pairs for pair in pairs])
         _check_layouts(teacher, [pair.teacher for pair in self._feature_pairs()], 'teacher')
@@ -101,7 +102,7 @@ class Distillation(nn.Module):
         return teacher
 
     def at(self, iteration: int, iterations: int, epochs: int) -> None:
-        """Says how far the training is: which iteration begins, of how many in how many epochs."""
+        """Tells the losses how far the training is: which iteration begins, of how many in how many epochs."""
         self.now = (iteration, iterations, epochs)
 
     def _feature_pairs(self) -> list[Pair]:
@@ -115,13 +116,13 @@ class Distillation(nn.Module):
         return loss.schedule.factor(iteration, iterations)
 
     def _is_asked(self, student: nn.Module, kwargs: dict) -> bool:
-        """Whether this is the forward pass of a training step, and not the one of mirrored images inside it."""
+        """Tells whether this is the forward pass of a training step, and not the one of mirrored images inside it."""
         return (
             student.training and kwargs.get('mode') == 'loss' and len(self.losses) > 0 and not self.mirroring
         )
 
     def _before(self, student: nn.Module, args: tuple, kwargs: dict):
-        """Has the student's features kept, and the images differentiated where a loss asks for it."""
+        """Starts to keep the student's features, and makes the images differentiable if a loss needs it."""
         if not self._is_asked(student, kwargs):
             return None
         if self.now is None:
@@ -143,7 +144,7 @@ class Distillation(nn.Module):
             return None
         kept = self.features.stop()
         batch = dict(zip(('inputs', 'data_samples'), args, strict=False)) | kwargs
-        # One with weights of its own is computed even at factor 0: DDP waits for the gradient of every weight.
+        # A loss with weights of its own is computed even at factor 0: DDP waits for the gradient of every weight.
         acting = [
             (loss, pairs, factor)
             for loss, pairs in zip(self.losses, self.pairs, strict=True)
@@ -174,7 +175,7 @@ class Distillation(nn.Module):
         } | added
 
     def _differentiate(self, student: nn.Module, losses: dict, images: Tensor) -> Tensor:
-        """The gradient of the student's own losses by the images, itself differentiable."""
+        """Computes the gradient of the student's own losses with respect to the images; it is itself differentiable."""
         total, _ = student.parse_losses(losses)
         gradient = input_gradient(total, images, len(images), create_graph=True)
         if not self.checked:
@@ -204,13 +205,14 @@ class Distillation(nn.Module):
 
 
 def distillation_of(model: nn.Module) -> Distillation | None:
-    """What `Distiller` has put into a model, also behind wrappers."""
+    """Finds the `Distillation` that `Distiller` has put into a model, also behind wrappers."""
     return next((module for module in model.modules() if isinstance(module, Distillation)), None)
 
 
 def _check_layouts(model: nn.Module, paths: list[str], whose: str) -> None:
-    """Refuses modules that are seen to hand on no maps, as those in which the channels come last; what is not seen
-    may be one.
+    """Refuses modules that are seen to return no maps, such as those with the channels last.
+
+    Modules that are not seen are accepted.
     """
     shapes = Shapes(model)
     for path in paths:
@@ -222,7 +224,7 @@ def _check_layouts(model: nn.Module, paths: list[str], whose: str) -> None:
 
 
 def _channels(shapes: Shapes, path: str, whose: str) -> tuple[int, ...]:
-    """The channels of what a module hands on."""
+    """Finds the channels of the maps that a module returns."""
     seen = shapes.at(find(list(walk(shapes.host)), path, whose).name)
     channels = seen.after if seen else 'not seen in a forward pass'
     if isinstance(channels, int):
@@ -235,7 +237,7 @@ def _channels(shapes: Shapes, path: str, whose: str) -> tuple[int, ...]:
 
 
 def _times(value, share: float):
-    """A loss, or a list of those of several levels, by the share that is left to it."""
+    """Multiplies a loss, or a list of losses of several levels, by the share that is left to it."""
     if share == 1:
         return value
     return [part * share for part in value] if isinstance(value, list) else value * share

@@ -1,6 +1,4 @@
-"""`Distiller`: a student from config that trains with its own losses and with losses of a teacher's features beside
-them.
-"""
+"""`Distiller`: builds a student that trains with its own losses and with losses that compare it with a teacher."""
 
 from collections.abc import Sequence
 from copy import deepcopy
@@ -27,30 +25,30 @@ def Distiller(
     random_teacher: bool = False,
     data_preprocessor: dict | None = None,
 ) -> nn.Module:
-    """Builds a student that learns from a teacher beside its own losses.
+    """Builds a student that learns from a teacher in addition to its own losses.
 
     Equation:
         total = own_share * (the student's losses) + sum_l weight_l factor_l(t) sum_pairs loss_l(student's, teacher's)
 
-    What is returned is the student itself, of its own class, with its own state-dict keys: whatever trains, tests or
-    loads it sees a plain model. The teacher is no part of it: frozen, in eval mode, outside optimizer, EMA, DDP and
-    checkpoint, run once per step on the student's own batch.
+    The student itself is returned, of its own class and with its own state-dict keys: whatever trains, tests or loads
+    it sees a plain model. The teacher is no part of it: it is frozen, in eval mode, outside optimizer, EMA, DDP and
+    checkpoint, and runs once per step on the student's own batch.
     `custom_hooks=[dict(type='attn_plugins.DistillationHook')]` loads the teacher's weights before training, tests it,
-    and tells the losses how far the training is; without it a training is refused.
+    and tells the losses how far the training is; without this hook a training is refused.
 
     Args:
         student (dict): The config of a classifier, detector or segmentor.
-        teacher (dict, optional): That of another, of any of the three libraries, with
+        teacher (dict, optional): The config of the teacher, a model of any of the three libraries, with
             `init_cfg=dict(type='Pretrained', checkpoint=...)`. `config='their_config.py'` takes its model from a
-            file. It may be left out where no loss needs one. Its data_preprocessor is the student's if it has none.
-        losses (Sequence[dict]): Of `attn_plugins.distillation.losses`, as
+            file. It may be left out if no loss needs one. If it has no data_preprocessor, it gets the student's.
+        losses (Sequence[dict]): Configs of losses in `attn_plugins.distillation.losses`, as
             `dict(type='attn_plugins.ActivationTransfer', p=2)`. Without any the student trains alone.
-        pairs (Sequence): Module paths that losses of features compare, as `['backbone.layer3', ['neck',
-            'backbone.neck']]`: a path in both, or the student's and the teacher's. A loss may have `pairs` of its
+        pairs (Sequence): Paths of modules that losses of features compare, as `['backbone.layer3', ['neck',
+            'backbone.neck']]`: one path for both, or the student's and the teacher's. A loss may have `pairs` of its
             own.
         logits (str or Sequence[str], optional): The same for losses of logits: `'head.fc'`.
         random_teacher (bool): Allows a teacher without trained weights.
-        data_preprocessor (dict, optional): Of the student and the teacher; mmengine hands a config's own on.
+        data_preprocessor (dict, optional): For student and teacher; mmengine passes on the one of the config.
 
     Returns:
         nn.Module: The student.
@@ -63,7 +61,7 @@ def Distiller(
         student.setdefault('data_preprocessor', preprocessor)
     with MMENGINE_MODELS.switch_scope_and_registry(None) as registry:
         model = registry.build(student)
-        # Of one seed the student starts alike whatever it learns from.
+        # With the same seed the student starts alike, whatever it learns from.
         with own_stream(next_number(), 'distillation'):
             built = [_build_loss(cfg) for cfg in losses]
             terms = [(loss, read_pairs(loss, pairs, logits)) for loss in built]
@@ -73,10 +71,10 @@ def Distiller(
 
 
 def _build_loss(cfg: dict) -> DistillationLoss:
-    """A loss from its config.
+    """Builds a loss from its config.
 
     Raises:
-        UserError: It has no such type or option, or a value cannot work.
+        UserError: There is no such type or option, or a value cannot work.
     """
     try:
         loss: DistillationLoss = build_part(cfg, LOSSES)

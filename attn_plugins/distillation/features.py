@@ -1,4 +1,4 @@
-"""What modules of a model hand on in a forward pass, taken by hooks; no model is edited."""
+"""Records the outputs of modules in a forward pass by hooks, without changing the model."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,12 +13,12 @@ from attn_plugins.registry import nearest
 
 
 class Features:
-    """Reads modules by their paths while it is asked to.
+    """Records the outputs of modules, named by their paths, while it is switched on.
 
     Args:
         model (nn.Module): The model. Its modules get a forward hook each, which does nothing outside of `reading`.
-        paths (Iterable[str]): Names of modules as the plain model has them, or globs that match one: of a place with an
-            inserted layer it is the layer's output.
+        paths (Iterable[str]): Names of modules as the plain model has them, or globs that match one. At a place with an
+            inserted layer the layer's output is recorded.
         whose (str): 'student' or 'teacher', for messages.
 
     Raises:
@@ -35,7 +35,7 @@ class Features:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """What is called meanwhile is kept; what was kept before is let go."""
+        """Keeps the outputs of this context; those kept before are dropped."""
         self.start()
         try:
             yield
@@ -43,11 +43,11 @@ class Features:
             self.stop()
 
     def start(self) -> None:
-        """From now on everything is kept."""
+        """Starts to keep all outputs."""
         self.kept = {}
 
     def stop(self) -> dict[str, list]:
-        """No longer; returns what was kept."""
+        """Stops to keep outputs, and returns those that were kept."""
         kept, self.kept = self.kept or {}, None
         return kept
 
@@ -57,8 +57,9 @@ class Features:
 
 
 def _copied(output):
-    """Copies the maps that a module hands on: the host may change its own in place, as a ResNet adds the shortcut to
-    `bn2`'s.
+    """Copies the maps that a module returns.
+
+    The host may change its own in place, as a ResNet adds the shortcut to the output of `bn2`.
     """
     if isinstance(output, Tensor):
         return output.clone()
@@ -66,7 +67,7 @@ def _copied(output):
 
 
 def find(nodes: list[Node], path: str, whose: str) -> Node:
-    """The one module that a path names.
+    """Finds the one module that a path names.
 
     Raises:
         UserError: There is none, or there are several.
@@ -84,10 +85,10 @@ def find(nodes: list[Node], path: str, whose: str) -> Node:
 
 
 def maps_of(kept: dict[str, list], path: str, whose: str) -> list[Tensor]:
-    """All tensors that a module handed on, one after the other: of a neck those of its levels.
+    """Lists all tensors that a module returned, one after the other; for a neck those of its levels.
 
     Raises:
-        UserError: It was not called, or what it hands on are no tensors.
+        UserError: It was not called, or its outputs are no tensors.
     """
     if path not in kept:
         raise UserError(

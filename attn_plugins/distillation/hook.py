@@ -1,4 +1,4 @@
-"""The hook of a Distiller: loads and tests the teacher, says how far the training is, keeps the losses' own weights."""
+"""The hook of a Distiller: loads and tests the teacher, tells how far training is, saves the losses' own weights."""
 
 import torch
 from mmengine.hooks import Hook
@@ -13,37 +13,38 @@ from attn_plugins.registry import HOOKS
 from attn_plugins.training.checkpoint import check_fits, read_weights
 from attn_plugins.training.scores import chance
 
-# In a checkpoint, beside the student's weights: those of losses that have some.
+# The key in a checkpoint, beside the student's weights, of the weights of losses that have some.
 KEY = 'distillation'
-# Batches of the teacher's test from one line of the log to the next.
+# Number of batches in the teacher's test between two lines of the log.
 INTERVAL = 50
 
 
 @HOOKS.register_module()
 class DistillationHook(Hook):
-    """Prepares the teacher of an `attn_plugins.Distiller` before training, and is needed for it.
+    """Prepares the teacher of an `attn_plugins.Distiller` before training, which does not run without this hook.
 
-    The teacher gets its weights, all of them, and is tested on the validation data with the validation's metrics. One
-    that scores like chance is refused: a student that learns from it trains for days without an error. Chance is the
-    share of the most frequent class (top-1, plus three standard deviations), one over the number of classes (mIoU),
-    and a mAP of 0.01. A training that is resumed has begun with the same teacher, and does not test it again.
+    The teacher gets its weights, all of them, and is tested on the validation data with the validation's metrics. A
+    teacher that scores like chance is refused: otherwise a student would train with it for days without an error.
+    Chance is the share of the most frequent class (top-1, plus three standard deviations), one over the number of
+    classes (mIoU), and a mAP of 0.01. A resumed training has begun with the same teacher and does not test it again.
 
     Args:
         test_teacher (bool): Whether the teacher is tested; False for one of another task than the student.
     """
 
-    priority = 'VERY_HIGH'  # the losses need to know where an iteration stands before anything of it runs
+    priority = 'VERY_HIGH'  # the losses need to know how far the training is before the iteration runs
 
     def __init__(self, test_teacher: bool = True):
         self.test_teacher = test_teacher
 
     def before_train(self, runner: Runner) -> None:
-        """The student has its weights, and is resumed where it is resumed."""
+        """Prepares the teacher; the student already has its weights, also those of a resumed training."""
         made = self._of(runner)
         _check_schedules(made, runner)
         if not made.needs_teacher:
             return
-        with own_stream(next_number(), 'teacher'):  # of one seed the training is the same with any teacher
+        # With the same seed the training is the same with any teacher.
+        with own_stream(next_number(), 'teacher'):
             self._prepare(runner, made)
 
     def _prepare(self, runner: Runner, made: Distillation) -> None:
@@ -61,22 +62,22 @@ class DistillationHook(Hook):
                 start['checkpoint'],
                 'give the teacher the config that it was trained with',
             )
-            teacher.load_state_dict(weights, strict=False)  # those from before torch counted batches fit too
+            teacher.load_state_dict(weights, strict=False)  # old weights without num_batches_tracked fit too
         if self.test_teacher and runner.iter == 0 and start is not None:
             _refuse_chance(runner, teacher, start['checkpoint'])
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: object = None) -> None:
-        """How far the training is."""
+        """Tells the losses how far the training is."""
         self._of(runner).at(runner.iter, runner.max_iters, runner.max_epochs)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """The student's weights stay a plain model's; those of the losses go beside them."""
+        """Saves the losses' own weights beside the student's, which stay those of a plain model."""
         states = {loss.name: loss.state() for loss in self._of(runner).losses}
         if any(states.values()):
             checkpoint[KEY] = states
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Gives the losses their weights back; a checkpoint to start from need not have any."""
+        """Restores the losses' own weights; a checkpoint to start from need not have any."""
         for loss in self._of(runner).losses:
             state = checkpoint.get(KEY, {}).get(loss.name)
             if state is not None:
@@ -93,7 +94,7 @@ class DistillationHook(Hook):
 
 
 def _check_schedules(made: Distillation, runner: Runner) -> None:
-    """Refuses a loss that would never act."""
+    """Refuses a loss that would never act in this training."""
     for loss in made.losses:
         last = runner.max_epochs if loss.schedule.by_epoch else runner.max_iters
         if loss.schedule.begin >= last:
@@ -105,10 +106,10 @@ def _check_schedules(made: Distillation, runner: Runner) -> None:
 
 
 def _read(start: dict) -> dict[str, Tensor]:
-    """The weights that an init_cfg of trained weights names."""
+    """Reads the trained weights that an init_cfg names."""
     weights, prefix = read_weights(start['checkpoint']), start.get('prefix') or ''
     if prefix and not prefix.endswith('.'):
-        prefix += '.'  # as mmengine has it
+        prefix += '.'  # as mmengine does
     return {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
 
 

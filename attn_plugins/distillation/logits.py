@@ -1,4 +1,4 @@
-"""What a model's head says of its logits: how they become probabilities, and which channels are those of one anchor."""
+"""Reads from a model's head how its logits become probabilities, and how many channels belong to one anchor."""
 
 from typing import NamedTuple
 
@@ -12,12 +12,12 @@ from attn_plugins.insertion.tree import walk
 
 
 class Logits(NamedTuple):
-    """What logits are.
+    """The properties of logits.
 
     Attributes:
         activation: 'softmax' or 'sigmoid'.
-        classes: Channels of one anchor; None where all are of one.
-        anchors: The numbers of anchors that a map may have; None where nothing is said.
+        classes: Number of channels of one anchor; None if all channels belong to one.
+        anchors: The numbers of anchors that a map may have; None if the head does not say.
     """
 
     activation: str
@@ -25,15 +25,18 @@ class Logits(NamedTuple):
     anchors: tuple[int, ...] | None = None
 
     def fit(self, channels: int) -> bool:
-        """Whether a map of so many channels can have them."""
+        """Tells whether a map with so many channels can have these logits."""
         return self.anchors is None or channels in [number * self.classes for number in self.anchors]
 
 
 def logits_of(model: nn.Module, path: str, whose: str) -> Logits | None:
-    """What the head around a module says, the innermost first; None of a detector whose heads say nothing.
+    """Finds the properties of logits from the heads around a module, the innermost first.
 
-    mmdet's dense heads say all of it. mmpretrain's heads of several labels an image, and mmseg's of one channel, take
-    a sigmoid; all others of the two take a softmax, over all channels."""
+    They are None for a detector whose heads do not declare them.
+
+    mmdet's dense heads declare all of them. mmpretrain's heads for several labels per image, and mmseg's heads with one
+    channel, use a sigmoid; all others of the two libraries use a softmax over all channels.
+    """
     nodes = list(walk(model))
     modules = {node.name: node.module for node in nodes}
     names = find(nodes, path, whose).name.split('.')
@@ -45,10 +48,10 @@ def logits_of(model: nn.Module, path: str, whose: str) -> Logits | None:
 
 
 def agreed_head(loss: DistillationLoss, pair: Pair, student: nn.Module, teacher: nn.Module) -> Logits | None:
-    """What the student's head says of a pair of logits; None where it says nothing.
+    """Finds the properties of a pair of logits from the student's head; None if it does not declare them.
 
     Raises:
-        UserError: The teacher's says something else of what the loss is not told.
+        UserError: The teacher's head differs in a property that the config of the loss does not set.
     """
     ours, theirs = logits_of(student, pair.student, 'student'), logits_of(teacher, pair.teacher, 'teacher')
     if ours is not None and theirs is not None:
@@ -76,5 +79,5 @@ def _of_head(head: nn.Module) -> Logits | None:
 
 
 def _is_a(module: nn.Module, name: str) -> bool:
-    """Whether it is of a library's class, which is not imported for it."""
+    """Tells whether a module is of a library's class, given by name so that the library is not imported."""
     return any(kind.__name__ == name for kind in type(module).__mro__)

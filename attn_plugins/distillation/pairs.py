@@ -11,7 +11,7 @@ class Pair(NamedTuple):
 
     Attributes:
         student: The path of the student's module.
-        teacher: That of the teacher's.
+        teacher: The path of the teacher's module.
     """
 
     student: str
@@ -19,10 +19,10 @@ class Pair(NamedTuple):
 
 
 def read_pairs(loss: 'DistillationLoss', pairs: Sequence, logits: str | Sequence[str] | None) -> list[Pair]:  # noqa: F821
-    """The pairs that a loss compares: its own, else the ones given for what it reads.
+    """Reads the pairs that a loss compares: its own, else those given for the kind of tensors that it reads.
 
     Raises:
-        UserError: There are none, it takes none, or one is not a path or two.
+        UserError: There are no pairs, the loss takes none but has some, or a pair is not one path or two.
     """
     if loss.reads == 'input_gradient':
         if loss.pairs:

@@ -1,4 +1,4 @@
-"""The teacher: a model from config beside the student, frozen and in no state dict, run once per step."""
+"""The teacher: a model built from a config beside the student, frozen, in no state dict, and run once per step."""
 
 import os
 from copy import deepcopy
@@ -14,17 +14,17 @@ from attn_plugins.distillation.losses.input_gradient import input_gradient
 from attn_plugins.errors import UserError
 from attn_plugins.mim import CONFIGS, VARIABLE, shipped
 
-# What of a model `extract_feat` runs.
+# The parts of a model that `extract_feat` runs.
 TRUNK = ('backbone', 'neck')
 
 
 class Teacher:
-    """A teacher that is built when it is needed. No `nn.Module`: so it is no part of the student.
+    """A teacher that is built when it is needed. It is no `nn.Module`, so that it is no part of the student.
 
     Args:
-        cfg (dict, optional): As `Distiller` takes it.
-        data_preprocessor (dict, optional): Where its config has none.
-        random (bool): Whether it may have no trained weights.
+        cfg (dict, optional): The teacher's config, as `Distiller` takes it.
+        data_preprocessor (dict, optional): Used if the teacher's config has none.
+        random (bool): Whether it may be without trained weights.
     """
 
     def __init__(self, cfg: dict | None, data_preprocessor: dict | None, random: bool):
@@ -42,7 +42,7 @@ class Teacher:
         """Its `init_cfg` of trained weights, None if it is to be random.
 
         Raises:
-            UserError: It has none, and that was not asked for.
+            UserError: It has none, but random weights were not asked for.
         """
         starts = self.cfg.get('init_cfg') or []
         for start in starts if isinstance(starts, (list, tuple)) else [starts]:
@@ -56,7 +56,7 @@ class Teacher:
         )
 
     def build(self) -> nn.Module:
-        """Its model with random weights."""
+        """Builds the teacher's model with random weights."""
         cfg = {key: value for key, value in self.cfg.items() if key != 'init_cfg'}
         default = self.default
         if 'config' in cfg:
@@ -65,14 +65,14 @@ class Teacher:
             content.merge_from_dict(dict(model=cfg))
             cfg = ConfigDict(
                 content.model, _scope_=content.get('default_scope')
-            )  # whose parts are attributes, too
+            )  # its items can be read as attributes, too
         if default is not None:
             cfg.setdefault('data_preprocessor', deepcopy(default))
         with MMENGINE_MODELS.switch_scope_and_registry(None) as registry:
             return registry.build(deepcopy(cfg))
 
     def make(self, student: nn.Module, paths: list[str]) -> nn.Module:
-        """Builds it on the student's device, frozen, with hooks at the paths.
+        """Builds the teacher on the student's device, frozen, with hooks at the paths.
 
         Raises:
             UserError: A path is not in it, or it sees other images than the student.
@@ -85,14 +85,14 @@ class Teacher:
         return self.model
 
     def run(self, batch: dict, by_gradient: bool) -> tuple[dict[str, list], Tensor | None]:
-        """One forward pass on a batch.
+        """Runs one forward pass on a batch.
 
         Args:
-            batch (dict): `inputs` and `data_samples`, as the student's.
-            by_gradient (bool): Whether the gradient of its loss by the images is wanted.
+            batch (dict): The student's `inputs` and `data_samples`.
+            by_gradient (bool): Whether to compute the gradient of its loss with respect to the images.
 
         Returns:
-            What its modules handed on, and the gradient.
+            The outputs of its modules, and the gradient.
         """
         images, samples = batch['inputs'].detach(), batch.get('data_samples')
         with self.features.reading():
@@ -112,15 +112,16 @@ class Teacher:
 
 
 def _load(path: str) -> Config:
-    """A config of `PACKAGE::CONFIG`, from the current directory, or of this package's (configs/...), with its own
-    preset.
+    """Loads a config: `PACKAGE::CONFIG`, a file from the current directory, or one of this package's (configs/...).
+
+    It keeps its own preset, whatever preset is chosen for the student.
 
     Raises:
         UserError: There is none.
     """
     for file in (shipped(path), Path(path), CONFIGS.parent / path):
         if file is not None and file.is_file():
-            chosen = os.environ.pop(VARIABLE, None)  # which is the student's
+            chosen = os.environ.pop(VARIABLE, None)  # the student's preset
             try:
                 return Config.fromfile(file)
             finally:
@@ -132,10 +133,10 @@ def _load(path: str) -> Config:
 
 
 def _check_images(student: nn.Module, teacher: nn.Module) -> None:
-    """Refuses a teacher that normalises images in another way: it is given the student's batch as it is.
+    """Refuses a teacher that normalises images in another way, because it is given the student's batch as it is.
 
     Raises:
-        UserError: It does.
+        UserError: It normalises them in another way.
     """
     probe = torch.arange(3 * 64 * 64).remainder(251).to(torch.uint8).view(3, 64, 64)  # no two channels alike
     ours, theirs = (

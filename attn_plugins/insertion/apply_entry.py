@@ -1,4 +1,4 @@
-"""Carries out the entries of `plugins=` on a host, and takes them back."""
+"""Carries out the entries of `plugins=` on a host, and undoes them."""
 
 import functools
 import logging
@@ -42,7 +42,7 @@ class Insertion:
         self._undo: list[Callable[[], None]] = []
 
     def take_back(self) -> None:
-        """Leaves the host as it was."""
+        """Undoes all entries, so that the host is as it was."""
         for step in reversed(self._undo):
             step()
 
@@ -70,7 +70,7 @@ class Insertion:
             self._insert_attention(group, entry)
 
     def _insert_attention(self, group: list[Target], entry: Entry) -> None:
-        """Puts one layer at a place, or between the places that share it."""
+        """Puts one layer at a place, or at several places that share it."""
         found = [
             channels_at(self.host, target, entry.cfg.get('in_channels'), self.shapes) for target in group
         ]
@@ -108,7 +108,7 @@ class Insertion:
             self._put(slot, plug, node.module.training)
 
     def _insert_at_levels(self, entry: Entry) -> None:
-        """Puts a layer on each map that the host hands on."""
+        """Puts a layer on each map that the host returns."""
         maps = self._maps_handed_on()
         switches = [True] * len(maps) if entry.stages is None else entry.stages
         if len(switches) != len(maps) or not all(isinstance(switch, bool) for switch in switches):
@@ -132,7 +132,7 @@ class Insertion:
             self._put(slot, Plug(levels[slot[1]], layer, name, channels=channels), self.host.training)
 
     def _maps_handed_on(self) -> tuple[int, ...]:
-        """The channels of each."""
+        """Finds the channels of each map that the host returns."""
         seen = self.shapes.at('')
         if seen is not None and isinstance(seen.after, tuple):
             return seen.after
@@ -144,7 +144,10 @@ class Insertion:
         )
 
     def _replace_convs(self, targets: list[Target], entry: Entry) -> None:
-        """Puts one convolution for each of the host's; one that the host shares (levels of a head) stays shared."""
+        """Replaces each of the chosen convolutions of the host by a layer.
+
+        A convolution that the host shares (levels of a head) stays shared.
+        """
         by_conv: dict[nn.Module, list[Target]] = {}
         for target in targets:
             by_conv.setdefault(target.node.module, []).append(target)
@@ -158,7 +161,7 @@ class Insertion:
                 self._put(target.node.inner, plug, conv.training)
 
     def _replace_norms(self, nodes: list[Node], entry: Entry) -> None:
-        """Puts a norm layer around each batch norm, which stays inside with its own settings."""
+        """Puts a norm layer around each batch norm; the batch norm stays inside with its own settings."""
         inner = [option for option in NormLayer.inner_options if option in entry.cfg]
         if inner:
             raise InsertionError(
@@ -179,7 +182,7 @@ class Insertion:
             self._put(node.inner, layer, norm.training)
 
     def _build(self, cfg: dict, entry: Entry, where: str, **given) -> tuple[nn.Module, str]:
-        """The layer and its name in the state dict. It draws from a stream of its own."""
+        """Builds the layer and its name in the state dict, with random numbers from a stream of its own."""
         try:
             with own_stream(self.moment, entry.name, entry.postfix, where):
                 layer = build_part(cfg, MODELS, **given)
@@ -189,7 +192,7 @@ class Insertion:
         return (IdentityStart(layer) if entry.identity else layer), name
 
     def _adopt(self, layer: nn.Module, module: nn.Module) -> None:
-        """Gives a layer device, precision and mode of a module; of the host where it has no parameters."""
+        """Moves a layer to the device, precision and mode of a module; of the host if the module has no parameters."""
         like = next((p for part in (module, self.host) for p in part.parameters()), None)
         if like is not None and like.is_floating_point():
             layer.to(like.device, like.dtype)
@@ -206,7 +209,7 @@ class Insertion:
 
 
 def _check_norm(node: Node, name: str) -> None:
-    """Refuses norms that a norm layer cannot stand for."""
+    """Refuses norms that a norm layer cannot replace."""
     activation = getattr(node.module, 'act', None)
     if isinstance(activation, nn.Module) and not isinstance(activation, nn.Identity):
         raise InsertionError(
@@ -217,7 +220,7 @@ def _check_norm(node: Node, name: str) -> None:
 
 
 def _check_name(node: Node, name: str) -> None:
-    """Refuses a name that a layer or a part of the module has: both would have the same keys."""
+    """Refuses a name that a layer or a part of the module already has: both would have the same keys."""
     taken = {plug.attn_name for plug in node.plugs()} | {
         key.split('.')[0] for key in node.module.state_dict()
     }
@@ -228,7 +231,7 @@ def _check_name(node: Node, name: str) -> None:
 
 
 def groups(targets: Sequence[Target], share: str | None) -> list[list[Target]]:
-    """The places that get one layer between them: those of a stage, or each its own."""
+    """Groups the places that share one layer: those of a stage, or each place alone."""
     if share is None:
         return [[target] for target in targets]
     stages = {}
@@ -238,7 +241,7 @@ def groups(targets: Sequence[Target], share: str | None) -> list[list[Target]]:
 
 
 def check_channels(group: Sequence[Target], channels: Sequence[int]) -> None:
-    """Raises an InsertionError if the places of one layer differ in their channels."""
+    """Raises an InsertionError if the places that share a layer differ in their channels."""
     for target, found in zip(group, channels, strict=True):
         if found != channels[0]:
             raise InsertionError(
@@ -248,7 +251,7 @@ def check_channels(group: Sequence[Target], channels: Sequence[int]) -> None:
 
 
 def check_shareable(layer: nn.Module, place: str) -> None:
-    """Raises an InsertionError if a layer keeps what is of one place, but several are to share it."""
+    """Raises an InsertionError if a layer that is to be shared keeps something that belongs to a single place."""
     kept = next((part for part in layer.modules() if getattr(part, 'attn_one_place', False)), None)
     if kept is not None:
         raise InsertionError(
@@ -259,7 +262,7 @@ def check_shareable(layer: nn.Module, place: str) -> None:
 
 
 def knows_blocks(host: nn.Module, layer: nn.Module, shared: bool, place: str) -> bool:
-    """Whether a layer that blocks share has parts that know of it, as a state that goes from block to block (DIA).
+    """Tells whether a shared layer has parts that must know of the blocks, as a state passed between blocks (DIA).
 
     Raises:
         InsertionError: The host runs its blocks under activation checkpointing, which loses a state.

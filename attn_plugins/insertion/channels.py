@@ -1,4 +1,4 @@
-"""The channels of the map at a place."""
+"""Finds how many channels the map at a place in a host has."""
 
 import logging
 
@@ -12,7 +12,9 @@ from attn_plugins.insertion.tree import Node
 
 
 def channels_at(host: nn.Module, target: Target, own: int | None, shapes: Shapes) -> int:
-    """The channels at a place: the config's word, what a forward pass has shown, or what the module says itself.
+    """Finds the number of channels of the map at a place.
+
+    It is the config's `in_channels` if given, else what a forward pass has shown, else what the module itself declares.
 
     Args:
         host (nn.Module): The host.
@@ -69,7 +71,7 @@ def channels_at(host: nn.Module, target: Target, own: int | None, shapes: Shapes
 
 
 def _static(node: Node, side: str) -> int | None:
-    """Channels of a module that says itself: a convolution, a norm, a linear layer, or what is made of one of those."""
+    """Reads the channels that a module declares itself, as a convolution, norm or linear layer does; else None."""
     names = ('in_channels', 'num_features') if side == 'before' else ('out_channels', 'num_features')
     values = [getattr(node.module, name, None) for name in names]
     return next((value for value in values if isinstance(value, int)), None)

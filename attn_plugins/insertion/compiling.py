@@ -1,8 +1,8 @@
 """Compiles the layers in a model with `torch.compile`, each on its own, and leaves the host as it is.
 
-Detectors do not compile whole, but their layers do, and it is the layers that read a map many times. What is compiled
-hangs on a layer as `torch.nn.Module.compile` hangs it there: state dicts, copies and pickles do not know of it, and a
-copy is eager."""
+Detectors do not compile as a whole, but their layers do, and it is the layers that read a map many times. The compiled
+call is attached to a layer as `torch.nn.Module.compile` attaches it: state dicts, copies and pickles do not contain it,
+and a copy runs eagerly."""
 
 import functools
 import os
@@ -26,21 +26,21 @@ from attn_plugins.compat import (
 from attn_plugins.insertion.tree import held_layers
 from attn_plugins.ops.mode import runs_eagerly
 
-#: Graphs of one layer, of whatever widths: training and evaluation, one size and changing sizes, precisions.
+#: Most graphs of one kind of layer: for training and evaluation, fixed and changing sizes, and each precision.
 MOST_GRAPHS = 32
 
 
 def compile_layers(model: nn.Module) -> nn.Module:
     """Has every inserted layer of a model run through `torch.compile`, from its next call on.
 
-    Layers that are built alike share their graphs, in all models of a process; each other width has its own, so no
-    width uses up another's limit. A second size of the map makes a graph for changing sizes. The first call of each
-    takes seconds, which is said; what is compiled is kept in a folder (`TORCHINDUCTOR_CACHE_DIR`, by default
-    `~/.cache/attn_plugins/inductor`) for the next run. The numbers are those of the eager layers up to rounding. A
-    compiled layer cannot be differentiated twice, which torch says.
+    Layers that are built alike share their graphs, in all models of a process. Every other width has its own graphs,
+    so no width uses up the limit of another. A second map size makes torch compile a graph for changing sizes. The
+    first call of each kind of layer takes seconds, which is logged. The compiled code is kept in a folder
+    (`TORCHINDUCTOR_CACHE_DIR`, by default `~/.cache/attn_plugins/inductor`) for the next run. The results equal those
+    of the eager layers up to rounding. A compiled layer cannot be differentiated twice; torch then raises an error.
 
-    Where nothing can be compiled, for lack of a C++ compiler or in an old torch, one warning says why, and the layers
-    stay eager; so do layers with a batch norm over all processes.
+    If nothing can be compiled, because there is no C++ compiler or torch is too old, one warning says why, and the
+    layers stay eager. Layers with a batch norm over all processes (SyncBN) always stay eager.
 
     Args:
         model (nn.Module): A model with layers in it; it is changed in place. A second call changes nothing.
@@ -62,7 +62,7 @@ def compile_layers(model: nn.Module) -> nn.Module:
 
 
 def _outermost(model: nn.Module) -> list[nn.Module]:
-    """The layers, each once, without those that are inside another."""
+    """Lists each layer once, without those that are inside another layer."""
     layers = list(dict.fromkeys(layer for _, layer in held_layers(model)))
     inside = {id(part) for layer in layers for part in layer.modules() if part is not layer}
     return [layer for layer in layers if id(layer) not in inside]
@@ -77,7 +77,10 @@ def _device(model: nn.Module) -> torch.device:
 
 
 class _Compiled:
-    """Calls a layer through its graph; in traces, transforms and under a whole model's compiler, the layer itself."""
+    """Calls a layer through its graph.
+
+    While torch traces, transforms or compiles the whole model, it calls the layer itself.
+    """
 
     def __init__(self, layer: nn.Module):
         self.layer, self.structure = layer, _structure(layer)
@@ -95,27 +98,31 @@ class _Compiled:
         return y
 
 
-#: What layers have been called through a graph in this process.
+#: The structures of the layers that have been called through a graph in this process.
 _called: set[tuple] = set()
 
 
 def _structure(layer: nn.Module) -> tuple:
-    """What two layers agree in that can share graphs: what they are made of and the shapes of their parameters."""
+    """Describes what two layers must have in common to share graphs: their parts and the shapes of their parameters."""
     shapes = tuple((name, tuple(tensor.shape)) for name, tensor in layer.state_dict().items())
     return type(layer).__name__, repr(layer), shapes
 
 
 @functools.cache
 def _runner(structure: tuple) -> Callable:
-    """Calls a layer of a structure, compiled; a function with code of its own, as torch counts graphs by the code."""
+    """Returns a compiled function that calls a layer of this structure.
+
+    Its code object is its own, because torch counts graphs by the code object.
+    """
     code = call_module.__code__.replace(co_name=f'call_{structure[0]}')
     return compile_function(FunctionType(code, call_module.__globals__), recompile_limit=MOST_GRAPHS)
 
 
 @functools.cache
 def _compiles(device: str) -> bool:
-    """Whether torch compiles anything here; if not, one warning in a process. Sets the folder that graphs are kept
-    in.
+    """Tells whether torch can compile on this device, and sets the folder in which it keeps its graphs.
+
+    If it cannot, one warning in a process says why.
     """
     folder = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'attn_plugins' / 'inductor'
     os.environ.setdefault('TORCHINDUCTOR_CACHE_DIR', str(folder))

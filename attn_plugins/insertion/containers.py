@@ -1,4 +1,4 @@
-"""The containers that stand in a host where a layer was put: the host's own module and the layer beside it."""
+"""The containers that take a module's place in a host where a layer was put: they hold the module and the layer."""
 
 import copy
 from collections.abc import Callable
@@ -14,21 +14,21 @@ from attn_plugins.layers.state_dict_keys import Wrapper
 class Plug(Wrapper):
     """y = layer(module(x)), or y = module(layer(x)) with `side='before'`.
 
-    The host's module keeps its names; the layer's follow the module's name and the layer's own
-    (`layer3.0.bn3.attn_se.*`). It is a module and not a hook, so deep copies own their layer, and the conversion of
-    the host's SyncBN finds the batch norm as usual.
+    The host's module keeps its keys in the state dict; the layer's keys are the module's name, then the layer's name
+    (`layer3.0.bn3.attn_se.*`). A plug is a module and not a hook, so a deep copy has its own layer, and the
+    conversion of the host to SyncBN finds the batch norm as usual.
 
     Args:
         module (nn.Module): The host's module.
         layer (nn.Module): The layer, shape preserving.
         name (str): The name of the layer in the state dict, its `_abbr_` and postfix.
         side (str): 'after' or 'before' the module.
-        channels (int): Of the map that the layer is given.
-        replaced (nn.Module, optional): What stood in the place before, without its numbers.
+        channels (int): Channels of the map that the layer is given.
+        replaced (nn.Module, optional): The module that stood in the place before, without its weights.
 
     Attributes:
-        attn_starts (bool): Whether this is the first of blocks that share a layer, and the layer has parts to be told
-            so (DIA's state).
+        attn_starts (bool): Whether this is the first of several blocks that share a layer, and the layer has parts that
+            must be told so (DIA's state).
         attn_ends (bool): Whether it is the last of them.
     """
 
@@ -58,22 +58,26 @@ class Plug(Wrapper):
         return children_of(self)[self.attn_name]
 
     def apply(self, fn: Callable[[nn.Module], None]) -> 'Plug':
-        """As a wrapper's; what stood here before draws too, so that the stream moves on as the plain host's."""
+        """Applies a function to all parts, as a wrapper does.
+
+        A module that was replaced is passed to it first: its initialisation draws the same random numbers as in the
+        plain host, so everything behind it starts as there.
+        """
         if self.attn_replaced:
             self.attn_plain().apply(fn)
         return super().apply(fn)
 
     def attn_plain(self) -> nn.Module:
-        """What stood in the place before a layer replaced it, on the layer's device, without its numbers."""
+        """Returns a copy of the replaced module on the layer's device, with uninitialised weights."""
         like = next(self.attn_layer.parameters(), torch.empty(()))
         return copy.deepcopy(self.attn_replaced[0]).to_empty(device=like.device).to(like.dtype)
 
     def forward(self, *args, **kwargs) -> Tensor:
-        """The host's call, with the layer applied to its first argument or to its result."""
+        """Calls the host's module with the layer applied to its first argument or to its result."""
         leaf = self.attn_leaf(*args, **kwargs)
         if leaf is not None:
             return leaf
-        # Not `self.wrapped`, which a module's `__getattr__` would look for: this is every call's price.
+        # Not `self.wrapped`: a module's `__getattr__` is slower, and every call would pay for it.
         wrapped, layer = children_of(self)[self.attn_wrapped], self.attn_layer
         if self.attn_starts:
             for part in parts_of_blocks(layer):
@@ -92,13 +96,13 @@ class Plug(Wrapper):
 
 
 class SharingPlug(Plug):
-    """A plug whose layer is another's: the layer is registered, saved and optimised once, at the first block of a
-    stage.
+    """A plug that uses the layer of another plug: the layer is registered, saved and optimised once, at the first block
+    of a stage.
 
     Args:
         module (nn.Module): The host's module.
         owner (Plug): The plug that holds the layer.
-        replaced (nn.Module, optional): As of a plug.
+        replaced (nn.Module, optional): As for a plug.
     """
 
     def __init__(self, module: nn.Module, owner: Plug, replaced: nn.Module | None = None):
@@ -118,10 +122,10 @@ class SharingPlug(Plug):
 
 
 class Kept(Wrapper):
-    """A norm of the host between which and its convolution a layer stands: y = norm(x), and no convolution is beside
-    it.
+    """Keeps a norm of the host from being fused with a wrong convolution: y = norm(x).
 
-    mmcv's `fuse_conv_bn` folds a norm into the last convolution that it has met, which would be another one here.
+    A layer stands between the norm and its convolution. mmcv's `fuse_conv_bn` folds a norm into the last convolution
+    that it has met, which would be another one here.
 
     Args:
         norm (nn.Module): The host's norm.
@@ -133,6 +137,6 @@ class Kept(Wrapper):
         self.training = norm.training
 
     def forward(self, *args, **kwargs) -> Tensor:
-        """The norm's."""
+        """Calls the norm."""
         leaf = self.attn_leaf(*args, **kwargs)
         return self.wrapped(*args, **kwargs) if leaf is None else leaf

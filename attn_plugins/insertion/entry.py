@@ -1,4 +1,4 @@
-"""The entries of `plugins=`: what goes into a host, and where, checked before anything is put in."""
+"""Reads the entries of `plugins=`, which say what is put into a host and where, and checks them before that."""
 
 import re
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from attn_plugins.layers.norm.base import NormLayer
 from attn_plugins.registry import MODELS, find_type, nearest
 
 GLOBS = ('after', 'before', 'replace')
-# What says where. A norm layer takes `norm`, every other layer one of the rest.
+# The keys of an entry that say where. A norm layer takes `norm`, every other layer one of the rest.
 WHERE = ('position', *GLOBS, 'norm')
 WORDS = ('cfg', 'stages', 'share', 'start', *WHERE)
 DEFAULTS = ('position', *GLOBS, 'stages')
@@ -22,14 +22,14 @@ OTHERS = 'others'
 
 @dataclass
 class Entry:
-    """An entry, read.
+    """An entry of `plugins=` that was read and checked.
 
     Attributes:
         cfg: The layer's config, without `postfix`.
-        postfix: Behind the layer's name in the state dict.
-        word: What says where: one of `position`, `after`, `before`, `replace`, `norm`.
-        where: Its value.
-        stages: The switches, or None.
+        postfix: What is appended to the layer's name in the state dict.
+        word: The key that says where: one of `position`, `after`, `before`, `replace`, `norm`.
+        where: The value of that key.
+        stages: The switches, one per stage, or None.
         share: 'stage' or None.
         identity: Whether the layer starts as the identity.
     """
@@ -48,19 +48,19 @@ class Entry:
         return _name(self.cfg)
 
     def is_a(self, kind: type) -> bool:
-        """Whether the layer is of a class."""
+        """Tells whether the layer is of a class."""
         return _is_a(self.cfg, kind)
 
 
 def read_entries(
     plugins: Sequence[dict] | dict[str, Sequence[dict]] | None, place: dict | None = None, host: Any = None
 ) -> list[Entry]:
-    """The entries of `plugins=` that put something into a host.
+    """Reads the entries of `plugins=` that put something into a host.
 
     Args:
         plugins (Sequence[dict] or dict): The entries, or a list of them for each class of host.
-        place (dict, optional): Where the entries go that do not say it.
-        host (nn.Module, optional): Chooses among lists for several classes.
+        place (dict, optional): Where those entries go that do not say it themselves.
+        host (nn.Module, optional): Its class chooses among lists for several classes.
 
     Raises:
         InsertionError: An entry or the place is malformed, or no list is for this host.
@@ -78,7 +78,9 @@ def read_entries(
 
 
 def entries_of_host(plugins: dict, host: nn.Module) -> Any:
-    """The list for a host: by its own class or a base of it, else by those of a module in it, else the one for all
+    """Chooses the list of entries for a host among lists for several classes.
+
+    The host's own class or a base of it comes first, then the classes of the modules in it, then the list for all
     others.
     """
     if not plugins or set(plugins) & {'type', *WORDS}:
@@ -86,7 +88,7 @@ def entries_of_host(plugins: dict, host: nn.Module) -> Any:
             'plugins= is a list of entries, not a dict: write plugins=[dict(...)], or a list for each class '
             'of host, as plugins=dict(ResNet=[dict(...)])'
         )
-    # The host is the first of its modules.
+    # The host itself is the first of its modules.
     names = dict.fromkeys(cls.__name__ for module in host.modules() for cls in type(module).__mro__)
     for name in (*names, OTHERS):
         if name in plugins:
@@ -99,7 +101,7 @@ def entries_of_host(plugins: dict, host: nn.Module) -> Any:
 
 
 def _read_place(place: dict | None) -> dict:
-    """The place of the entries that name none: one word that says where, and the stages."""
+    """Reads the place of the entries that name none: one key that says where, and the stages."""
     if place is None:
         return {}
     if not isinstance(place, dict):
@@ -146,12 +148,12 @@ def _read(entry: dict, place: dict) -> Entry | None:
 
 
 def _given(entry: dict) -> list[str]:
-    """The words of an entry, or of `place=`, that say where."""
+    """Lists the keys of an entry, or of `place=`, that say where."""
     return [word for word in WHERE if entry.get(word) is not None]
 
 
 def _where(entry: dict, cfg: dict, place: dict) -> tuple[str, Any]:
-    """The word that says where, and its value: the entry's own, else that of `place=`."""
+    """Finds the key that says where, and its value: the entry's own, else that of `place=`."""
     given, name = _given(entry), _name(cfg)
     if 'norm' in given and len(given) > 1:
         raise InsertionError(
@@ -180,7 +182,7 @@ def _where(entry: dict, cfg: dict, place: dict) -> tuple[str, Any]:
 
 
 def _read_cfg(cfg: Any) -> tuple[dict, str]:
-    """The layer's config and the postfix of its name."""
+    """Reads the layer's config and the postfix of its name."""
     if isinstance(cfg, (str, type)):
         cfg = dict(type=cfg)
     if not isinstance(cfg, dict) or cfg.get('type') is None:
@@ -202,7 +204,7 @@ def _read_cfg(cfg: Any) -> tuple[dict, str]:
 
 
 def _check_where(word: str, where: Any, stages: Sequence | None) -> None:
-    """Refuses what names no place, and stages that would be ignored."""
+    """Refuses a value that names no place, and stages that would be ignored."""
     globs = [where] if isinstance(where, str) else where
     if not isinstance(globs, (list, tuple)) or not globs or not all(isinstance(glob, str) for glob in globs):
         raise InsertionError(f'{word}={where!r} must be a name or a glob in quotes')
@@ -215,7 +217,7 @@ def _check_where(word: str, where: Any, stages: Sequence | None) -> None:
 
 
 def _check_use(cfg: dict, word: str, share: Any, start: Any) -> None:
-    """Refuses what would be ignored at this place or with this layer."""
+    """Refuses options that would be ignored at this place or with this layer."""
     if share is not None and (share != 'stage' or word != 'position' or _is_a(cfg, ConvLike)):
         raise InsertionError(
             f"share={share!r} with {word}=: only share='stage' with position= gives blocks one layer"

@@ -1,4 +1,4 @@
-"""Keeps what a host does to itself, freezing and folding, from passing over its layers."""
+"""Makes the host's own freezing and folding take its inserted layers into account."""
 
 import functools
 import inspect
@@ -16,19 +16,19 @@ from attn_plugins.layers.state_dict_keys import Wrapper
 
 
 def follow_freezing(host: nn.Module) -> None:
-    """Freezes what was put into frozen stages before an optimizer or DDP sees it; the modes of all modules stay.
+    """Freezes the layers in frozen stages before an optimizer or DDP sees them; the modes of all modules stay.
 
     OpenMMLab's backbones freeze stages and norms in train().
     """
     modes = {module: module.training for module in host.modules()}
     host.train(host.training)
-    if len(set(modes.values())) > 1:  # not as it was built: someone has chosen them
+    if len(set(modes.values())) > 1:  # someone has chosen the modes after the host was built
         for module, mode in modes.items():
             module.training = mode
 
 
 def warn_of_untrained(host: nn.Module) -> None:
-    """Says which layers the host's own freezing leaves untrained."""
+    """Warns which layers the host's own freezing leaves untrained."""
     layers = inserted_layers(host)
     frozen = [
         name
@@ -67,8 +67,8 @@ FOLDING = ('switch_to_deploy', 'reparameterize', 'merge_kernel', 'local_inject',
 def keep_from_fusion(host: nn.Module) -> None:
     """Keeps mmcv's `fuse_conv_bn` from folding a norm into a convolution that is not its own.
 
-    It goes over the children of a module and folds a batch norm into the last convolution before it. A layer at the
-    norm or the convolution in between is neither to it."""
+    `fuse_conv_bn` goes over the children of a module and folds a batch norm into the last convolution before it. It
+    recognises neither a norm nor a convolution in a container of a layer."""
     for module in list(host.modules()):
         if isinstance(module, Wrapper):
             continue
@@ -85,9 +85,9 @@ def keep_from_fusion(host: nn.Module) -> None:
 
 
 def refuse_folding(host: nn.Module) -> None:
-    """Lets the blocks of a host that hold a layer inside refuse to be folded, which would leave the layer out.
+    """Makes the blocks of a host that hold a layer refuse to be folded, because folding would drop the layer.
 
-    A whole model hands such a call on to its blocks and keeps its method.
+    A whole model passes such a call on to its blocks, so its own method stays.
     """
     for name, module in host.named_modules():
         below = [child for child in module.modules() if child is not module]
@@ -99,8 +99,9 @@ def refuse_folding(host: nn.Module) -> None:
 
 
 def _folds(module: nn.Module, method: str) -> bool:
-    """Whether a class has the method and it can be called without arguments; others of the name are part of a
-    forward.
+    """Tells whether a class has the folding method and it can be called without arguments.
+
+    Methods of the same name that need arguments are part of a forward pass.
     """
     function = getattr(type(module), method, None)
     if not callable(function):

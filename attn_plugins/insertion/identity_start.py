@@ -1,4 +1,4 @@
-"""`start='identity'`: a layer that computes nothing new until training wants it to."""
+"""`start='identity'`: a layer starts as the identity, and training decides how much it contributes."""
 
 import torch
 from torch import Tensor, nn
@@ -10,8 +10,8 @@ from attn_plugins.layers.state_dict_keys import Wrapper
 class IdentityStart(Wrapper):
     """y = x + a (layer(x) - x) with one learnable number a, which starts at 0.
 
-    A plain checkpoint of the host computes the same, bit for bit, before the first step. For a norm layer x stands for
-    what its batch norm makes of the input.
+    With a plain checkpoint of the host, the model computes the same as the plain host, bit for bit, before the first
+    step. For a norm layer x stands for the output of its batch norm.
 
     Args:
         layer (nn.Module): The layer, shape preserving.
@@ -23,7 +23,7 @@ class IdentityStart(Wrapper):
         self.attn_start = nn.Parameter(torch.zeros(()))
 
     def init_weights(self) -> None:
-        """The layer's own start, and a = 0."""
+        """Sets a = 0; the layer initialises itself."""
         nn.init.zeros_(self.attn_start)
 
     def forward(self, x: Tensor) -> Tensor:

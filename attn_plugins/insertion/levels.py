@@ -1,4 +1,4 @@
-"""Layers on what a backbone or neck hands on, one per level: `position='level_output'`."""
+"""Puts layers on the maps that a backbone or neck returns, one per level: `position='level_output'`."""
 
 import functools
 import inspect
@@ -14,15 +14,18 @@ NAME = 'level_output'
 
 
 class Levels:
-    """Mixed into the class of a host: what its forward hands on goes through `level_output`, level by level."""
+    """Mixed into the class of a host: the maps that its forward returns go through `level_output`, level by level."""
 
     def __reduce_ex__(self, protocol):
-        """Pickles the host's class by its name and mixes this one in again."""
+        """Pickles the host's class by its name; unpickling mixes this class in again."""
         return _rebuild, (host_class(self),), self.__dict__
 
 
 def _forward_of(host: type):
-    """The host's forward with a layer on each level; its one argument has a name, which torch.fx needs to trace it."""
+    """Builds the host's forward with a layer on each level.
+
+    A single argument keeps a name of its own, which torch.fx needs to trace it.
+    """
 
     def hand_on(self, maps):
         new = [level(x) for level, x in traced_zip(children_of(self)[NAME].values(), maps)]
@@ -38,7 +41,7 @@ def _forward_of(host: type):
 
 
 class DictLevels(Levels):
-    """For hosts that run their modules one by one, as timm's `features_only` models: the layers are not among them."""
+    """For hosts that run their modules one by one, as timm's `features_only` models: the layers are left out."""
 
     def __iter__(self):
         return (name for name in children_of(self) if name != NAME)
@@ -47,21 +50,21 @@ class DictLevels(Levels):
         return len(children_of(self)) - 1
 
     def keys(self):
-        """Without the layers."""
+        """Lists the names of the host's modules, without the layers."""
         return list(self)
 
     def values(self):
-        """Without the layers."""
+        """Lists the host's modules, without the layers."""
         return [children_of(self)[name] for name in self]
 
     def items(self):
-        """Without the layers."""
+        """Lists names and modules of the host, without the layers."""
         return [(name, children_of(self)[name]) for name in self]
 
 
 @functools.cache
 def with_levels(host: type) -> type:
-    """A host's class with layers on its levels; it has the host's name."""
+    """Builds a subclass of a host's class with layers on its levels, under the host's name."""
     names = {'__module__': host.__module__, '__qualname__': host.__qualname__, '__doc__': host.__doc__}
     names['forward'] = _forward_of(host)
     mixed_in = DictLevels if issubclass(host, nn.ModuleDict) else Levels
@@ -69,7 +72,7 @@ def with_levels(host: type) -> type:
 
 
 def host_class(host: Levels) -> type:
-    """The class without what is mixed in."""
+    """Returns the host's own class, without the mixed-in one."""
     return type(host).__bases__[1]
 
 
@@ -79,7 +82,7 @@ def _rebuild(host: type) -> nn.Module:
 
 
 def add_levels(host: nn.Module, count: int) -> nn.ModuleDict:
-    """The slots of a host's levels, by index; a layer is put into one as into any module.
+    """Adds slots for the levels of a host, by index; a layer is put into a slot as into any module.
 
     Raises:
         InsertionError: The host's forward is not that of its class.

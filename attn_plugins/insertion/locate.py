@@ -24,10 +24,10 @@ class Target(NamedTuple):
 
 
 class Unit(NamedTuple):
-    """What an entry with `position=` goes over: a block, the end of a stage, or a level of a neck.
+    """One candidate for an entry with `position=`: a block, the end of a stage, or a level of a neck.
 
     Attributes:
-        owner: The part of the host whose stages it belongs to; '' is the host itself.
+        owner: The part of the host that declares its stage; '' is the host itself.
         stage: The stage's name.
         name: The unit's name.
         target: The place of the position in it; None if it has none.
@@ -56,7 +56,7 @@ class Places:
         self.stages = self._stages()
 
     def positions(self) -> list[str]:
-        """All that this host has, but for `level_output`, which needs no declaration."""
+        """Lists the named positions of this host, without `level_output`, which needs no declaration."""
         known = {}
         for node in self.nodes:
             if node.name:
@@ -65,7 +65,7 @@ class Places:
         return [*known, *(['stage_output'] if self.stages else [])]
 
     def at(self, position: str, stages: Switches | None = None) -> list[Target]:
-        """The places of a position in the stages that are switched on.
+        """Finds the places of a position in the stages that are switched on.
 
         Raises:
             InsertionError: The host has no such position, `stages` does not fit its stages, or a block of a stage that
@@ -89,12 +89,12 @@ class Places:
         return [unit.target for unit in chosen]
 
     def having(self, position: str) -> tuple[bool | tuple[bool, ...], ...]:
-        """The `stages=` that switch on every block that has a position."""
+        """Builds the `stages=` that switch on every block that has a position."""
         has = [tuple(unit.target is not None for unit in units) for units in self.by_stage(position).values()]
         return tuple(blocks[0] if len(set(blocks)) == 1 else blocks for blocks in has)
 
     def by_stage(self, position: str) -> dict[str, list[Unit]]:
-        """The units of each stage, of those parts of the host that have the position somewhere."""
+        """Groups the units by stage, for those parts of the host that have the position somewhere."""
         units = self.units(position)
         owners = {unit.owner for unit in units if unit.target}
         by_stage: dict[str, list[Unit]] = {}
@@ -104,7 +104,7 @@ class Places:
         return by_stage
 
     def units(self, position: str) -> list[Unit]:
-        """Every block, stage or level that could have a position, whether it has or not."""
+        """Lists every block, stage or level that could have a position, whether it has it or not."""
         if position == 'stage_output':
             return [
                 Unit(owner, label(names), names[-1], self._after(names[-1], label(names)))
@@ -127,7 +127,7 @@ class Places:
         return units
 
     def _stages(self) -> list[tuple[str, tuple[str, ...]]]:
-        """(owner, names of consecutive modules) of every declared stage."""
+        """Lists (owner, names of consecutive modules) of every declared stage."""
         stages = []
         for node in self.nodes:
             named = declared(node.module, 'attn_stages')
@@ -142,9 +142,11 @@ class Places:
         return stages
 
     def _stage_of(self, block: str) -> tuple[str, str] | None:
-        """Owner and stage of a block; None if its owner has stages and it stands in none (a stem, a final convolution).
+        """Finds owner and stage of a block.
 
-        Without declared stages the module that holds the block stands for one.
+        It is None if the block's owner has stages and the block is in none of them (a stem, a final convolution).
+
+        Without declared stages the module that holds the block counts as its stage.
         """
         for owner, names in self.stages:
             if any(f'{block}.'.startswith(f'{name}.') for name in names):
@@ -154,7 +156,7 @@ class Places:
         return '', block.rpartition('.')[0]
 
     def _in_block(self, block: Node, place: str, stage: str) -> Target | None:
-        """The place that a declaration such as 'after norm3' or 'before conv.-2' means in a block."""
+        """Finds the place that a declaration such as 'after norm3' or 'before conv.-2' means in a block."""
         side, path = place.split()
         name, module = block.name, block.module
         for part in path.split('.') if path != '.' else ():
@@ -169,11 +171,12 @@ class Places:
         return self.target(name, 'after', stage)
 
     def target(self, name: str, side: str, stage: str) -> Target:
-        """The place after or before a module; of an `nn.Sequential` after its last or before its first module.
+        """Finds the place after or before a module; for an `nn.Sequential` after its last or before its first module.
 
-        There the layer's name has the number of a block in it, which layer-wise learning rates read, and hosts that
-        run the modules one by one meet it. A module that also stands elsewhere (one activation for all) is not gone
-        into."""
+        There the layer's name contains the number of a block, which layer-wise learning rates read, and hosts that
+        run the modules of a Sequential one by one run the layer too. If that module also stands elsewhere (one
+        activation for all), the place is at the Sequential itself.
+        """
         node = self.by_name[name]
         while type(node.module).forward is nn.Sequential.forward and len(node.module):
             key = list(children_of(node.module))[-1 if side == 'after' else 0]
@@ -184,7 +187,7 @@ class Places:
         return Target(node, side, stage)
 
     def _switched(self, by_stage: dict[str, list[Unit]], stages: Switches | None) -> list[tuple[Unit, bool]]:
-        """Every unit and whether it is switched on."""
+        """Pairs every unit with whether it is switched on."""
         if stages is None:
             return [(unit, True) for units in by_stage.values() for unit in units]
         if len(stages) != len(by_stage):
@@ -213,7 +216,7 @@ class Places:
         )
 
     def by_glob(self, patterns: str | Sequence[str], side: str) -> list[Target]:
-        """Places at the modules whose name matches a glob, or one of several.
+        """Finds places at the modules whose name matches a glob, or one of several.
 
         Raises:
             InsertionError: One matches nothing.
@@ -236,7 +239,7 @@ class Places:
 
 
 def _key(module: nn.Module, part: str) -> str | None:
-    """The name of a child: the n-th, or the one that an attribute is (`norm3` is `bn3`)."""
+    """Finds the name of a child: of the n-th one, or of the one that an attribute refers to (`norm3` is `bn3`)."""
     if part.lstrip('-').isdigit():
         keys, index = list(children_of(module)), int(part)
         return keys[index] if -len(keys) <= index < len(keys) else None
@@ -247,5 +250,5 @@ def _key(module: nn.Module, part: str) -> str | None:
 
 
 def label(names: tuple[str, ...]) -> str:
-    """What a stage of several modules is called."""
+    """Names a stage of one or several modules."""
     return names[0] if len(names) == 1 else f'{names[0]} to {names[-1]}'

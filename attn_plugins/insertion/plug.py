@@ -28,39 +28,41 @@ def plug(
     Each entry of `plugins` has `cfg`, the layer's config (`None` leaves the entry out; `postfix` in it names a second
     layer of one type at the same place), and says where:
 
-    * `position='after_conv3'`: a named place in every block, at the end of every stage (`stage_output`) or at what is
-      handed on (`level_output`); `stages=(False, True, True, (True, False))` chooses stages, or blocks of a stage.
+    * `position='after_conv3'`: a named place in every block, at the end of every stage (`stage_output`) or on the maps
+      that the model returns (`level_output`); `stages=(False, True, True, (True, False))` chooses stages, or blocks of
+      a stage.
     * `after='layer3.*.conv2'`, `before='**.conv*'`, `replace='**.se'`: a glob over module names, or a list of globs. A
       convolution of this package replaces one of the host's and takes its sizes.
     * `norm='main'` (all batch norms but those of projection shortcuts), `'all'` or a glob: for norm layers; `stages`
-      leaves those inside the stages that are switched on.
+      limits them to the stages that are switched on.
 
     An entry of an attention layer that says none of these goes to `place`. `share='stage'` gives one layer to all
-    blocks of a stage, and its state goes from block to block if it has one (DIA). `start='identity'` lets a layer
+    blocks of a stage; if the layer has a state, it goes from block to block (DIA). `start='identity'` lets a layer
     compute y = x + a (layer(x) - x) with a learnable a = 0. Entries are applied in order; several layers at one place
     run in the order of the entries.
 
     Args:
         model (nn.Module): The host. It is changed in place.
         plugins (Sequence[dict] or dict): The entries; or a list of them for each class of host, as
-            `dict(ResNet=[...], others=[...])`, where a class of one of its blocks will do (`BasicBlock`).
-        strict_plugins (bool): Makes it an error if a checkpoint lacks weights of a layer or has others; else a warning.
+            `dict(ResNet=[...], others=[...])`, where the class of a block of the host also works (`BasicBlock`).
+        strict_plugins (bool): Makes it an error if a checkpoint lacks weights of a layer or has weights of layers that
+            are not there; else it is a warning.
         place (dict, optional): `position`, `after`, `before` or `replace`, and `stages`, as in an entry: for entries
-            that say none of the four. Those with `stages` of their own keep them.
+            that have none of the four. Entries with `stages` of their own keep them.
 
     Returns:
         nn.Module: The model, with its own state-dict keys and the layers' beside them.
 
     Raises:
-        InsertionError: A word is unknown, nothing is for this host, nothing matches, a block of a stage has no such
-            place, or channels do not fit; the nearest choices are named. The model is then as it was.
+        InsertionError: A key is unknown, no list is for this host, nothing matches, a block of a stage has no such
+            place, or channels do not fit; the message names the nearest choices. The model is then as it was.
     """
     if not isinstance(model, nn.Module):
         raise InsertionError(
             f"plug takes a model that is built, not {model!r}: Plugged(host='ResNet', ...) builds one"
         )
-    # Layers made in inference mode could never be trained. Nothing here moves the stream on from which the host, or
-    # what is built after it, draws.
+    # Layers made in inference mode could never be trained. Nothing here advances the random number stream of the host
+    # and of what is built after it.
     with torch.inference_mode(False), random_state_kept():
         _plug(model, plugins, strict_plugins, place)
     return model

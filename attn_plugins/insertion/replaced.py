@@ -1,4 +1,4 @@
-"""Finds the norms and convolutions of a host whose place a layer takes, and refuses those that it cannot stand for."""
+"""Finds the norms and convolutions of a host that a layer replaces, and refuses those that it cannot replace."""
 
 import mmcv.cnn
 from torch import nn
@@ -15,12 +15,12 @@ SHORTCUTS = {'downsample', 'shortcut', 'proj', 'skip', 'conv_skip'}
 
 
 def norms(places: Places, which: str, stages: Switches | None = None) -> list[Node]:
-    """Batch norms of maps: 'all', 'main' (all but those of projection shortcuts), or a glob.
+    """Finds batch norms of maps: 'all', 'main' (all but those of projection shortcuts), or by a glob.
 
     Args:
-        places (Places): Of the host.
-        which (str): Which of them.
-        stages (Switches, optional): Leaves those of the stages that are switched on, without stem and head.
+        places (Places): The positions of the host.
+        which (str): Which norms.
+        stages (Switches, optional): Limits them to the stages that are switched on, without stem and head.
 
     Raises:
         InsertionError: There is none, or `stages` does not fit.
@@ -47,7 +47,7 @@ def norms(places: Places, which: str, stages: Switches | None = None) -> list[No
 
 
 def is_norm(module: nn.Module) -> bool:
-    """Whether a module is a batch norm of maps or a norm layer around one."""
+    """Tells whether a module is a batch norm of maps or a norm layer around one."""
     if isinstance(module, IdentityStart):
         return is_norm(module.wrapped)
     return isinstance(module, (BatchNorm, NormLayer)) and not isinstance(
@@ -74,8 +74,9 @@ SIZES = ('in_channels', 'out_channels', 'kernel_size', 'stride', 'padding', 'dil
 
 
 def sizes_of(target: Target, cfg: dict, name: str) -> tuple[dict, dict]:
-    """The config with the host's groups and bias unless it has its own, and the sizes that the host's convolution
-    fixes.
+    """Returns the config of a replacement convolution, and the sizes that the host's convolution prescribes.
+
+    Groups and bias are the host's unless the config has its own.
 
     Raises:
         InsertionError: What is replaced is no plain convolution.
@@ -104,7 +105,7 @@ def sizes_of(target: Target, cfg: dict, name: str) -> tuple[dict, dict]:
 
 
 def check_all_shared(host: nn.Module, targets: list[Target]) -> None:
-    """Refuses to replace one convolution at some of its places only, which would take it from the others.
+    """Refuses to replace a shared convolution at only some of its places.
 
     Raises:
         InsertionError: The host has it at other places too.

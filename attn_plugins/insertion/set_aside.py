@@ -1,8 +1,7 @@
-"""Sets a host's layers aside while it initialises itself, so that it draws what the plain host draws with the same
-seed.
+"""Removes a host's layers while it initialises itself, so that it draws the same weights as the plain host.
 
-OpenMMLab's hosts go over all modules that they find, and each that is drawn moves the stream of random numbers on:
-with layers in between, no weight behind the first of them would be the plain host's."""
+OpenMMLab's hosts initialise all modules that they find, and each of them advances the random number stream. With the
+layers present, no weight behind the first layer would equal the plain host's with the same seed."""
 
 import copy
 from collections.abc import Iterator
@@ -13,19 +12,18 @@ from attn_plugins.compat import children_of, register_load_state_dict_pre_hook
 from attn_plugins.insertion.containers import Plug
 from attn_plugins.layers.state_dict_keys import Wrapper
 
-# What is noted on a module that holds layers while they are set aside.
+# The attribute that marks a module whose layers are set aside.
 ASIDE = '_attn_aside'
 
 
 class SetAside:
-    """Within it the host's modules stand where they stood before anything was put in; a checkpoint meets the layers
-    too.
+    """A context in which the host is the plain host, without its layers; they return while a checkpoint is loaded.
 
-    What a layer replaced stands there as well, in the layer's precision and on its device.
+    A module that a layer replaced is also back in its place, in the layer's precision and on its device.
 
     Args:
         host (nn.Module): The host.
-        holders (list[nn.Module]): The modules of the host that `meets_checkpoints` was told of.
+        holders (list[nn.Module]): The modules of the host on which `meets_checkpoints` was called.
     """
 
     def __init__(self, host: nn.Module, holders: list[nn.Module]):
@@ -46,18 +44,19 @@ class SetAside:
             del module.__dict__[ASIDE]
 
     def set_aside(self) -> None:
-        """The plain host's modules into their places."""
+        """Puts the plain host's modules into their places."""
         for children, key, _, plain in self.slots:
             children[key] = plain
 
     def put_back(self) -> None:
-        """The containers of the layers into their places."""
+        """Puts the containers of the layers back into their places."""
         for children, key, container, _ in self.slots:
             children[key] = container
 
     def _note_parameters(self) -> None:
-        """Tells mmengine, where it notes what becomes of each parameter of a model that the host is a part of, of
-        what was replaced.
+        """Registers the parameters of replaced modules with mmengine.
+
+        mmengine records how each parameter of a model that the host is a part of was initialised.
         """
         noted = getattr(self.host, '_params_init_info', None)
         for *_, plain in self.slots:
@@ -67,12 +66,12 @@ class SetAside:
 
 
 def is_set_aside(module: nn.Module) -> bool:
-    """Whether the layers of a module that holds some are set aside."""
+    """Tells whether the layers of a module are set aside."""
     return ASIDE in module.__dict__
 
 
 def meets_checkpoints(module: nn.Module) -> None:
-    """Has a module of a host get its layers back while a checkpoint is loaded into it."""
+    """Makes a module of a host get its layers back while a checkpoint is loaded into it."""
     register_load_state_dict_pre_hook(module, _before_load)
     module.register_load_state_dict_post_hook(_after_load)
 
@@ -93,13 +92,14 @@ def _after_load(module: nn.Module, *args) -> None:
 
 
 def shape_of(module: nn.Module) -> nn.Module:
-    """A copy of a module that holds no numbers."""
+    """Copies a module to the meta device, without its weights."""
     return copy.deepcopy(module).to('meta')
 
 
 def _slots(module: nn.Module) -> Iterator[tuple[dict, str, nn.Module, nn.Module]]:
-    """Where containers stand in a host, once each: (children of the parent, key, container, the host's module
-    there).
+    """Finds where containers stand in a host: (children of the parent, key, container, the host's module there).
+
+    Each place is listed once.
     """
     seen, plain = set(), {}
 
@@ -107,7 +107,7 @@ def _slots(module: nn.Module) -> Iterator[tuple[dict, str, nn.Module, nn.Module]
         for key, child in children_of(module).items():
             if isinstance(child, Wrapper):
                 container = child
-                if container not in plain:  # a convolution that is shared was replaced once
+                if container not in plain:  # a shared convolution has one container at several places
                     plain[container] = _plain(container)
                 child = plain[container]
                 yield children_of(module), key, container, child
@@ -119,7 +119,7 @@ def _slots(module: nn.Module) -> Iterator[tuple[dict, str, nn.Module, nn.Module]
 
 
 def _plain(container: Wrapper) -> nn.Module:
-    """The host's module inside of all containers, or what stood in its place before a layer replaced it."""
+    """Returns the host's module inside all containers, or a copy of the module that a layer replaced."""
     module = container
     while isinstance(module, Wrapper):
         if isinstance(module, Plug) and module.attn_replaced:

@@ -1,5 +1,6 @@
-"""What enters and leaves every module of a host, seen in a forward pass on torch's meta device, which computes shapes
-only.
+"""Observes the inputs and outputs of every module of a host in a forward pass on torch's meta device.
+
+The meta device computes shapes only.
 """
 
 import copy
@@ -13,24 +14,24 @@ from torch import Tensor, nn
 
 from attn_plugins.insertion.tree import walk
 
-# Two sizes of images, neither of them square: only the channels of a map are the same in both. Hosts that are built for
-# one size get that one.
+# Two image sizes, neither of them square: only the channels of a map are the same for both. Hosts that are built for
+# one size get that size.
 SIZES = ((128, 192), (256, 320))
-# The parts of a whole model that its `extract_feat` calls, and what is no part of a forward pass.
+# Children of a whole model that are no heads: those that `extract_feat` calls, and the data preprocessor.
 NOT_HEADS = ('backbone', 'neck', 'data_preprocessor')
 
-#: Channels of a map (N, C, H, W), those of several maps, or in words what else it is.
+#: The channels of a map (N, C, H, W), those of several maps, or a description of anything else.
 What = int | tuple[int, ...] | str
 
 
 class Seen(NamedTuple):
-    """What enters and what leaves a module.
+    """The input and output of a module.
 
     Attributes:
         before: What its first argument is.
-        after: What it hands on.
+        after: What it returns.
         calls: How often it is called in one forward pass.
-        keeps_size: Whether what leaves it has the size of what enters it.
+        keeps_size: Whether the output has the size of the input.
     """
 
     before: What
@@ -40,22 +41,22 @@ class Seen(NamedTuple):
 
 
 class Shapes:
-    """The channels at every module of a host, read when they are first asked for.
+    """The channels at every module of a host; the forward pass runs when they are first needed.
 
     Args:
-        host (nn.Module): Before any layer is put in.
+        host (nn.Module): The host before any layer is put in.
     """
 
     def __init__(self, host: nn.Module):
         self.host = host
 
     def at(self, name: str) -> Seen | None:
-        """What was seen at a module; '' is the host itself. None if it was not called."""
+        """Returns what was seen at a module ('' is the host itself); None if it was not called."""
         return self._seen[0].get(name)
 
     @property
     def complete(self) -> bool:
-        """Whether the host's own forward ran to its end: a module that was not seen is not called in it."""
+        """Whether the host's own forward ran to its end; a module that was not seen is then never called in it."""
         return self._seen[1]
 
     @cached_property
@@ -67,7 +68,7 @@ class Shapes:
         ):  # the second where an operator has no kernel for the meta device
             try:
                 twin = make(self.host)
-            except Exception:  # some module cannot be copied: what its channels are stays unknown
+            except Exception:  # some module cannot be copied, so the channels stay unknown
                 continue
             for module in twin.modules():
                 module.training = False
@@ -83,7 +84,7 @@ class Shapes:
 
 
 def keeps_shape(layer: nn.Module, channels: int) -> bool:
-    """Whether a layer hands on a map as it is given one; also where that cannot be seen."""
+    """Tells whether a layer keeps the shape of a map; True also if that cannot be found out."""
     try:
         twin = _on_meta(layer)
         for module in twin.modules():
@@ -95,7 +96,7 @@ def keeps_shape(layer: nn.Module, channels: int) -> bool:
 
 
 def _on_meta(host: nn.Module) -> nn.Module:
-    """A copy without any numbers."""
+    """Copies a host to the meta device, without its weights."""
     memo = {}
     for tensor in [*host.parameters(), *host.buffers()]:
         empty = torch.empty_like(tensor, device='meta')
@@ -104,8 +105,9 @@ def _on_meta(host: nn.Module) -> nn.Module:
 
 
 def _calls(host: nn.Module, size: tuple[int, int]) -> Iterator[Callable[[], object]]:
-    """Ways to call a host with images of a size, the likelier first: a whole model, a head or neck on maps, any
-    host.
+    """Yields ways to call a host with images of a size, the likelier first.
+
+    They are for a whole model, for a head or neck on maps, and for any other host.
     """
     parameter = next(host.parameters(), torch.empty(0, device='meta'))
 
@@ -115,7 +117,7 @@ def _calls(host: nn.Module, size: tuple[int, int]) -> Iterator[Callable[[], obje
     def level(channels: int, index: int = 2) -> Tensor:
         return empty(channels, *(max(side // 2 >> index, 1) for side in size))
 
-    # Three colours, unless the first convolution takes something else: a focus stem rearranges three into twelve.
+    # Three channels, and what the first convolution takes: a focus stem rearranges three into twelve.
     convs = (module.in_channels for module in host.modules() if isinstance(module, nn.Conv2d))
     images = [empty(number, *size) for number in dict.fromkeys((3, next(convs, 3)))]
     if hasattr(host, 'extract_feat'):
@@ -143,7 +145,7 @@ def _calls(host: nn.Module, size: tuple[int, int]) -> Iterator[Callable[[], obje
 
 
 def _call_model(model: nn.Module, image: Tensor) -> None:
-    """Backbone and neck, then every head that takes their maps."""
+    """Runs backbone and neck, then every head that accepts their maps."""
     features = model.extract_feat(image)
     for name, head in model.named_children():
         if name not in NOT_HEADS:
@@ -156,7 +158,7 @@ def _call_model(model: nn.Module, image: Tensor) -> None:
 def _observe(
     host: nn.Module, first: Callable[[], object], second: Callable[[], object]
 ) -> tuple[dict[str, Seen], bool]:
-    """What is seen at each module in two calls of different sizes, and whether both ran to their end."""
+    """Records inputs and outputs of each module in two calls of different sizes, and whether both calls finished."""
     records: list[dict[str, list]] = []
     handles = []
     for name, module in [('', host), *((node.name, node.module) for node in walk(host))]:
@@ -178,13 +180,13 @@ def _observe(
     for handle in handles:
         handle.remove()
     one, other = records[0], records[-1]
-    # Modules of a host that are called with one size only (a global pooling before them) are seen in both calls too.
+    # Modules that see one size only (behind a global pooling) are recorded in both calls too.
     seen = {name: _read(one[name], other[name]) for name in one if len(one[name]) == len(other.get(name, ()))}
     return seen, ended
 
 
 def _shapes(value: object):
-    """The shape of a tensor, a list of those of several, or in words what it is."""
+    """Returns the shape of a tensor, a list of shapes for several tensors, or a description of anything else."""
     if isinstance(value, Tensor):
         return tuple(value.shape)
     if isinstance(value, (list, tuple)) and value and all(isinstance(part, Tensor) for part in value):
@@ -194,7 +196,7 @@ def _shapes(value: object):
 
 
 def _read(one: list, other: list) -> Seen:
-    """All calls of a module in the two passes."""
+    """Combines all calls of a module in the two passes."""
     calls = [
         Seen(_what(a[0], b[0]), _what(a[1], b[1]), len(one), _size(a[0]) == _size(a[1]))
         for a, b in zip(one, other, strict=True)
@@ -204,7 +206,7 @@ def _read(one: list, other: list) -> Seen:
 
 
 def _what(one, other) -> What:
-    """What a value is that has these shapes in the two passes."""
+    """Describes a value by its shapes in the two passes."""
     if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         parts = [_what(a, b) for a, b in zip(one, other, strict=True)]
         return (
@@ -222,10 +224,11 @@ def _what(one, other) -> What:
 
 
 def _is_spatial(one: tuple, other: tuple) -> bool:
-    """Whether the last two axes are a height and a width: they go with the image, or are pooled to a square.
+    """Tells whether the last two axes are height and width: they change with the image, or are pooled to a square.
 
-    A host that scales its images to one height itself, as torchvision's detectors do, keeps that and the ratio of the
-    sides."""
+    A host that scales its images to one height itself, as torchvision's detectors do, keeps that height and the aspect
+    ratio.
+    """
     if one == other:
         return one[2] == one[3]
     scaled = one[2] == other[2] and all(
@@ -240,7 +243,7 @@ def _size(shape) -> tuple | None:
 
 
 def _same(kinds: list[What]) -> What:
-    """What is true of all calls of a module."""
+    """Combines the descriptions of all calls of a module into one."""
     different = list(dict.fromkeys(kinds))
     return (
         kinds[0]
@@ -250,7 +253,7 @@ def _same(kinds: list[What]) -> What:
 
 
 def in_words(what: What) -> str:
-    """For a message."""
+    """Describes channels or maps in words, for a message."""
     if isinstance(what, int):
         return f'a map of {what} channels'
     return f'{len(what)} maps' if isinstance(what, tuple) else what

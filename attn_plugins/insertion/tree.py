@@ -1,4 +1,4 @@
-"""The host's modules under their own names, as if nothing had been put in, and the layers that were."""
+"""Walks over a host's modules as if no layer had been put in, and finds the layers that were."""
 
 import re
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ from attn_plugins.registry import MODELS
 
 
 class Node(NamedTuple):
-    """One module of the host and the slots it can be replaced in.
+    """One module of the host and the slots in which it can be replaced.
 
     Attributes:
         name: Its name in the plain host, which is its name in the state dict.
         module: The host's module, without the plugs around it.
-        outer: (parent, key) of what stands in the host, the outermost plug if there is one.
+        outer: (parent, key) of the outermost plug, or of the module if there is no plug.
         inner: (parent, key) of the module itself, inside all plugs.
     """
 
@@ -29,7 +29,7 @@ class Node(NamedTuple):
     inner: tuple[nn.Module, str]
 
     def plugs(self) -> Iterator[Plug]:
-        """The plugs around the module, the outermost first."""
+        """Yields the plugs around the module, the outermost first."""
         parent, key = self.outer
         module = children_of(parent)[key]
         while isinstance(module, (Plug, Kept)):
@@ -52,7 +52,7 @@ def walk(host: nn.Module, prefix: str = '') -> Iterator[Node]:
 
 
 def matching(nodes: list[Node], pattern: str) -> list[Node]:
-    """Nodes whose name matches a glob: `*` stands for anything within one name, `**` for any number of names."""
+    """Finds the nodes whose name matches a glob: `*` stands for any text in one name, `**` for any number of names."""
     tokens = re.split(r'(\*\*\.|\*\*|\*)', pattern)
     forms = {'**.': r'(?:.*\.)?', '**': r'.*', '*': r'[^.]*'}
     regex = re.compile(''.join(forms.get(token, re.escape(token)) for token in tokens))
@@ -60,18 +60,19 @@ def matching(nodes: list[Node], pattern: str) -> list[Node]:
 
 
 def is_layer(module: nn.Module) -> bool:
-    """Whether a module is one of this package's layers, whoever put it in."""
+    """Tells whether a module is one of this package's layers, however it was put in."""
     return isinstance(module, (IdentityStart, NormLayer)) or (
         hasattr(type(module), '_abbr_') and type(module) in MODELS.module_dict.values()
     )
 
 
 def held_layers(model: nn.Module, prefix: str = '') -> Iterator[tuple[str, nn.Module]]:
-    """Names and modules of all that a plug, OpenMMLab's own `plugins=` or a `norm_cfg=` put in; `IdentityStart` as
-    such.
+    """Yields name and module of every layer that a plug, OpenMMLab's own `plugins=` or a `norm_cfg=` put in.
 
-    A norm layer has the name of the norm that it stands for, and so have several around each other. A layer that blocks
-    share is named at the first.
+    An `IdentityStart` is yielded itself, not the layer inside.
+
+    A norm layer has the name of the norm that it replaces, and so have nested norm layers. A layer that blocks share
+    has its name from the first block.
     """
     for key, child in children_of(model).items():
         if child is None:
@@ -91,18 +92,20 @@ def held_layers(model: nn.Module, prefix: str = '') -> Iterator[tuple[str, nn.Mo
 
 
 def own_keys(layer: nn.Module) -> set[str]:
-    """The state-dict keys of what `held_layers` names, without those of a norm of the host inside."""
+    """Returns the state-dict keys of a layer from `held_layers`, without those of a host's norm inside it."""
     if isinstance(layer, IdentityStart):
         return layer.attn_own_keys() | own_keys(layer.wrapped)
     return layer.attn_own_keys() if isinstance(layer, NormLayer) else set(layer.state_dict())
 
 
 def inserted_layers(model: nn.Module) -> dict[str, nn.Module]:
-    """The layers in a model, by their names in the state dict: all that a plug holds, whoever wrote it, and this
-    package's layers where OpenMMLab's own `plugins=` and `norm_cfg=` put them.
+    """Finds the layers in a model, by their names in the state dict.
 
-    A layer that several blocks share has its weights once, at the first of them, and is listed there. Of norm layers
-    around each other the inner one is listed with `.bn` behind the name.
+    These are all layers that a plug holds, whoever wrote them, and this package's layers that OpenMMLab's own
+    `plugins=` and `norm_cfg=` put in.
+
+    A layer that several blocks share has its weights once, at the first of them, and is listed there. If norm layers
+    are nested, the inner one is listed with `.bn` after its name.
     """
     layers = {}
     for name, layer in held_layers(model):
@@ -113,7 +116,7 @@ def inserted_layers(model: nn.Module) -> dict[str, nn.Module]:
 
 
 def sharing(model: nn.Module) -> dict[str, str]:
-    """Where layers are used that blocks share: {name of the layer there: the name under which it has its weights}."""
+    """Maps the name of a shared layer at each further block to the name under which its weights are saved."""
     names = {layer: name for name, layer in held_layers(model)}
     return {
         f'{node.name}.{plug.attn_name}': names[plug.attn_layer]

@@ -1,6 +1,4 @@
-"""What stands by the weights of inserted layers: their start after the host's initialisation, and every checkpoint
-that is loaded.
-"""
+"""Looks after the weights of inserted layers: after the host's initialisation, and whenever a checkpoint is loaded."""
 
 import functools
 import logging
@@ -19,11 +17,11 @@ from attn_plugins.insertion.tree import held_layers, is_layer, own_keys
 from attn_plugins.layers.state_dict_keys import Wrapper
 from attn_plugins.randomness import next_number, own_stream
 
-# What is noted on a module that holds layers: whether it refuses weights that do not fit, and whether it speaks for
-# itself when it is a part of what is loaded.
+# The attribute of a module that holds layers: whether it refuses weights that do not fit, and whether it reports faults
+# also when a larger model is loaded (`LoadCheck`).
 LOAD_CHECK = '_attn_load_check'
-# What is noted on a layer: the values it was built with, and the keys that a checkpoint has given since its host began
-# to initialise.
+# Attributes of a layer: the values it was built with, and the keys that a checkpoint has given since its host began to
+# initialise.
 BUILT = '_attn_built'
 LOADED = '_attn_loaded'
 
@@ -36,12 +34,12 @@ class LoadCheck(NamedTuple):
 
 
 def keep_weights(host: nn.Module, strict: bool) -> None:
-    """Restores the layers' start after the host's `init_weights`, and checks every state dict that is loaded.
+    """Restores the layers' initial values after the host's `init_weights`, and checks every state dict that is loaded.
 
     The offsets of the host's deformable convolutions start at zero too.
 
-    Checkpoints may be loaded into the host or into any part of it that holds a layer (the backbone of a plugged
-    detector by its own `init_cfg`).
+    Checkpoints may be loaded into the host or into any part of it that holds a layer (as the backbone of a plugged
+    detector is by its own `init_cfg`).
     """
     for _, layer in held_layers(host):
         for part in _parts(layer):
@@ -63,18 +61,19 @@ def keep_weights(host: nn.Module, strict: bool) -> None:
 
 
 def _keep_offsets(host: nn.Module) -> None:
-    """Has mmengine give mmcv's deformable convolutions (version 1) their zero offsets back.
+    """Makes mmengine reset the offsets of mmcv's deformable convolutions (version 1) to zero.
 
-    They set them when they are built alone, and a host that starts without a checkpoint draws its convolutions after
-    that, those of the offsets too. Its own `init_weights` then asks those of its modules, as mmcv's version 2 has
-    one."""
+    These convolutions set them only when they are built. A host that starts without a checkpoint initialises all its
+    convolutions after that, those of the offsets too. Its `init_weights` then calls that of each module that has one,
+    as mmcv's version 2 has.
+    """
     for module in host.modules():
         if hasattr(module, 'init_offset') and not hasattr(module, 'init_weights'):
             module.init_weights = module.init_offset
 
 
 def _holders(host: nn.Module) -> list[nn.Module]:
-    """The host, and its modules that have inserted layers below them."""
+    """Lists the host, and its modules that have inserted layers below them."""
     layers = {layer for _, layer in held_layers(host)}
     inside = {module for layer in layers for module in layer.modules()}
     return [
@@ -88,16 +87,20 @@ def _holders(host: nn.Module) -> list[nn.Module]:
 
 
 def _parts(layer: nn.Module) -> list[nn.Module]:
-    """What `init_weights` is asked of: the layer, and the number it starts with."""
+    """Lists the modules whose `init_weights` is called: the layer, and an `IdentityStart` around it."""
     return [layer, *_parts(layer.wrapped)] if isinstance(layer, IdentityStart) else [layer]
 
 
 def _init_weights(host: nn.Module, *args, **kwargs):
-    """The host's own `init_weights` without the layers, then the start of each, but for what a checkpoint has given.
+    """Runs the host's own `init_weights` without the layers, then restores each layer's initial values.
+
+    Values that a checkpoint has given stay. Values that were loaded before stay if the host keeps its own. A layer
+    draws from a random stream of its own, which the moment and its name determine.
 
     What was loaded before is kept if the host keeps what it had. A layer draws from a stream of its own, of the
-    moment and its name."""
-    # A plugged part of a plugged model: the layers of both are set aside, and then started, by the model.
+    moment and its name.
+    """
+    # If this is a plugged part of a plugged model, the model sets aside and initialises the layers of both.
     if getattr(host, 'is_init', False) or is_set_aside(host):
         return type(host).init_weights(host, *args, **kwargs)
     loaded = {layer: _loaded(layer) for _, layer in held_layers(host)}
@@ -123,12 +126,12 @@ def _loaded(layer: nn.Module) -> frozenset[str]:
 
 
 def _restore(layer: nn.Module) -> None:
-    """Gives a layer its start, but for the keys that were loaded."""
+    """Gives a layer its initial values, except for the keys that were loaded."""
     if not own_keys(layer) - _loaded(layer):
         return
     given = {key: value.clone() for key, value in layer.state_dict().items() if key in _loaded(layer)}
     for part in _parts(layer):
-        if BUILT in part.__dict__:  # not what a wrapper passes through
+        if BUILT in part.__dict__:  # the part's own attribute, not one that a wrapper passes through
             part.load_state_dict(part.__dict__[BUILT])
         for module in part.modules():
             if getattr(module, 'is_init', False):  # mmengine's modules do nothing a second time
@@ -139,9 +142,9 @@ def _restore(layer: nn.Module) -> None:
 
 
 def _check_weights(module: nn.Module, state_dict: Mapping[str, Tensor], prefix: str, *args) -> None:
-    """Says in one line which layers find no weights and which weights find no layer, so none is dropped silently.
+    """Reports in one line which layers got no weights and which weights have no layer, so none is dropped silently.
 
-    A part of the host speaks for itself only if it is what the checkpoint is loaded into.
+    A part of the host reports only if the checkpoint is loaded into this part itself.
     """
     check = getattr(module, LOAD_CHECK)
     if prefix and not check.always:
@@ -180,7 +183,10 @@ def _fits(given: Tensor | None, expected: Tensor) -> bool:
 
 
 def _is_ours(key: str) -> bool:
-    """Whether a key looks like one of this package's layers: all have the prefix attn_, the gates of norms gate_."""
+    """Tells whether a key looks like one of this package's layers.
+
+    All of them have the prefix attn_, the gates of norms gate_.
+    """
     return any(part.startswith(('attn_', 'gate_')) for part in key.split('.'))
 
 

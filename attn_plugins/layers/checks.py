@@ -1,10 +1,10 @@
-"""What several layers check of their options and inputs, and refuse in one sentence that says what would work."""
+"""Checks of options and inputs that several layers share; each error is one sentence that says what would work."""
 
 from torch import Tensor, nn
 
 
 def hidden_channels(in_channels: int, reduction: int, minimum: int = 0) -> int:
-    """The width of a bottleneck: max(minimum, in_channels // reduction).
+    """Computes the width of a bottleneck: max(minimum, in_channels // reduction).
 
     Raises:
         ValueError: The reduction leaves no channel.
@@ -21,7 +21,7 @@ def hidden_channels(in_channels: int, reduction: int, minimum: int = 0) -> int:
 
 
 def check_groups(option: str, groups: int, in_channels: int) -> None:
-    """A number of groups must divide the channels.
+    """Checks that a number of groups divides the channels.
 
     Raises:
         ValueError: It does not; the message names the nearest numbers that do.
@@ -36,7 +36,7 @@ def check_groups(option: str, groups: int, in_channels: int) -> None:
 
 
 def check_kernel_size(kernel_size: int) -> None:
-    """A kernel must have a centre, so its size is odd.
+    """Checks that a kernel has a centre, which means that its size is odd.
 
     Raises:
         ValueError: It is even, or not positive.
@@ -46,14 +46,14 @@ def check_kernel_size(kernel_size: int) -> None:
 
 
 def check_batch_size(descriptor: Tensor, norm: nn.Module) -> None:
-    """A batch norm of descriptors sees one value per sample and channel, so it cannot be trained with one sample.
+    """Checks that a batch norm of descriptors is not trained with one sample: it has one value per sample and channel.
 
     SyncBN takes the samples of all processes together and is not checked.
 
     Raises:
         ValueError: The batch norm is in training and the batch has one sample.
     """
-    # torch.fx hands over a stand-in without a shape.
+    # torch.fx passes a proxy without a shape.
     if not isinstance(descriptor, Tensor):
         return
     if norm.training and isinstance(norm, nn.BatchNorm1d) and len(descriptor) == 1:
@@ -64,7 +64,7 @@ def check_batch_size(descriptor: Tensor, norm: nn.Module) -> None:
 
 
 def follows_code(variant: str) -> bool:
-    """Whether the option `variant` asks for the authors' code ('code') where it differs from their paper ('paper').
+    """Tells whether `variant` asks for the authors' code ('code') where it differs from their paper ('paper').
 
     Raises:
         ValueError: It is neither word.

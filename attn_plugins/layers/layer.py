@@ -1,4 +1,4 @@
-"""What every layer checks of the map that it is given: its rank and its channels."""
+"""The base of all layers: it checks rank and channels of the map that a layer is given."""
 
 import functools
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from torch import nn
 
 
 class ChecksMap(nn.Module):
-    """What checks its map before every `forward` that a class of it writes: see `checks_map`."""
+    """A module that checks its map before every `forward` that a subclass defines: see `checks_map`."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -30,14 +30,14 @@ class Layer(ChecksMap):
 
 
 def checks_map(forward: Callable) -> Callable:
-    """A decorator for a layer's `forward`: refuses a map of another rank or of other channels than the layer was
-    built for.
+    """Decorates a layer's `forward`: it then refuses a map of another rank or number of channels than the layer has.
 
-    No hook of torch's: one alone takes a module off the short way of its calls (an empty one costs SE 2 of 62 us on a
-    map of 256 x 16 x 16). A call without a map is left to `forward`, which says what it lacks.
+    It is no torch hook: with a hook, torch no longer calls a module by its fast path (an empty one costs SE 2 of 62 us
+    on a map of 256 x 16 x 16). A call without a map is left to `forward`, which says what is missing.
 
     Args:
-        forward (callable): Of a `Layer`, or of a norm layer with `num_features`; the map comes first or as `x`.
+        forward (callable): The method of a `Layer`, or of a norm layer with `num_features`; the map comes first or as
+            `x`.
 
     Raises:
         ValueError: The message quotes the map's shape and says what would work.
@@ -46,7 +46,7 @@ def checks_map(forward: Callable) -> Callable:
     @functools.wraps(forward)
     def checked(layer: nn.Module, *inputs: Any, **keywords: Any) -> Any:
         x = inputs[0] if inputs else keywords.get('x')
-        # In a trace sizes are tensors, and torch.fx hands over a stand-in without any.
+        # In a trace sizes are tensors, and torch.fx passes a proxy without any.
         if isinstance(x, torch.Tensor) and not torch.jit.is_tracing():  # type: ignore[attr-defined]
             _check_shape(layer, x)
         return forward(layer, *inputs, **keywords)

@@ -1,5 +1,6 @@
-"""Where the authors put a layer: the class attribute `place`, of which the layer's page is made and to which its
-preset is held.
+"""The place where the authors put a layer: the class attribute `place`.
+
+The layer's page is generated from it, and the layer's preset is checked against it.
 """
 
 from dataclasses import dataclass, field
@@ -13,9 +14,9 @@ class Place:
         where: The place in words.
         plugins: The entries of `plugins=` that put the layer there, as `Plugged` takes them, but `cfg` holds options
             only: the type is the layer's own. An entry without options needs no `cfg`.
-        read_in: The authors' file in which the place was read; empty if it is not known, then the place is an example.
-        host: The host's `type` in the library, and the options of it that belong to the place.
-        library: Whose project the host belongs to.
+        read_in: The authors' file in which the place was read; if it is empty, the place is only an example.
+        host: The host's `type` in the library, and those of its options that belong to the place.
+        library: The library to which the host belongs.
     """
 
     where: str
@@ -26,7 +27,7 @@ class Place:
 
 
 def place_of(layer: type) -> Place:
-    """The layer's own place; that of the class it is derived from is another's.
+    """Returns the layer's own place; one inherited from a base class is that of another layer and does not count.
 
     Raises:
         ValueError: It has none.
@@ -41,7 +42,7 @@ def place_of(layer: type) -> Place:
 
 
 def plugins_of(layer: type) -> list[dict]:
-    """The entries of `plugins=` that put the layer into its place, complete.
+    """Builds the complete entries of `plugins=` that put the layer into its place.
 
     Raises:
         ValueError: The layer has no place.

@@ -1,5 +1,6 @@
-"""Parts that know the blocks which share their layer, and those whose state goes from block to block, in one forward
-of the host.
+"""Parts of layers that several blocks share: some count the blocks, some pass a state from block to block.
+
+The state lasts for one forward of the host.
 """
 
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 
 class PartOfBlocks(nn.Module):
-    """A part that is told where the blocks begin and end that share its layer.
+    """A part that is told when the blocks that share its layer begin and end.
 
     Attributes:
         shared (bool): Whether there are such blocks; then `Plugged` calls `start` before the first and `end` after
@@ -21,42 +22,41 @@ class PartOfBlocks(nn.Module):
         self.shared = False
 
     def start(self) -> None:
-        """The first block comes next."""
+        """Tells the part that the first block comes next."""
 
     def end(self) -> None:
-        """The last block was that."""
+        """Tells the part that the last block has run."""
 
 
 class Recurrent(PartOfBlocks):
-    """A part that may be called several times in one forward and then goes on from the state that the call before
-    stored.
+    """A part with a state: in a forward, each block that shares it continues from the state of the block before.
 
-    On its own every call starts anew. Nothing is kept from one forward to the next. Deep copies and pickles do not
-    take the state with them.
+    If no blocks share it, every call starts anew. Nothing is kept from one forward to the next. Deep copies and pickles
+    do not contain the state.
 
-    A block that calls the part several times has as many `sequences`, each with a state of its own: the first call of a
-    block goes on from the first call of the block before, the second from the second.
+    A block that calls the part several times has as many `sequences`, each with its own state: the first call of a
+    block continues from the first call of the block before, the second from the second.
     """
 
     def __init__(self):
         super().__init__()
         self.sequences = 1
-        # One state per sequence; the next call's is the first.
+        # One state per sequence; the first is that of the next call.
         self.state: tuple[tuple[Tensor, ...], ...] | None = None
 
     def __getstate__(self) -> dict:
         return dict(self.__dict__, state=None)
 
     def start(self) -> None:
-        """Forgets the last forward."""
+        """Forgets the state of the last forward."""
         self.state = ((),) * self.sequences
 
     def end(self) -> None:
-        """Lets go of the state, which holds the graph of the whole stage."""
+        """Drops the state, which holds the graph of the whole stage."""
         self.state = None
 
     def previous(self) -> tuple[Tensor, ...]:
-        """The state that this call's sequence has from the block before this one; empty at the start.
+        """Returns the state that this call's sequence has from the block before; empty in the first block.
 
         Raises:
             RuntimeError: There is none, or it has lost its gradient: the blocks do not run one after another.
@@ -74,16 +74,16 @@ class Recurrent(PartOfBlocks):
         return state
 
     def store(self, *state: Tensor) -> None:
-        """Keeps the state of this call's sequence for the next block, and turns to the next sequence."""
+        """Keeps the state of this call's sequence for the next block, and moves on to the next sequence."""
         if self.shared:
             self.state = (*self.state[1:], state)
 
 
 def parts_of_blocks(layer: nn.Module) -> Iterator[PartOfBlocks]:
-    """The parts of a layer that know the blocks which share it."""
+    """Lists the parts of a layer that are told of the blocks which share it."""
     return (module for module in layer.modules() if isinstance(module, PartOfBlocks))
 
 
 def recurrent_parts(layer: nn.Module) -> Iterator[Recurrent]:
-    """The parts of a layer that have a state."""
+    """Lists the parts of a layer that have a state."""
     return (module for module in layer.modules() if isinstance(module, Recurrent))

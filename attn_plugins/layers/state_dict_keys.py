@@ -1,4 +1,4 @@
-"""A module around another that leaves no trace in names: those of the wrapped module stay as they are."""
+"""A module around another one that does not change any name of the wrapped module."""
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -14,17 +14,18 @@ from attn_plugins.randomness import next_number, own_stream
 class Wrapper(nn.Module):
     """Holds one module and adds to it without renaming it.
 
-    State-dict keys, names of parameters, buffers and modules are those of the wrapped module, as if the wrapper were
-    not there; its own stand beside them. So a plain checkpoint loads with only the wrapper's own keys missing, what it
-    saves loads into the plain module, and what goes by the names of `named_parameters()` (layer-wise learning rates)
-    finds them. Attributes that the wrapper lacks are read from and written to the wrapped module (`norm3.weight`), so
-    hosts that reach into their children keep working. Neither deep copies nor the replacement of the wrapped module
-    (SyncBN conversion) break it: hooks are plain functions and find the wrapped module by name. What is the wrapper's
-    own is called `attn_*`, so that it never stands before an attribute of a host."""
+    State-dict keys and the names of parameters, buffers and modules are those of the wrapped module, as if the wrapper
+    were not there; the wrapper's own are beside them. So a plain checkpoint loads with only the wrapper's own keys
+    missing, a checkpoint of the wrapper loads into the plain module, and code that uses the names of
+    `named_parameters()` (layer-wise learning rates) keeps working. Attributes that the wrapper lacks are read from and
+    written to the wrapped module (`norm3.weight`), so hosts that reach into their children keep working. Neither deep
+    copies nor the replacement of the wrapped module (SyncBN conversion) break it: hooks are plain functions and find
+    the wrapped module by name. The wrapper's own attributes are called `attn_*`, so that they never hide an attribute
+    of a host."""
 
     #: The attribute under which the wrapped module is held.
     attn_wrapped = 'wrapped'
-    #: What is read of a norm or a convolution to fold it into other weights, which would leave the wrapper out.
+    #: Attributes read from a norm or a convolution to fold it into other weights, which would drop the wrapper.
     attn_folding = frozenset({'eps', '_conv_forward'})
 
     def __init__(self):
@@ -32,13 +33,13 @@ class Wrapper(nn.Module):
         register_state_dict_hook(self, _give_keys_back)
         self.register_load_state_dict_post_hook(_give_missing_keys_back)
         self.attn_prefix = ''
-        self.attn_number = 0  # among those that were put into a host together
+        self.attn_number = 0  # its number among the wrappers that were put into a host together
 
     def __getattr__(self, name: str):
         try:
             return super().__getattr__(name)
         except AttributeError:
-            if name == '_modules':  # `__init__` has not run, and `children_of` is what asks
+            if name == '_modules':  # `__init__` has not run, and `children_of` reads this attribute
                 raise
             wrapped = children_of(self).get(self.attn_wrapped)
             if wrapped is None:
@@ -67,15 +68,18 @@ class Wrapper(nn.Module):
             setattr(wrapped, name, value)
 
     def _has(self, name: str) -> bool:
-        """Whether an attribute is the wrapper's own, as private ones are: what torch and mmengine note of a module."""
+        """Tells whether an attribute is the wrapper's own.
+
+        Private ones are: in them torch and mmengine keep notes on a module.
+        """
         own = (self.__dict__, children_of(self), parameters_of(self), buffers_of(self))
         return name.startswith('_') or any(name in names for names in own) or hasattr(type(self), name)
 
     def named_modules(
         self, memo: set | None = None, prefix: str = '', remove_duplicate: bool = True
     ) -> Iterator[tuple[str, nn.Module]]:
-        """As torch's, with the wrapped module under the wrapper's own name."""
-        if memo is None:  # the wrapper is the root: nothing has named the wrapped module yet
+        """Yields modules as torch does, but the wrapped module has the wrapper's own name."""
+        if memo is None:  # the wrapper is the root, so the wrapped module has no name yet
             yield from super().named_modules(memo, prefix, remove_duplicate)
             return
         if self in memo:
@@ -90,8 +94,9 @@ class Wrapper(nn.Module):
                 yield from module.named_modules(memo, f'{prefix}.{name}'.lstrip('.'), remove_duplicate)
 
     def apply(self, fn: Callable[[nn.Module], None]) -> 'Wrapper':
-        """As torch's, by which OpenMMLab initialises; what it draws for the wrapper's own parts comes from a stream
-        of its own.
+        """Applies a function to all parts, as torch does; OpenMMLab initialises modules by it.
+
+        Random numbers for the wrapper's own parts come from a stream of their own.
         """
         for name, module in children_of(self).items():
             own = name != self.attn_wrapped
@@ -101,11 +106,11 @@ class Wrapper(nn.Module):
         return self
 
     def attn_own_keys(self) -> set[str]:
-        """The state-dict keys that the wrapper adds to those of the wrapped module, without prefix."""
+        """Returns the state-dict keys that the wrapper adds to those of the wrapped module, without prefix."""
         return set(self.state_dict()) - set(children_of(self)[self.attn_wrapped].state_dict())
 
     def attn_leaf(self, *args, **kwargs) -> Proxy | None:
-        """A node of the graph for the whole wrapper while torch.fx traces a model that holds it, else None.
+        """Creates one graph node for the whole wrapper while torch.fx traces a model that holds it; else None.
 
         Its parts share their name with it, so a trace through them would find the wrong module.
         """
@@ -128,7 +133,7 @@ class Wrapper(nn.Module):
 
 
 def _give_keys_back(module: Wrapper, state_dict: dict, prefix: str, local_metadata: dict) -> None:
-    """Takes the wrapper's level out of the keys that were just saved."""
+    """Removes the wrapper's level from the keys that were just saved."""
     inner = prefix + module.attn_wrapped + '.'
     for key in [key for key in state_dict if key.startswith(inner)]:
         state_dict[prefix + key[len(inner) :]] = state_dict.pop(key)
@@ -139,7 +144,7 @@ def _give_keys_back(module: Wrapper, state_dict: dict, prefix: str, local_metada
 
 
 def _give_missing_keys_back(module: Wrapper, incompatible_keys) -> None:
-    """Takes the wrapper's level out of the names that are reported as missing or unexpected."""
+    """Removes the wrapper's level from the names that are reported as missing or unexpected."""
     prefix = module.attn_prefix
     inner = prefix + module.attn_wrapped + '.'
     for keys in incompatible_keys:

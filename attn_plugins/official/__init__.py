@@ -1,4 +1,4 @@
-"""Loads what the authors' own code saved into our layers and models."""
+"""Loads weights that the authors' own code saved into our layers and models."""
 
 from attn_plugins.official.load import load_official
 

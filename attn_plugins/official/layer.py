@@ -1,4 +1,4 @@
-"""The authors' names of one layer's tensors and ours: each layer's file carries the map, `official_names`."""
+"""Maps the authors' names of one layer's tensors to ours; each layer has its map, `official_names`, in its file."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 def in_our_names(layer: nn.Module, state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The authors' tensors (weights, gradients or statistics) under our names and in our shapes.
+    """Renames and reshapes the authors' tensors (weights, gradients or statistics) to our names and shapes.
 
     Raises:
         ValueError: A key has no place in the layer, or the element counts differ.
@@ -36,13 +36,19 @@ def in_our_names(layer: nn.Module, state_dict: Mapping[str, Tensor]) -> dict[str
 
 
 def official_constants(layer: nn.Module) -> dict[str, Tensor]:
-    """What the authors save but a layer computes from its options (the bases of a DCT), under their names."""
+    """Computes the tensors that the authors save but a layer derives from its options, by the authors' names.
+
+    An example are the bases of a DCT.
+    """
     constants: Callable[[], dict[str, Tensor]] = getattr(layer, 'official_constants', dict)
     return constants()
 
 
 def check_constant(name: str, key: str, theirs: Tensor, ours: Tensor) -> None:
-    """What the authors save but the layer computes must be the same, or the weights were trained with other options."""
+    """Raises a ValueError if a saved tensor differs from the one that the layer computes from its options.
+
+    The weights were then trained with other options.
+    """
     same = partial(torch.allclose, rtol=1e-4, atol=1e-5) if ours.is_floating_point() else torch.equal
     if theirs.shape != ours.shape or not same(theirs.to(ours), ours):
         raise ValueError(
@@ -51,7 +57,7 @@ def check_constant(name: str, key: str, theirs: Tensor, ours: Tensor) -> None:
 
 
 def our_name(key: str, names: Mapping[str, str]) -> str | None:
-    """Our name of the authors' key: the longest beginning that the map knows is replaced."""
+    """Translates the authors' key to our name: the longest beginning of it that the map knows is replaced."""
     parts = key.split('.')
     for end in range(len(parts), 0, -1):
         beginning = '.'.join(parts[:end])

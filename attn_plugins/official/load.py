@@ -1,4 +1,4 @@
-"""`load_official`: the authors' weights of a layer or of a whole model."""
+"""`load_official` loads the authors' weights of a layer or of a whole model."""
 
 from collections.abc import Mapping
 
@@ -10,15 +10,15 @@ from attn_plugins.official.model import names_in_model
 
 
 def load_official(model: nn.Module, state_dict: Mapping[str, Tensor]) -> None:
-    """Loads published weights: names mapped, shapes reshaped, nothing missing, nothing left over.
+    """Loads published weights: maps their names and shapes, and refuses missing or left-over tensors.
 
-    Each layer's file carries its own map, `official_names`: the authors' name, or the beginning of one, to ours. What
-    they save but a layer computes is in its `official_constants()` and must agree. In a whole model the layers find
-    their weights by these maps, and the host's follow in order (`names_in_model`).
+    Each layer has its own map, `official_names`, in its file: from the authors' name, or the beginning of one, to ours.
+    Tensors that they save but a layer computes are in its `official_constants()` and must agree. In a whole model the
+    layers find their weights by these maps, and the host's weights are matched in order (`names_in_model`).
 
     Args:
-        model (nn.Module): One of our layers, or a model with some, built with the options that the weights were trained
-            with.
+        model (nn.Module): One of our layers, or a model with some of them, built with the options with which the
+            weights were trained.
         state_dict (Mapping[str, Tensor]): The authors' state dict of that layer or model.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Finds which tensor of the authors' whole model is which of ours."""
+"""Matches the tensors of the authors' whole model with those of ours."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ COUNTER = 'num_batches_tracked'  # of batch norms: a checkpoint may lack it
 
 
 def names_in_model(model: nn.Module, state_dict: Mapping[str, Tensor]) -> dict[str, str]:
-    """The authors' keys of a whole model and our name for each; an empty one where ours is a constant.
+    """Maps the authors' keys of a whole model to our names; the name is empty if the tensor is a constant here.
 
     First every inserted layer finds the group of keys that its map of published names fits, in the order of the
     network. The rest is the plain host: both sides hold the same convolutions, norms and linear layers in the same
@@ -24,7 +24,7 @@ def names_in_model(model: nn.Module, state_dict: Mapping[str, Tensor]) -> dict[s
         state_dict (Mapping[str, Tensor]): The authors' state dict of the whole model.
 
     Returns:
-        dict[str, str]: Of a layer that blocks share, the name at the first of them.
+        dict[str, str]: Our name for each key; for a layer that blocks share, its name at the first of them.
 
     Raises:
         ValueError: A layer finds no weights, or the hosts differ; the message names the first difference.
@@ -55,7 +55,7 @@ def names_in_model(model: nn.Module, state_dict: Mapping[str, Tensor]) -> dict[s
 
 
 def _names_of_layers(model: nn.Module, state_dict: Mapping[str, Tensor]) -> dict[str, str]:
-    """The authors' keys of the inserted layers."""
+    """Maps the authors' keys of the inserted layers to our names."""
     groups: dict[str, list[str]] = {}
     for key in state_dict:
         parts = key.split('.')
@@ -87,7 +87,7 @@ def _names_of_layers(model: nn.Module, state_dict: Mapping[str, Tensor]) -> dict
 def _fitting(
     layer: nn.Module, prefix: str, keys: list[str], state_dict: Mapping[str, Tensor]
 ) -> dict[str, str]:
-    """The keys below a prefix that are a layer's, all of them, with the layer's names; empty if they are not."""
+    """Maps the keys below a prefix to a layer's names; empty if these are not all keys of the layer."""
     own, constants = layer.state_dict(), official_constants(layer)
     fitting = {}
     for key in keys:
@@ -107,7 +107,7 @@ def _module(key: str) -> str:
 
 
 def _agree(their: str, our: str) -> bool:
-    """Whether two keys can be the same tensor: weight and weight, and not bn1 and bn2."""
+    """Tells whether two keys can be the same tensor: weight and weight, but not bn1 and bn2."""
     if their.rpartition('.')[2] != our.rpartition('.')[2]:
         return False
     pair = [_module(key).rpartition('.')[2] for key in (their, our)]

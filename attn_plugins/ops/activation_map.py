@@ -1,6 +1,4 @@
-"""The activation map of attention transfer (Zagoruyko and Komodakis, ICLR 2017): how strongly each place of a map
-answers.
-"""
+"""The activation map of attention transfer (Zagoruyko and Komodakis, ICLR 2017): how strong a map is at each place."""
 
 from torch import Tensor
 
@@ -11,7 +9,7 @@ KINDS = ('max', 'sum')
 
 
 def check_activation_map(kind: str, p: float) -> None:
-    """Refuses an activation map that does not exist.
+    """Refuses an unknown kind of activation map or a wrong p.
 
     Raises:
         ValueError: `kind` is none of `KINDS`, or `p` is no number from 1 up.
@@ -24,7 +22,7 @@ def check_activation_map(kind: str, p: float) -> None:
 
 
 def activation_map(x: Tensor, kind: str = 'sum', p: float = 2) -> Tensor:
-    """sum_c |x_nchw|^p, or max_c |x_nchw|^p for 'max': (N, C, H, W) -> (N, H, W), at least float32.
+    """Computes sum_c |x_nchw|^p, or max_c |x_nchw|^p for 'max': (N, C, H, W) -> (N, H, W), at least float32.
 
     Raises:
         ValueError: The map does not exist (`check_activation_map`).
@@ -37,5 +35,5 @@ def activation_map(x: Tensor, kind: str = 'sum', p: float = 2) -> Tensor:
 
 
 def _power(x: Tensor, p: float) -> Tensor:
-    """|x|^p; the square without the absolute value, whose second derivative torch has as 0 where x is 0."""
+    """Computes |x|^p, for p = 2 without the absolute value: with it torch's second derivative is 0 where x is 0."""
     return x.square() if p == 2 else x.abs().pow(p)

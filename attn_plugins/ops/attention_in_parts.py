@@ -1,9 +1,8 @@
-"""Attention that holds the weights of some queries at a time, with terms of the key's column and row.
+"""Attention that stores the weights of some queries at a time, with terms of the key's column and row.
 
-torch's fused kernels take one width for queries, keys and values on a CPU, and no terms but a map over all pairs.
-Here the weights are made part by part, in the forward pass and again in the backward pass, in memory that every part
-uses anew.
-`attend_in_parts_as_published` is the same with the whole map; the tests compare the two.
+On a CPU, torch's fused kernels need one width for queries, keys and values, and take added terms only as a map over all
+pairs. Here the weights are computed part by part, in the forward pass and again in the backward pass, and all parts use
+the same memory. `attend_in_parts_as_published` computes the same with the whole map; the tests compare the two.
 """
 
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from attn_plugins.compat import traced_zip
 from attn_plugins.ops.mode import runs_eagerly, without_autocast
 from attn_plugins.ops.pool import at_least_float32
 
-# Weights of a part: what stays in a core's cache, and what keeps a GPU busy.
+# Number of weights in a part: few enough for a core's cache on a CPU, enough to keep a GPU busy elsewhere.
 PART = {'cpu': 2**20}
 PART_ELSEWHERE = 2**24
 
@@ -27,10 +26,12 @@ def attend_in_parts(
     of_columns: Tensor | None = None,
     of_rows: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """y_i = sum_j softmax_j(E_ij) v_j and log sum_j exp(E_ij), for E_ij = q_i . k_j + c_i[column of j] + r_i[row of j].
+    """Computes attention with terms of column and row, and the logarithm of its sum of exponentials.
 
-    The keys are a map of M = rows * columns places, row by row. At least in float32, in which the weights of at most
-    2^20 pairs are held at a time (2^24 on a GPU). At least one of the terms is given.
+    y_i = sum_j softmax_j(E_ij) v_j and log sum_j exp(E_ij), for E_ij = q_i . k_j + c_i[column of j] + r_i[row of j].
+
+    The keys are a map of M = rows * columns places, row by row. The weights are in at least float32, and those of at
+    most 2^20 pairs are stored at a time (2^24 on a GPU). At least one of the terms is given.
 
     Args:
         query (Tensor, optional): (N, heads, L, d).
@@ -41,8 +42,8 @@ def attend_in_parts(
         of_rows (Tensor, optional): r, broadcasts to (N, heads, L, rows); without it there is one row.
 
     Returns:
-        tuple: (N, heads, L, e) in the value's dtype, and (N, heads, L). Both can be differentiated, twice too; then
-        the second derivative holds the whole map.
+        tuple: (N, heads, L, e) in the value's dtype, and (N, heads, L). Both can be differentiated, also twice; the
+        second derivative stores the whole map.
     """
     dtype = value.dtype
     given = [None if x is None else at_least_float32(x) for x in (query, key, value, of_columns, of_rows)]
@@ -64,7 +65,7 @@ def attend_in_parts_as_published(
     of_columns: Tensor | None = None,
     of_rows: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """`attend_in_parts`, with the whole map of weights: (N, heads, L, M) numbers."""
+    """Computes `attend_in_parts` with the whole map of weights: (N, heads, L, M) numbers."""
     energies = _sum_of_terms(
         None if query is None else query @ key.transpose(-2, -1),  # ONNX knows no `mT`
         None if of_columns is None and of_rows is None else _on_grid(of_columns, of_rows),
@@ -73,7 +74,7 @@ def attend_in_parts_as_published(
 
 
 def _on_grid(of_columns: Tensor | None, of_rows: Tensor | None) -> Tensor:
-    """The terms of columns and rows as one of all keys, (..., L, M)."""
+    """Adds the terms of columns and rows to one term per key, (..., L, M)."""
     return _sum_of_terms(
         None if of_columns is None else of_columns[..., None, :],
         None if of_rows is None else of_rows[..., None],
@@ -87,10 +88,9 @@ def _sum_of_terms(first: Tensor | None, second: Tensor | None) -> Tensor:
 
 
 class _Attention(torch.autograd.Function):
-    """`attend_in_parts` of (B, L, d), (B, M, d), (B, M, e), (B, L, columns), (B, L, rows), none of them in half
-    precision.
+    """`attend_in_parts` of (B, L, d), (B, M, d), (B, M, e), (B, L, columns), (B, L, rows), none in half precision.
 
-    y comes in the layout of a map, (B, e, L).
+    y has the layout of a map, (B, e, L).
     """
 
     @staticmethod
@@ -114,18 +114,18 @@ class _Attention(torch.autograd.Function):
 
 
 class _Weights:
-    """The weights of one part after the other, all in the same memory."""
+    """Computes the weights of one part after the other, all in the same memory."""
 
     def __init__(self, query, key, value, of_columns, of_rows):
         self.query, self.key, self.value = query, key, value
         self.of_columns, self.of_rows = of_columns, of_rows
         self.queries = next(x for x in (query, of_columns, of_rows) if x is not None).shape[1]
         self.memory = self.new_memory()
-        if query is None:  # the softmax of a sum over the axes is the product of theirs
+        if query is None:  # the softmax of a sum of two axes' terms is the product of the axes' softmaxes
             self.of_axes = [None if x is None else torch.softmax(x, -1) for x in (of_columns, of_rows)]
 
     def parts(self) -> Iterator[tuple[slice, slice]]:
-        """Which of the batch and which of the queries make up a part."""
+        """Yields each part as a slice of the batch and a slice of the queries."""
         batch, keys, _ = self.value.shape
         at_once = max(1, PART.get(self.value.device.type, PART_ELSEWHERE) // keys)
         rows = min(self.queries, at_once)
@@ -135,21 +135,21 @@ class _Weights:
                 yield slice(i, min(i + samples, batch)), slice(j, min(j + rows, self.queries))
 
     def new_memory(self) -> Tensor:
-        """Enough for the pairs of any part."""
+        """Allocates enough memory for the pairs of any part."""
         most = max((_count(part[0]) * _count(part[1]) for part in self.parts()), default=0)
         return self.value.new_empty(most * self.value.shape[1])
 
     def in_memory(self, part: tuple[slice, slice], memory: Tensor) -> Tensor:
-        """(batch, queries, keys) of a part; what stood there is lost."""
+        """Returns a view of the memory for a part, (batch, queries, keys); its former content will be overwritten."""
         batch, queries, keys = *map(_count, part), self.value.shape[1]
         return memory[: batch * queries * keys].view(batch, queries, keys)
 
     def on_grid(self, pairs: Tensor) -> Tensor:
-        """(batch, queries, rows, columns) of a part's pairs."""
+        """Reshapes a part's pairs to (batch, queries, rows, columns)."""
         return pairs.unflatten(2, (-1, 1 if self.of_columns is None else self.of_columns.shape[2]))
 
     def of(self, part: tuple[slice, slice], log_sum: Tensor | None = None) -> Tensor:
-        """The part's weights; the logarithms of the sums of exponentials are written into `log_sum`."""
+        """Computes a part's weights, and writes the logarithms of the sums of exponentials into `log_sum`."""
         weights = self.in_memory(part, self.memory)
         if self.query is None:
             self._combine(torch.mul, part, weights, *self.of_axes)
@@ -167,12 +167,12 @@ class _Weights:
         torch.softmax(weights, -1, out=weights)
         if (
             log_sum is not None
-        ):  # the largest weight is at least 1 / M, so its logarithm is as exact as the sum's
+        ):  # the largest weight is at least 1 / M, so its logarithm is as exact as that of the sum
             log_sum[part] = largest - weights.amax(-1).log()
         return weights
 
     def _combine(self, operation, part, pairs, of_columns, of_rows) -> None:
-        """Sum or product of what columns and rows have, written into the part's pairs."""
+        """Writes the sum or product of the columns' and the rows' terms into the part's pairs."""
         grid = self.on_grid(pairs)
         if of_rows is None:
             grid.copy_(of_columns[part][:, :, None])
@@ -187,12 +187,12 @@ def _count(places: slice) -> int:
 
 
 def _gradients(needed, query, key, value, of_columns, of_rows, rows, d_y, d_log_sum) -> tuple:
-    """Of the five inputs, part by part: dE = P (dP - <y, dy> + d log sum) for dP = dy . v."""
+    """Computes the gradients of the five inputs, part by part: dE = P (dP - <y, dy> + d log sum) for dP = dy . v."""
     pairs = _Weights(query, key, value, of_columns, of_rows)
     memory = pairs.new_memory()
     d_query, d_key, d_value, d_columns, d_rows = [
         torch.zeros(x.shape, dtype=x.dtype, device=x.device) if need else None
-        # Of keys and values transposed, which is the faster product.
+        # Those of keys and values are transposed, because the product is faster then.
         for x, need in traced_zip(
             (query, None if key is None else key.mT, value.mT, of_columns, of_rows), needed
         )
@@ -226,7 +226,7 @@ def _gradients(needed, query, key, value, of_columns, of_rows, rows, d_y, d_log_
 
 
 def _differentiable_gradients(inputs: list[Tensor | None], gradients: tuple[Tensor, Tensor]) -> tuple:
-    """The same by autograd through the whole map."""
+    """Computes the same gradients by autograd through the whole map, so that they can be differentiated again."""
     given = [x for x in inputs if x is not None]
 
     def attend(*tensors):

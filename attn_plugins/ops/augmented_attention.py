@@ -8,9 +8,9 @@ from attn_plugins.ops.mode import with_formula
 
 
 def relative_embeddings(table: Tensor, length: int) -> Tensor:
-    """The embedding of every offset between two places of an axis: r[i, j] = table[clip(j - i) + centre].
+    """Looks up the embedding of every offset between two places of an axis: r[i, j] = table[clip(j - i) + centre].
 
-    Offsets that the table does not reach get its outermost entry.
+    Offsets outside the table get its outermost entry.
 
     Args:
         table (Tensor): (2 M - 1, d), the entry M - 1 is that of the offset zero.
@@ -26,9 +26,9 @@ def relative_embeddings(table: Tensor, length: int) -> Tensor:
 
 @with_formula
 def relative_attention(query: Tensor, key: Tensor, value: Tensor, table_h: Tensor, table_w: Tensor) -> Tensor:
-    """sum_j softmax_j(q_i . k_j + q_i . r_h[dy] + q_i . r_w[dx]) v_j over all places j of the map.
+    """Computes sum_j softmax_j(q_i . k_j + q_i . r_h[dy] + q_i . r_w[dx]) v_j over all places j of the map.
 
-    The terms of position are computed per axis; no map over all pairs is held (`attend_on_grid`).
+    The position terms are computed per axis; no map over all pairs is stored (`attend_on_grid`).
 
     Args:
         query (Tensor): Already scaled, (N, heads, d, H, W).
@@ -51,7 +51,7 @@ def relative_attention(query: Tensor, key: Tensor, value: Tensor, table_h: Tenso
 def relative_attention_as_published(
     query: Tensor, key: Tensor, value: Tensor, table_h: Tensor, table_w: Tensor
 ) -> Tensor:
-    """`relative_attention`, one query at a time, with the embeddings of both offsets for every pair."""
+    """Computes `relative_attention` one query at a time, with the embeddings of both offsets for every pair."""
     height, width = query.shape[3], query.shape[4]
     rows, columns = relative_embeddings(table_h, height), relative_embeddings(table_w, width)
     attended = []
@@ -64,7 +64,7 @@ def relative_attention_as_published(
 
 
 def append_channels(x: Tensor, more: Tensor) -> Tensor:
-    """[x; more] along the channels, in x's dtype and memory format: (N, C, H, W), (N, D, H, W) -> (N, C + D, H, W)."""
+    """Concatenates channels, in x's dtype and memory format: (N, C, H, W), (N, D, H, W) -> (N, C + D, H, W)."""
     only_channels_last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
     memory_format = torch.channels_last if only_channels_last else torch.contiguous_format
     return torch.cat([x, more.to(x.dtype).contiguous(memory_format=memory_format)], 1)

@@ -14,10 +14,10 @@ from attn_plugins.ops.statistics import Statistic
 
 
 class ChannelGating(Gating):
-    """y_nc = x_nc * gate_nc; the descriptors are the values of the statistics in their order.
+    """y_nc = x_nc * gate_nc; the descriptors are the values of the statistics, in this order.
 
     Args:
-        statistics (sequence): What is squeezed; its constants are the weights of `gated`.
+        statistics (sequence): Statistics to which the map is squeezed; their constants are the weights of `gated`.
     """
 
     few = 400_000
@@ -26,10 +26,10 @@ class ChannelGating(Gating):
         self.statistics = statistics
 
     def squeeze(self, x: Tensor, *weights: Tensor) -> Tensors:
-        """(N, C, H, W) -> (N, C) each."""
+        """Squeezes the map to its statistics: (N, C, H, W) -> (N, C) each."""
         if (
             len(self.statistics) == 1
-        ):  # most: on small maps the way through several is worth as much as the step
+        ):  # the usual case: on small maps the loop over several would cost as much as the op itself
             return self.statistics[0].formula(x, *weights)
         given = iter(weights)
         return tuple(
@@ -37,22 +37,22 @@ class ChannelGating(Gating):
         )
 
     def squeeze_and_keep(self, x: Tensor, *weights: Tensor) -> tuple[Tensors, Tensors]:
-        """In as few passes as the statistics take."""
+        """Squeezes the map in as few passes as the statistics need."""
         given = iter(weights)
         measured = [part.measure(x, *_take(given, part.constants)) for part in self.statistics]
         more = tuple(tensor for _, kept in measured for tensor in kept)
         return tuple(value for values, _ in measured for value in values), more
 
     def recalibrate(self, x: Tensor, gate: Tensor) -> Tensor:
-        """(N, C, H, W), (N, C) -> (N, C, H, W)."""
+        """Multiplies each channel by its gate: (N, C, H, W), (N, C) -> (N, C, H, W)."""
         return recalibrate(x, gate[:, :, None, None])
 
     def gate_gradients(self, dy: Tensor, x: Tensor, gates: Tensors) -> Tensors:
-        """dgate_nc = sum_hw dy x."""
+        """Computes dgate_nc = sum_hw dy x."""
         return (sum_of_products(dy, x).to(gates[0].dtype),)
 
     def map_gradient(self, given: Given) -> Tensors:
-        """dx = gate * dy + slope * x + constant + the rest."""
+        """Computes dx = gate * dy + slope * x + constant + the rest."""
         dy, x, gates, weights, descriptors, kept, gradients = given
         values, of_values = iter(descriptors), iter(gradients)
         slope = constant = None

@@ -1,4 +1,4 @@
-"""One descriptor of a whole map, pooled with attention, that is added to every place or gates the channels: GC."""
+"""Global context (GC): one descriptor of a whole map, pooled with attention, is added everywhere or gates channels."""
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,7 @@ from attn_plugins.ops.residual import add_branch
 
 
 def attention_pool(x: Tensor, logits: Tensor) -> Tensor:
-    """z_nc = sum_hw softmax_hw(logits)_nhw x_nchw: a mean over space whose weights all channels share.
+    """Pools a map to z_nc = sum_hw softmax_hw(logits)_nhw x_nchw: a mean over space whose weights all channels share.
 
     It is computed as published.
 
@@ -29,7 +29,7 @@ def attention_pool(x: Tensor, logits: Tensor) -> Tensor:
 
 
 class ContextGating(Gating):
-    """y_nc = x_nc * g_nc + t_nc, with the terms that are asked for.
+    """y_nc = x_nc * g_nc + t_nc, with the terms that are switched on.
 
     The descriptor is the mean over space; with attention the places are weighted by softmax_hw(w x + b)
     (`attention_pool`), and w, (1, C, 1, 1), and b, (1,), are the weights.
@@ -44,31 +44,32 @@ class ContextGating(Gating):
         self.attention, self.mul, self.add = attention, mul, add
 
     def squeeze(self, x: Tensor, *mask: Tensor) -> Tensors:
-        """(N, C, H, W) -> (N, C)."""
+        """Pools the map over space: (N, C, H, W) -> (N, C)."""
         return (attention_pool(x, F.conv2d(x, *mask)) if self.attention else global_mean(x),)
 
     def squeeze_and_keep(self, x: Tensor, *mask: Tensor) -> tuple[Tensors, Tensors]:
-        """With the weights of the places, (N, H W, 1), in the precision of the softmax."""
+        """Pools the map, and keeps the weights of the places, (N, H W, 1), in the precision of the softmax."""
         if not self.attention:
             return self.squeeze(x), ()
         places = F.conv2d(x, *mask).flatten(1).softmax(1)[:, :, None]
         return ((x.flatten(2) @ places.to(x.dtype))[:, :, 0],), (places,)
 
     def recalibrate(self, x: Tensor, *gates: Tensor) -> Tensor:
-        """(N, C, H, W), (N, C) each -> (N, C, H, W)."""
+        """Scales and shifts each channel by its gates: (N, C, H, W), (N, C) each -> (N, C, H, W)."""
         gates = [gate[:, :, None, None] for gate in gates]
         y = recalibrate(x, gates[0]) if self.mul else x
         return add_branch(y, gates[-1]) if self.add else y
 
     def gate_gradients(self, dy: Tensor, x: Tensor, gates: Tensors) -> Tensors:
-        """dg_nc = sum_hw dy x, dt_nc = sum_hw dy."""
+        """Computes dg_nc = sum_hw dy x, dt_nc = sum_hw dy."""
         of_add, of_mul = sums(dy, x) if self.mul else (dy.sum((2, 3)), None)
         gradients = [of_mul] * self.mul + [of_add] * self.add
         return tuple(gradient.to(gate.dtype) for gradient, gate in traced_zip(gradients, gates))
 
     def map_gradient(self, given: Given) -> Tensors:
-        """dx = g dy + dz a + w dl, with the weights a of the places, the gradient dz of the descriptor and dl of the
-        logits.
+        """Computes dx = g dy + dz a + w dl.
+
+        Here a are the weights of the places, dz is the gradient of the descriptor and dl that of the logits.
         """
         dy, x, gates, weights, _, kept, gradients = given
         of_context = gradients[0].to(dy.dtype)[:, :, None]

@@ -1,4 +1,4 @@
-"""Attention of every place to its row and column (CCNet, ICCV 2019, arXiv:1811.11721), without compiled ops."""
+"""Attention of every place to its row and column (CCNet, ICCV 2019, arXiv:1811.11721), without compiled extensions."""
 
 import torch
 from torch import Tensor
@@ -9,10 +9,12 @@ from attn_plugins.ops.mode import with_formula
 
 @with_formula
 def criss_cross(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """y_hw = sum over the H + W - 1 places of row h and column w of softmax(q_hw . k) v; the centre counts once.
+    """Computes for each place h, w the attention to its row and column.
 
-    Columns and rows are attended to one after the other, without their own maps of weights (`attend_in_parts`), and
-    weigh as much as the sums of their exponentials.
+    y_hw = sum over the H + W - 1 places of row h and column w of softmax(q_hw . k) v; the centre counts once.
+
+    Attention to the column and to the row is computed one after the other, without storing their maps of weights
+    (`attend_in_parts`). The two results are weighted by the sums of their exponentials.
 
     Args:
         query (Tensor): (N, d, H, W).
@@ -24,7 +26,7 @@ def criss_cross(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """
     index = torch.arange(query.shape[2], device=query.device)
     own = index[:, None] == index  # the centre, already in the row
-    # Not -inf: a column of one place has no other.
+    # Not -inf: in a column of one place nothing else would be left.
     hidden = torch.zeros_like(own, dtype=torch.float32).masked_fill(own, torch.finfo(torch.float32).min)
     from_column, of_column = attend_in_parts(
         *(_lines(x, 3, 2) for x in (query, key, value)), of_columns=hidden[None, None]
@@ -36,7 +38,7 @@ def criss_cross(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 
 def criss_cross_as_published(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """`criss_cross`, place by place over the H + W - 1 places that it sees."""
+    """Computes `criss_cross` place by place, over the H + W - 1 places that each of them sees."""
     height, width = query.shape[2:]
     result = torch.empty_like(value)
     for y in range(height):
@@ -50,5 +52,5 @@ def criss_cross_as_published(query: Tensor, key: Tensor, value: Tensor) -> Tenso
 
 
 def _lines(x: Tensor, lines: int, along: int) -> Tensor:
-    """(N, d, H, W) -> (N, `lines`, `along`, d): one matrix per row (2, 3) or per column (3, 2)."""
+    """Splits a map into rows (2, 3) or columns (3, 2), one matrix each: (N, d, H, W) -> (N, `lines`, `along`, d)."""
     return x.permute(0, lines, along, 1)

@@ -9,7 +9,7 @@ from attn_plugins.ops.mode import with_formula
 
 
 def dct_factors(frequencies: list[int], length: int) -> Tensor:
-    """One axis of the bases: f_u(p) = cos(pi u (p + 1/2) / L) / sqrt(L), times sqrt(2) for u > 0.
+    """Computes one axis of the bases: f_u(p) = cos(pi u (p + 1/2) / L) / sqrt(L), times sqrt(2) for u > 0.
 
     Args:
         frequencies (list[int]): u of each basis, F of them.
@@ -25,7 +25,7 @@ def dct_factors(frequencies: list[int], length: int) -> Tensor:
 
 
 def pool_matrix(outputs: int, inputs: int, like: Tensor) -> Tensor:
-    """Adaptive average pooling of one axis as a matrix: window i is [floor(i I / O), ceil((i + 1) I / O)).
+    """Builds adaptive average pooling of one axis as a matrix: window i is [floor(i I / O), ceil((i + 1) I / O)).
 
     Args:
         outputs (int): O.
@@ -44,10 +44,10 @@ def pool_matrix(outputs: int, inputs: int, like: Tensor) -> Tensor:
 
 
 def fit_bases(factors: Tensor, length: int) -> Tensor:
-    """Pulls the bases of one axis back through adaptive average pooling: (F, L) -> (F, length).
+    """Fits the bases of one axis to another length, through adaptive average pooling: (F, L) -> (F, length).
 
-    Projecting the map on the result equals pooling the map to L places and projecting that on `factors`. It costs
-    nothing of the map's size, and its backward is deterministic, which that of adaptive pooling is not on CUDA.
+    Projecting the map on the result equals pooling the map to L places and projecting that on `factors`. It needs no
+    pass over the map, and its backward is deterministic, unlike that of adaptive pooling on CUDA.
     """
     if length == factors.shape[1] and not torch.jit.is_tracing():
         return factors
@@ -71,12 +71,12 @@ def grouped_dct(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
 
 
 def bases(rows: Tensor, columns: Tensor, x: Tensor) -> Tensor:
-    """The bases for a map of any size, in its dtype: (F, L_h), (F, L_w) -> (F, H, W)."""
+    """Builds the bases for a map of any size, in its dtype: (F, L_h), (F, L_w) -> (F, H, W)."""
     return (fit_bases(rows, x.shape[2])[:, :, None] * fit_bases(columns, x.shape[3])[:, None, :]).to(x.dtype)
 
 
 def grouped_dct_as_published(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """`grouped_dct`, with adaptive average pooling of the map to the size of the bases and one product per channel."""
+    """Computes `grouped_dct` by adaptive average pooling to the size of the bases and one product per channel."""
     pooled = torch.nn.functional.adaptive_avg_pool2d(x, (rows.shape[1], columns.shape[1]))
     basis = torch.einsum('fh,fw->fhw', rows, columns).repeat_interleave(x.shape[1] // rows.shape[0], 0)
     return (pooled * basis.to(x.dtype)).sum((2, 3))

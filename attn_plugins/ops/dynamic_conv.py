@@ -10,9 +10,9 @@ from attn_plugins.ops.mode import with_formula
 def dynamic_depthwise(
     value: Tensor, weights: Tensor, kernel_size: int, stride: tuple[int, int], dilation: tuple[int, int]
 ) -> Tensor:
-    """y_c(p) = sum_t weights_{g(c), t}(p) value_c(p * stride + (t - centre) * dilation), zeros outside of the map.
+    """Computes y_c(p) = sum_t weights_{g(c), t}(p) value_c(p * stride + (t - centre) * dilation), with zero padding.
 
-    One multiply-add per tap instead of an unfolded neighbourhood, which would hold k^2 copies of the map.
+    It does one multiply-add per tap and does not unfold the neighbourhood, which would store k^2 copies of the map.
 
     Args:
         value (Tensor): The map, (N, C, H, W).
@@ -40,7 +40,7 @@ def dynamic_depthwise(
 def dynamic_depthwise_as_published(
     value: Tensor, weights: Tensor, kernel_size: int, stride: tuple[int, int], dilation: tuple[int, int]
 ) -> Tensor:
-    """`dynamic_depthwise`, with the k^2 neighbours of every place side by side."""
+    """Computes `dynamic_depthwise` with the k^2 neighbours of every place side by side."""
     padding = tuple(kernel_size // 2 * step for step in dilation)
     neighbours = F.unfold(value, kernel_size, dilation, padding, stride)
     neighbours = neighbours.unflatten(1, (value.shape[1], -1)).unflatten(3, weights.shape[3:])

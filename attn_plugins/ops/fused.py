@@ -1,6 +1,4 @@
-"""Ops of a map and a few parameters with a forward and a backward of their own, beside the formula that says what
-they compute.
-"""
+"""Ops on a map and a few parameters with a hand-written forward and backward, beside the formula that defines them."""
 
 from abc import ABC, abstractmethod
 
@@ -16,27 +14,27 @@ Tensors = tuple[Tensor, ...]
 
 
 class Fused(ABC):
-    """An op: `formula` is what is computed, `forward` and `backward` the same in fewer passes over the map."""
+    """An op: `formula` defines it; `forward` and `backward` compute the same in fewer passes over the map."""
 
     def fits(self, x: Tensor) -> bool:
-        """Whether `forward` and `backward` are right for a map; else it is the formula."""
+        """Tells whether `forward` and `backward` work for a map; if not, the formula is used."""
         return True
 
     @abstractmethod
     def formula(self, x: Tensor, *parameters: Tensor) -> Tensor:
-        """The map and the parameters -> y."""
+        """Computes y from the map and the parameters."""
 
     @abstractmethod
     def forward(self, x: Tensor, *parameters: Tensor) -> tuple[Tensor, Tensors]:
-        """y, and what the backward needs beside the inputs."""
+        """Computes y, and the tensors that the backward needs beside the inputs."""
 
     @abstractmethod
     def backward(self, dy: Tensor, inputs: Tensors, kept: Tensors) -> Tensors:
-        """The gradients of the inputs."""
+        """Computes the gradients of the inputs."""
 
 
 def fused(op: Fused, x: Tensor, *parameters: Tensor) -> Tensor:
-    """The op's `formula`, computed by its `forward` and `backward` wherever that can be."""
+    """Computes an op by its `forward` and `backward` where that is possible, else by its `formula`."""
     if not (runs_eagerly(x) and op.fits(x)):
         return op.formula(x, *parameters)
     if not torch.is_grad_enabled():

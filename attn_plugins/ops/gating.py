@@ -1,9 +1,9 @@
-"""The way of every gated layer, squeeze, excite and recalibrate, with one backward for the three passes over the map.
+"""The steps of every gated layer, squeeze, excite and recalibrate, with a backward that passes over the map less often.
 
 Differentiated step by step, y = x * gate(squeeze(x)) writes a map for the gate's gradient, one for the squeeze's and
-one for their sum. Here the gradient of the gate is a sum of products that is never written, and the gradient of the
-map is written once, when both of its parts are known. What lies between, the excitation, stays in torch's own graph:
-so it may be any network, with state, with batch norms over all processes, under activation checkpointing."""
+one for their sum. Here the gradient of the gate is a sum of products that are never written, and the gradient of the
+map is written once, when both of its parts are known. The step between them, the excitation, stays in torch's own
+graph: so it may be any network, with state, with batch norms over all processes, under activation checkpointing."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -21,16 +21,16 @@ Tensors = tuple[Tensor, ...]
 
 
 class Given(NamedTuple):
-    """What the gradient of the map is made of.
+    """The inputs for computing the gradient of the map.
 
     Attributes:
         dy: The gradient of the result.
         x: The map.
-        gates: The gates, followed by what was kept of `recalibrate`.
-        weights: Those of the squeeze.
-        descriptors: What it gave.
-        kept: What else was kept of it.
-        gradients: Those of the descriptors, zeros where none has come.
+        gates: The gates, followed by the tensors that `recalibrate_and_keep` kept.
+        weights: The weights of the squeeze.
+        descriptors: The results of the squeeze.
+        kept: The tensors that `squeeze_and_keep` kept.
+        gradients: The gradients of the descriptors, zeros where there is none.
     """
 
     dy: Tensor
@@ -43,49 +43,51 @@ class Given(NamedTuple):
 
 
 class Gating(ABC):
-    """What a kind of gated layer makes of a map: its formula in `squeeze` and `recalibrate`, and the gradients of both.
+    """A kind of gated layer: its formula in `squeeze` and `recalibrate`, and the gradients of both.
 
-    The formula alone decides what is computed; the gradients are those of the formula, with fewer passes over the map.
+    The formula alone defines the result; the gradients are those of the formula, with fewer passes over the map.
 
     Attributes:
-        few: Values of a map on a CPU below which the formula is the faster form. Where they cross was seen with one
-            thread in maps of a ResNet-50 (tools/benchmarks/models.py times whole models).
+        few: Number of values of a map on a CPU below which the formula is faster. It was measured with one thread on
+            maps of a ResNet-50 (tools/benchmarks/models.py times whole models).
     """
 
     few = 200_000
 
     @abstractmethod
     def squeeze(self, x: Tensor, *weights: Tensor) -> Tensors:
-        """What the excitation is given, (N, C, H, W) -> descriptors."""
+        """Computes the inputs of the excitation: (N, C, H, W) -> descriptors."""
 
     @abstractmethod
     def recalibrate(self, x: Tensor, *gates: Tensor) -> Tensor:
-        """The map under its gates, shape, dtype and memory format of `x`."""
+        """Applies the gates to the map; the result has shape, dtype and memory format of `x`."""
 
     def squeeze_and_keep(self, x: Tensor, *weights: Tensor) -> tuple[Tensors, Tensors]:
-        """`squeeze` in as few passes as it takes, and what else its gradient needs."""
+        """Computes `squeeze` in as few passes as possible, and the other tensors that its gradient needs."""
         return self.squeeze(x, *weights), ()
 
     def recalibrate_and_keep(self, x: Tensor, *gates: Tensor) -> tuple[Tensor, Tensors]:
-        """`recalibrate` in as few passes as it takes, and what else its gradient needs."""
+        """Computes `recalibrate` in as few passes as possible, and the other tensors that its gradient needs."""
         return self.recalibrate(x, *gates), ()
 
     @abstractmethod
     def gate_gradients(self, dy: Tensor, x: Tensor, gates: Tensors) -> Tensors:
-        """Of `recalibrate`, with respect to the gates; `gates` are followed by what was kept."""
+        """Computes the gradients of `recalibrate` with respect to the gates; `gates` are followed by what was kept."""
 
     @abstractmethod
     def map_gradient(self, given: Given) -> Tensors:
-        """Of `recalibrate` and `squeeze` together, with respect to the map, then of `squeeze` with respect to the
-        weights.
+        """Computes the gradients with respect to the map and to the weights.
+
+        First that of `recalibrate` and `squeeze` together with respect to the map, then those of `squeeze` with respect
+        to the weights.
         """
 
 
 def gated(gating: Gating, x: Tensor, excite: Callable[..., Tensors], *weights: Tensor) -> Tensor:
-    """y = recalibrate(x, *excite(*squeeze(x, *weights))).
+    """Computes y = recalibrate(x, *excite(*squeeze(x, *weights))).
 
     Args:
-        gating (Gating): What is squeezed and recalibrated.
+        gating (Gating): The kind of gated layer, with `squeeze` and `recalibrate`.
         x (Tensor): The map, (N, C, H, W).
         excite (callable): From the descriptors to a tuple of gates.
         weights (Tensor): Parameters of the squeeze.
@@ -104,9 +106,9 @@ def gated(gating: Gating, x: Tensor, excite: Callable[..., Tensors], *weights: T
 
 
 class _Link:
-    """Takes the gates from the backward of the recalibration to that of the squeeze, which runs after it.
+    """Passes the gates from the backward of the recalibration to that of the squeeze, which runs after it.
 
-    The gradient of y goes the same way, by the carrier: an alias of the map that nothing else reads.
+    The gradient of y is passed as well, by the carrier: an alias of the map that nothing else reads.
     """
 
     def __init__(self, gating: Gating):
@@ -156,7 +158,7 @@ class _Recalibrate(Function):
     @staticmethod
     def backward(ctx, dy: Tensor) -> tuple:
         gating, (x, *gates) = ctx.link.gating, ctx.saved_tensors
-        if torch.is_grad_enabled():  # for a second derivative: by the formula, and nothing is carried
+        if torch.is_grad_enabled():  # for a second derivative: by the formula, without the carrier
             inputs = (x, *gates[: ctx.count])
             return None, None, *vjp(lambda *given: (gating.recalibrate(*given),), inputs, (dy,))
         if dy.stride() != x.stride():
@@ -167,13 +169,14 @@ class _Recalibrate(Function):
 
 
 def vjp(formula: Callable[..., Tensors], inputs: Tensors, gradients: Tensors) -> list[Tensor | None]:
-    """The gradients of a formula with respect to its inputs, by torch; they can be differentiated again where that is
-    asked.
+    """Computes the gradients of a formula with respect to its inputs, by torch's autograd.
+
+    They can be differentiated again if grad mode is on.
 
     Args:
         formula (callable): From the inputs to a tuple.
         inputs (tuple): Tensors that have been differentiated once.
-        gradients (tuple): One for each result, None where none has come.
+        gradients (tuple): One for each result, None where there is none.
 
     Returns:
         list: One for each input, None where it has none.

@@ -33,22 +33,24 @@ def attend_with_positions(
     key_angles: Axes,
     visible: Visible = (None, None),
 ) -> Tensor:
-    """y_i = sum_j softmax_j(q_i . k_j + p_i . (W_x p(dx) + W_y p(dy))) v_j without a map over all pairs.
+    """Computes attention with terms of relative position, without a map over all pairs.
 
-    On a CPU the weights are made part by part from the energies of the axes. Elsewhere these are features of queries
-    and keys for a fused kernel: the energies with a one for every key's column and row, or, where that is narrower
-    and in traces, which are then right for other sizes, the rotated vectors.
+    y_i = sum_j softmax_j(q_i . k_j + p_i . (W_x p(dx) + W_y p(dy))) v_j.
+
+    On a CPU the weights are computed part by part from the energies of the axes. Elsewhere the terms become features of
+    queries and keys for a fused kernel. These are the energies, with a one for every key's column and row, or the
+    rotated vectors. The latter are used if they are narrower, and in traces, which then work for other sizes too.
 
     Args:
-        query (Tensor, optional): (N, heads, H * W, d); the queries' maps may be of one place, the same everywhere.
+        query (Tensor, optional): (N, heads, H * W, d); instead of H * W it may be 1, for the same query everywhere.
         key (Tensor, optional): (N, heads, M, d), with `query` only.
         value (Tensor): (N, heads, M, e).
         vectors (Tensor): p, (N, heads, H, W, f), or (1, heads, 1, 1, f) if it is the same everywhere.
         weights (tuple): W_x and W_y, each (heads, f, dim / 2).
         angles (tuple): Of the queries' W columns and H rows, (W, dim / 4) and (H, dim / 4).
         key_angles (tuple): Of the keys' columns and rows.
-        visible (tuple): Which of the keys' columns is visible from the queries', boolean, and of the rows; None for
-            all.
+        visible (tuple): Boolean, which of the keys' columns are visible from the queries' columns, and which rows; None
+            for all.
 
     Returns:
         Tensor: (N, heads, H * W, e).
@@ -70,7 +72,7 @@ def attend_with_positions(
 
 
 def _rotates(weights: Axes, key_angles: Axes) -> bool:
-    """Whether rotated vectors are the narrower features."""
+    """Tells whether the rotated vectors are the narrower features."""
     if torch.jit.is_tracing():
         return True
     return 2 * weights[0].shape[2] < key_angles[0].shape[0] + key_angles[1].shape[0]
@@ -86,7 +88,7 @@ def attend_with_positions_as_published(
     key_angles: Axes,
     visible: Visible = (None, None),
 ) -> Tensor:
-    """`attend_with_positions`, with the embedding of every difference and the energies of all pairs."""
+    """Computes `attend_with_positions` with the embedding of every difference and the energies of all pairs."""
     grid = angles[1].shape[0], angles[0].shape[0]
     vectors = vectors.expand(value.shape[0], -1, *grid, -1)
     logits = relative_logits_as_published(vectors, weights, angles, key_angles)
@@ -109,7 +111,9 @@ def attend_along_sequence(
     key_angles: Tensor,
     mask: Tensor | None = None,
 ) -> Tensor:
-    """y_i = sum_j softmax_j(q_i . k_j + p_i . W p(a_i - b_j)) v_j: `attend_with_positions` with one axis and any mask.
+    """Computes `attend_with_positions` with one axis and any mask.
+
+    y_i = sum_j softmax_j(q_i . k_j + p_i . W p(a_i - b_j)) v_j.
 
     Args:
         query (Tensor, optional): (N, heads, L, d), or (1, heads, 1, d) if it is the same everywhere.
@@ -140,7 +144,7 @@ def attend_along_sequence_as_published(
     key_angles: Tensor,
     mask: Tensor | None = None,
 ) -> Tensor:
-    """`attend_along_sequence`, with the embedding of every difference and the energies of all pairs."""
+    """Computes `attend_along_sequence` with the embedding of every difference and the energies of all pairs."""
     places = angles.shape[0]
     embedded = embedded_differences(weight, angles, key_angles)
     logits = torch.einsum('nhid,hijd->nhij', vectors.expand(-1, -1, places, -1), embedded)

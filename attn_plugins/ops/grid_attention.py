@@ -1,8 +1,8 @@
 """Attention to the places of a map with terms of the key's column and row.
 
 Such a term is c_i[column of j] + r_i[row of j] for the query i and the key j: columns + rows numbers per query, from
-which no map over all pairs has to be made. Beside `attend_separably` stands the formula with that map, beside
-`attend_in_parts` the one of the other; the tests compare.
+which no map over all pairs has to be built. The formulas with that map are `attend_separably_as_published` and
+`attend_in_parts_as_published`; the tests compare.
 """
 
 import torch
@@ -14,17 +14,18 @@ from attn_plugins.ops.mode import runs_eagerly
 
 
 def prefers_parts(x: Tensor) -> bool:
-    """Where weights made part by part are faster than a fused kernel; on the meta device costs are counted as on a
-    CPU.
+    """Tells whether computing the weights part by part is faster than a fused kernel.
+
+    On the meta device costs are counted as on a CPU.
     """
     return runs_eagerly(x) and x.device.type in ('cpu', 'meta')
 
 
 def attend_on_grid(query: Tensor, key: Tensor, value: Tensor, of_columns: Tensor, of_rows: Tensor) -> Tensor:
-    """y_i = sum_j softmax_j(q_i . k_j + c_i[column of j] + r_i[row of j]) v_j without a map over all pairs.
+    """Computes y_i = sum_j softmax_j(q_i . k_j + c_i[column of j] + r_i[row of j]) v_j without a map over all pairs.
 
-    On a CPU the weights are made part by part. Elsewhere queries carry c and r, keys a one for their column and their
-    row, and a fused kernel serves.
+    On a CPU the weights are computed part by part. Elsewhere c and r are appended to the queries, a one for their
+    column and their row to the keys, and a fused kernel is used.
 
     Args:
         query (Tensor): (N, heads, L, d).
@@ -45,9 +46,11 @@ def attend_on_grid(query: Tensor, key: Tensor, value: Tensor, of_columns: Tensor
 def attend_by_features(
     of_query: list[Tensor | None], of_key: list[Tensor | None], value: Tensor, mask: Tensor | None = None
 ) -> Tensor:
-    """`attend` for a sum of products: parts of queries and keys side by side, each (N, heads, places, its width).
+    """Computes `attend` for a sum of products, by concatenating parts of queries and keys.
 
-    N and heads may be 1 or missing in a part, and None is no part.
+    Each part is (N, heads, places, its width).
+
+    N and heads may be 1 or missing in a part; a part that is None is left out.
     """
     lead = value.shape[0], value.shape[1]
     query, key = [
@@ -61,7 +64,7 @@ def attend_by_features(
 
 
 def one_hot_places(columns: int, rows: int, like: Tensor) -> Tensor:
-    """A one for the column and a one for the row of every place: (rows * columns, columns + rows)."""
+    """Builds a one for the column and a one for the row of every place: (rows * columns, columns + rows)."""
     of_columns, of_rows = [
         (index[:, None] == index).to(like.dtype)
         for index in (torch.arange(length, device=like.device) for length in (columns, rows))
@@ -71,12 +74,14 @@ def one_hot_places(columns: int, rows: int, like: Tensor) -> Tensor:
 
 
 def attend_separably(of_keys: Tensor, value: Tensor, of_columns: Tensor, of_rows: Tensor) -> Tensor:
-    """y_yx = sum_j softmax_j(E_j + c_x[column of j] + r_y[row of j]) v_j, in N heads H W (columns + rows) steps.
+    """Computes attention whose energies are sums of a term of the key, of its column and of its row.
 
-    The column's term depends on the query's column alone, the row's on its row: so every column of queries attends to
-    the keys of each row first, and then every query to those results. Each is a softmax of its own, with the sums of
-    the first as logarithms in the second, so that nothing vanishes: the error is that of energies rounded to their
-    dtype, however far apart they are, as in one softmax over all keys.
+    y_yx = sum_j softmax_j(E_j + c_x[column of j] + r_y[row of j]) v_j, in N heads H W (columns + rows) steps.
+
+    The column's term depends only on the query's column, the row's term only on its row. So every column of queries
+    attends to the keys of each row first, and then every query attends to those results. Each step has its own softmax;
+    the logarithms of the first one's sums are added in the second, so nothing underflows. The error is that of energies
+    rounded to their dtype, however far apart they are, as in one softmax over all keys.
 
     Args:
         of_keys (Tensor): E, (N, heads, rows, columns).
@@ -98,7 +103,7 @@ def attend_separably(of_keys: Tensor, value: Tensor, of_columns: Tensor, of_rows
 def attend_separably_as_published(
     of_keys: Tensor, value: Tensor, of_columns: Tensor, of_rows: Tensor
 ) -> Tensor:
-    """`attend_separably`, with the energy of every pair."""
+    """Computes `attend_separably` with the energy of every pair."""
     energies = of_rows[:, :, None, :, None] + of_columns[:, None, :, None] + of_keys[:, :, None, None]
     weights = energies.flatten(4).softmax(-1).unflatten(4, of_keys.shape[2:])
     return torch.einsum('nhyxba,nhbae->nheyx', weights, value)

@@ -12,16 +12,15 @@ from attn_plugins.ops.maps import in_shape, scale_and_shift, sums, variance_and_
 from attn_plugins.ops.mode import without_autocast
 from attn_plugins.ops.pool import at_least_float32, standardize, variance_correction
 
-# A symbolic trace takes these as they are: they ask for the dtype or the size.
+# A symbolic trace must not look inside these functions: they read the dtype or the size.
 torch.fx.wrap('at_least_float32')
 torch.fx.wrap('standardize')
 
 
 class SimilarityGate(Fused):
-    """y_i = x_i * sigmoid(w_g t'_i + b_g) with t' = (t - mean_hw t) / (std_hw t + eps) and t_i = <mean_hw x, x_i> per
-    group.
+    """A gate from similarity: y_i = x_i * sigmoid(w_g t'_i + b_g) with t' = (t - mean_hw t) / (std_hw t + eps).
 
-    The parameters are w and b, (G,) each.
+    t_i = <mean_hw x, x_i> per group. The parameters are w and b, (G,) each.
 
     Args:
         groups (int): G.
@@ -33,12 +32,15 @@ class SimilarityGate(Fused):
         self.groups, self.eps, self.unbiased = groups, eps, unbiased
 
     def fits(self, x: Tensor) -> bool:
-        """Not for a single place, whose deviation is nothing, divided by eps; nor without gradients, where the
-        formula's element-wise products, which count as no multiply-adds, are taken as they are."""
+        """Tells whether `forward` and `backward` work for a map: it has several places, and gradients are needed.
+
+        The deviation of a single place is zero, divided by eps. Without gradients the formula is used: its element-wise
+        products count as no multiply-adds.
+        """
         return torch.is_grad_enabled() and x.shape[2] * x.shape[3] > 1
 
     def formula(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        """(N, C, H, W), (G,), (G,) -> (N, C, H, W)."""
+        """Multiplies each place of a group by its gate: (N, C, H, W), (G,), (G,) -> (N, C, H, W)."""
         groups = x.unflatten(1, (self.groups, -1))
         exact = at_least_float32(groups)
         similarity = (exact * exact.mean((3, 4), keepdim=True)).sum(2)
@@ -47,7 +49,7 @@ class SimilarityGate(Fused):
         return (groups * gate[:, :, None].to(x.dtype)).reshape(x.shape)
 
     def forward(self, x: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensors]:
-        """With the group means, the similarities, their statistics and the gates."""
+        """Computes y, and keeps the group means, the similarities, their statistics and the gates."""
         groups = x.flatten(2).unflatten(1, (self.groups, -1))
         exact = at_least_float32(groups)
         means = exact.mean(3)
@@ -61,7 +63,7 @@ class SimilarityGate(Fused):
         return in_shape(y, x), (means, similarity, mean, std, gate)
 
     def backward(self, dy: Tensor, inputs: Tensors, kept: Tensors) -> Tensors:
-        """One pass for the gate's gradient, one for that of the means, two for that of the map."""
+        """Computes the gradients: one pass for the gate's, one for that of the means, two for that of the map."""
         (x, weight, _), (means, similarity, mean, std, gate) = inputs, kept
         size = x.shape[2] * x.shape[3]
         groups = x.flatten(2).unflatten(1, (self.groups, -1))
@@ -72,7 +74,7 @@ class SimilarityGate(Fused):
         products = products - mean * of_bias  # with the centred similarity
         scale = weight / (std + self.eps)
         slope = -scale * products / ((std + self.eps) * (size - variance_correction(x, self.unbiased)) * std)
-        slope = torch.where(std > 0, slope, 0)  # the root of nothing: a flat map has no direction
+        slope = torch.where(std > 0, slope, 0)  # the root has no derivative at 0, where the map is constant
         shift = -scale * of_bias / size - slope * mean
         of_similarity = scale_and_shift(of_logit, scale, shift)
         of_similarity.addcmul_(similarity, slope[:, :, None, None])
@@ -89,7 +91,7 @@ class SimilarityGate(Fused):
 
 
 def similarity_gate_as_published(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
-    """`SimilarityGate` with the unbiased deviation, group by group."""
+    """Computes `SimilarityGate` with the unbiased deviation, group by group."""
     gated = []
     for groups, w, b in traced_zip(x.chunk(len(weight), 1), weight, bias):
         similarity = torch.einsum('nchw,nc->nhw', groups, groups.mean((2, 3)))

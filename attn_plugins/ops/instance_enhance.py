@@ -12,20 +12,20 @@ from attn_plugins.ops.pool import global_mean
 
 
 def instance_logits(x: Tensor, gate_weight: Tensor, gate_bias: Tensor) -> Tensor:
-    """e_nc = gate_weight_c * mean_hw(x_nchw) + gate_bias_c, (N, C, H, W) -> (N, C)."""
+    """Computes e_nc = gate_weight_c * mean_hw(x_nchw) + gate_bias_c, (N, C, H, W) -> (N, C)."""
     return torch.addcmul(gate_bias, global_mean(x).to(gate_weight.dtype), gate_weight)
 
 
 def instance_gate(x: Tensor, gate_weight: Tensor, gate_bias: Tensor) -> Tensor:
-    """delta_nc = sigmoid(e_nc), (N, C, H, W) -> (N, C, 1, 1)."""
+    """Computes delta_nc = sigmoid(e_nc), (N, C, H, W) -> (N, C, 1, 1)."""
     return torch.sigmoid(instance_logits(x, gate_weight, gate_bias))[:, :, None, None]
 
 
 def apply_instance_gate(normalized: Tensor, delta: Tensor, bias: Tensor | None) -> Tensor:
-    """Puts the gate on the scale of a finished batch norm: y = delta * (h - bias) + bias, h = weight * x_hat + bias.
+    """Applies the gate to the scale of a finished batch norm: y = delta * (h - bias) + bias, h = weight * x_hat + bias.
 
-    Published as weight * delta * x_hat + bias (`EnhancedBatchNorm`). Here it is one scale and shift per (sample,
-    channel), so any batch norm (SyncBN, another norm layer) can have computed `normalized`.
+    It is published as weight * delta * x_hat + bias (`EnhancedBatchNorm`). Here it is one scale and shift per (sample,
+    channel), so `normalized` can come from any batch norm (SyncBN, another norm layer).
 
     Args:
         normalized (Tensor): h, the batch norm's output, (N, C, H, W).
@@ -42,16 +42,16 @@ def apply_instance_gate(normalized: Tensor, delta: Tensor, bias: Tensor | None) 
 
 
 class EnhancedBatchNorm(Fused):
-    """y = weight * delta * (x - mu) / sqrt(var + eps) + bias with delta = sigmoid(gate_weight * mean_hw(x) +
-    gate_bias).
+    """A batch norm with a gate on its scale: y = weight * delta * (x - mu) / sqrt(var + eps) + bias.
 
-    mu and var are the batch's, put together from those of its samples, which the gate needs anyway, or the running
-    ones; then it is one scale and shift. The parameters are weight, bias, gate_weight and gate_bias, (C,) each.
+    delta = sigmoid(gate_weight * mean_hw(x) + gate_bias). mu and var are those of the batch, combined from those of its
+    samples, which the gate needs anyway, or the running ones. So the whole layer is one scale and shift. The parameters
+    are weight, bias, gate_weight and gate_bias, (C,) each.
 
     Args:
-        running (tuple, optional): Running mean and variance, (C,) each; with them the batch's own are not taken.
+        running (tuple, optional): Running mean and variance, (C,) each; with them the batch's own are not used.
         eps (float): Added to the variance.
-        update (callable, optional): Is given mean and variance of the batch, once.
+        update (callable, optional): Called once with mean and variance of the batch.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class EnhancedBatchNorm(Fused):
     def formula(
         self, x: Tensor, weight: Tensor, bias: Tensor, gate_weight: Tensor, gate_bias: Tensor
     ) -> Tensor:
-        """(N, C, H, W) -> (N, C, H, W)."""
+        """Normalises and gates the map: (N, C, H, W) -> (N, C, H, W)."""
         means, mean, variance = self._statistics(x, batch_statistics_as_published)
         scale, _, _ = self._scale(means, variance, weight, gate_weight, gate_bias)
         return x * scale[:, :, None, None] + (bias - mean * scale)[:, :, None, None]
@@ -73,7 +73,7 @@ class EnhancedBatchNorm(Fused):
     def forward(
         self, x: Tensor, weight: Tensor, bias: Tensor, gate_weight: Tensor, gate_bias: Tensor
     ) -> tuple[Tensor, Tensors]:
-        """With the means of the samples, the gate, and the mean and 1 / sqrt(var + eps) that normalise."""
+        """Computes y, and keeps the samples' means, the gate, and the mean and 1 / sqrt(var + eps) that normalise."""
         means, mean, variance = self._statistics(x, batch_statistics)
         if self.update is not None:
             self.update(mean, variance)
@@ -83,26 +83,26 @@ class EnhancedBatchNorm(Fused):
     def compiled(
         self, x: Tensor, weight: Tensor, bias: Tensor, gate_weight: Tensor, gate_bias: Tensor
     ) -> Tensor:
-        """The formula for a compiler, which fuses it, and the update."""
+        """Computes the formula for a compiler, which fuses it, and calls the update."""
         if self.update is not None:
             _, mean, variance = self._statistics(x, batch_statistics_as_published)
             self.update(mean.detach(), variance.detach())
         return self.formula(x, weight, bias, gate_weight, gate_bias)
 
     def _statistics(self, x: Tensor, of_batch: Callable) -> tuple[Tensor, Tensor, Tensor]:
-        """The means of the samples, (N, C), and the mean and variance that normalise, (C,) each."""
+        """Computes the means of the samples, (N, C), and the mean and variance that normalise, (C,) each."""
         return of_batch(x) if self.running is None else (global_mean(x), *self.running)
 
     def _scale(
         self, means: Tensor, variance: Tensor, weight: Tensor, gate_weight: Tensor, gate_bias: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The factor of the map, (N, C), and its parts that the backward needs."""
+        """Computes the factor of the map, (N, C), and the parts of it that the backward needs."""
         inverse_std = torch.rsqrt(variance + self.eps)
         delta = torch.sigmoid(torch.addcmul(gate_bias, means, gate_weight))
         return weight * inverse_std * delta, inverse_std, delta
 
     def backward(self, dy: Tensor, inputs: Tensors, kept: Tensors) -> Tensors:
-        """One pass for the sums over space, two for the gradient of the map."""
+        """Computes the gradients: one pass for the sums over space, two for the gradient of the map."""
         (x, weight, _, gate_weight, _), (means, delta, mean, inverse_std) = inputs, kept
         of_bias, products = sums(dy, x, mean)
         products = products * inverse_std  # with the normalised map
@@ -134,7 +134,7 @@ def iebn_as_published(
     momentum: float,
     eps: float,
 ) -> Tensor:
-    """IEBN as published: y = weight * delta * (x - mu) / sqrt(var + eps) + bias."""
+    """Computes IEBN as published: y = weight * delta * (x - mu) / sqrt(var + eps) + bias."""
     normalized = F.batch_norm(x, running_mean, running_var, None, None, training, momentum, eps)
     delta = instance_gate(x, gate_weight, gate_bias)
     return weight[:, None, None] * delta * normalized + bias[:, None, None]

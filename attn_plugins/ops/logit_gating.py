@@ -12,7 +12,7 @@ from attn_plugins.ops.recalibrate import recalibrate
 
 
 class LogitGating(Gating):
-    """y = x * sigmoid(A_nc + B_nc L_nhw), with the gate 1 + sigmoid or with tanh in its place if asked for.
+    """y = x * sigmoid(A_nc + B_nc L_nhw), optionally with 1 + sigmoid as the gate or tanh in place of sigmoid.
 
     The descriptors are the mean over space, (N, C), and a 1x1 convolution of the map, (N, m, H, W), whose weight
     (m, C, 1, 1) and bias (m,) are the weights.
@@ -26,11 +26,11 @@ class LogitGating(Gating):
         self.plus_one, self.tanh = plus_one, tanh
 
     def squeeze(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensors:
-        """(N, C, H, W) -> (N, C), (N, m, H, W)."""
+        """Computes the mean over space and the local logits: (N, C, H, W) -> (N, C), (N, m, H, W)."""
         return global_mean(x), F.conv2d(x, weight, bias)
 
     def recalibrate(self, x: Tensor, shift: Tensor, slope: Tensor, local: Tensor) -> Tensor:
-        """(N, C, H, W), A and B (N, C), L (N, 1, H, W) -> (N, C, H, W)."""
+        """Multiplies the map by its gate: (N, C, H, W), A and B (N, C), L (N, 1, H, W) -> (N, C, H, W)."""
         logits = shift[:, :, None, None] + slope[:, :, None, None] * local
         gate = torch.tanh(logits) if self.tanh else torch.sigmoid(logits)
         return recalibrate(x, 1 + gate if self.plus_one else gate)
@@ -38,7 +38,10 @@ class LogitGating(Gating):
     def recalibrate_and_keep(
         self, x: Tensor, shift: Tensor, slope: Tensor, local: Tensor
     ) -> tuple[Tensor, Tensors]:
-        """With the squashed logits, which are as precise as the most precise of their parts."""
+        """Multiplies the map by its gate, and keeps the squashed logits.
+
+        They are as precise as the most precise of their parts.
+        """
         dtype = functools.reduce(torch.promote_types, (part.dtype for part in (x, shift, slope, local)))
         shift, slope, local = (part.to(dtype) for part in (shift, slope, local))
         squashed = torch.addcmul(shift[:, :, None, None], slope[:, :, None, None], local)
@@ -46,8 +49,10 @@ class LogitGating(Gating):
         return self._times(x, squashed), (squashed,)
 
     def gate_gradients(self, dy: Tensor, x: Tensor, gates: Tensors) -> Tensors:
-        """Of A the sums over space of the logits' gradient, of B those with L, of L the sum over the channels with
-        B.
+        """Computes the gradients of A, B and L from that of the logits.
+
+        For A it is the sum over space, for B the sum over space of the product with L, for L the sum over the channels
+        of the product with B.
         """
         shift, slope, local, squashed = gates
         backward = torch.ops.aten.tanh_backward if self.tanh else torch.ops.aten.sigmoid_backward
@@ -63,7 +68,7 @@ class LogitGating(Gating):
         )
 
     def map_gradient(self, given: Given) -> Tensors:
-        """dx = gate dy + dmean / (H W) + W^T dconv, in two passes; dW = dconv x^T."""
+        """Computes dx = gate dy + dmean / (H W) + W^T dconv, in two passes; dW = dconv x^T."""
         dy, x, gates, weights, _, _, gradients = given
         n, channels, height, width = x.shape
         of_mean, of_conv = (gradient.to(dy.dtype) for gradient in gradients)
@@ -82,6 +87,6 @@ class LogitGating(Gating):
         )
 
     def _times(self, x: Tensor, squashed: Tensor) -> Tensor:
-        """The map under the gate, in one pass."""
+        """Multiplies the map by the gate, in one pass."""
         squashed = squashed.to(x.dtype)
         return torch.addcmul(x, x, squashed) if self.plus_one else x * squashed

@@ -1,26 +1,28 @@
-"""What the backwards of the ops do with whole maps, each in one pass: sums of products, and a scale and a shift per
-channel.
+"""Operations on whole maps for the backwards of the ops, each in one pass: sums of products, and a scale and shift.
 
-torch's own batch norm has the fast loops for both on every device; a map (N, C, H, W) is one of N C channels to it.
-Small maps, where a loop per channel costs more than it saves, and maps in channels_last, in half precision or without
-values take the plain way."""
+torch's own batch norm has fast loops for both on every device; for it a map (N, C, H, W) is viewed as one with N C
+channels. Small maps, where a loop per channel costs more than it saves, and maps in channels_last, in half precision or
+without values are computed by plain tensor operations."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-#: Places from which a loop per channel is the faster one (8 to 32 samples of 48 to 576 channels on a CPU, one and two
+#: Number of places from which a loop per channel is faster (8 to 32 samples of 48 to 576 channels on a CPU, one and two
 #: threads).
 MANY_PLACES = 256
 
 
 def sum_of_products(a: Tensor, b: Tensor) -> Tensor:
-    """sum_hw a_nchw b_nchw, (N, C, H, W) twice -> (N, C)."""
+    """Computes sum_hw a_nchw b_nchw, (N, C, H, W) twice -> (N, C)."""
     return sums(a, b)[1] if _as_channels(a, b) else (a * b).sum((2, 3))
 
 
 def sums(a: Tensor, b: Tensor, mean: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """sum_hw a_nchw and sum_hw a_nchw (b_nchw - mean_c): (N, C, H, W) twice, (C,) -> (N, C) twice; no mean is 0."""
+    """Computes sum_hw a_nchw and sum_hw a_nchw (b_nchw - mean_c): (N, C, H, W) twice, (C,) -> (N, C) twice.
+
+    Without `mean`, mean_c is 0.
+    """
     if not _as_channels(a, b):
         of_a, of_products = a.sum((2, 3)), (a * b).sum((2, 3))
         return of_a, of_products if mean is None else of_products - mean * of_a
@@ -33,7 +35,7 @@ def sums(a: Tensor, b: Tensor, mean: Tensor | None = None) -> tuple[Tensor, Tens
 
 
 def scale_and_shift(x: Tensor, scale: Tensor, shift: Tensor | None) -> Tensor:
-    """y = scale * x + shift with a scale and a shift per sample and channel, (N, C) each; no shift is 0."""
+    """Computes y = scale * x + shift with a scale and a shift per sample and channel, (N, C) each; no shift is 0."""
     if shift is None:
         return x * scale[:, :, None, None]
     if not _as_channels(x, x):
@@ -44,15 +46,16 @@ def scale_and_shift(x: Tensor, scale: Tensor, shift: Tensor | None) -> Tensor:
 
 
 def dense(x: Tensor) -> Tensor:
-    """The map itself if it lies in memory in one of torch's two formats, so that its places are one axis; else a copy
-    that does.
+    """Returns the map itself if it has one of torch's two memory formats, else a contiguous copy.
+
+    In these formats the places of a map are one axis.
     """
     standard = x.is_contiguous() or x.is_contiguous(memory_format=torch.channels_last)
     return x if standard else x.contiguous()
 
 
 def laid_out_as(x: Tensor, part: Tensor) -> Tensor:
-    """A part of a map, (N, 1 or C, 1 or H, 1 or W), in the map's memory format, which sums with it then have."""
+    """Converts a part of a map, (N, 1 or C, 1 or H, 1 or W), to the map's memory format, so that sums keep it."""
     only_channels_last = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
     return part.contiguous(
         memory_format=torch.channels_last if only_channels_last else torch.contiguous_format
@@ -60,9 +63,9 @@ def laid_out_as(x: Tensor, part: Tensor) -> Tensor:
 
 
 def variance_and_mean(x: Tensor, correction: int = 0) -> tuple[Tensor, Tensor]:
-    """The variance, divided by H W less a correction, and the mean over space, (N, C) each.
+    """Computes the variance, divided by H W less a correction, and the mean over space, (N, C) each.
 
-    On a CPU torch's `var_mean` takes ten times as long as either way here; in half precision it alone rounds once.
+    On a CPU torch's `var_mean` takes ten times as long as either method here; in half precision only it rounds once.
     """
     if not x.is_cpu or x.dtype in (torch.float16, torch.bfloat16):
         return torch.var_mean(x, (2, 3), correction=correction)
@@ -77,14 +80,14 @@ def variance_and_mean(x: Tensor, correction: int = 0) -> tuple[Tensor, Tensor]:
 
 
 def batch_statistics(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The means of the samples, (N, C), and mean and variance of the batch, divided by N H W, (C,) each."""
+    """Computes the means of the samples, (N, C), and mean and variance of the batch, divided by N H W, (C,) each."""
     if x.is_cpu and not x.is_contiguous():
         return x.mean((2, 3)), *torch.batch_norm_update_stats(x, None, None, 0.0)
     return _of_batch(*variance_and_mean(x))
 
 
 def batch_statistics_as_published(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """`batch_statistics` by torch's `var_mean`, which compilers fuse and autograd differentiates."""
+    """Computes `batch_statistics` by torch's `var_mean`, which compilers fuse and autograd differentiates."""
     return _of_batch(*torch.var_mean(x, (2, 3), correction=0))
 
 
@@ -94,8 +97,9 @@ def _of_batch(variances: Tensor, means: Tensor) -> tuple[Tensor, Tensor, Tensor]
 
 
 def in_shape(y: Tensor, x: Tensor) -> Tensor:
-    """What was just computed, in the shape of `x`, and no view of it: what a `Function` returns may be changed in
-    place.
+    """Reshapes a new result to the shape of `x`, without making it a view.
+
+    The result of a `Function` may be changed in place, which a view may not.
     """
     return torch.ops.aten._unsafe_view(y, x.shape)
 

@@ -1,4 +1,4 @@
-"""Which form of an op runs: the formula as it is written, or the one that moves less memory.
+"""Chooses the form in which an op runs: the formula as it is written, or the form that moves less memory.
 
 Both compute the same numbers up to rounding; `tests/ops` compares values and all gradients.
 """
@@ -21,7 +21,7 @@ _small_too = False
 
 @contextmanager
 def reference() -> Iterator[None]:
-    """Within it every op is computed as published, as with the environment variable `ATTN_PLUGINS_REFERENCE=1`."""
+    """Makes every op run as published in this context, as the environment variable `ATTN_PLUGINS_REFERENCE=1` does."""
     global _reference
     before, _reference = _reference, True
     try:
@@ -31,13 +31,13 @@ def reference() -> Iterator[None]:
 
 
 def follows_reference() -> bool:
-    """Whether ops are computed as published."""
+    """Tells whether ops are computed as published."""
     return _reference
 
 
 @contextmanager
 def on_small_maps_too() -> Iterator[None]:
-    """Within it small maps take the form that moves less memory as well, so that it can be tested on them."""
+    """Makes small maps also use the form that moves less memory in this context, so that it can be tested on them."""
     global _small_too
     before, _small_too = _small_too, True
     try:
@@ -47,22 +47,23 @@ def on_small_maps_too() -> Iterator[None]:
 
 
 def is_small(x: Tensor, few: int) -> bool:
-    """Whether a map has so few values that the steps' own price decides: Python and the nodes of torch's graph, not
-    the memory.
-    """
+    """Tells whether a map is so small that the overhead of Python and of torch's graph matters more than the memory."""
     return x.is_cpu and x.numel() < few and not _small_too
 
 
 def without_autocast(x: Tensor) -> AbstractContextManager:
-    """Within it products have their operands' dtype. The meta device, on which costs are counted, knows no autocast.
+    """Switches autocast off in this context, so that products have their operands' dtype.
 
-    Autocast takes products of matrices in half precision and leaves sums of products as they are: so the one is only
-    then the other's fast form when nothing is cast, in the forward pass and in a backward pass under autocast."""
+    The meta device, on which costs are counted, knows no autocast.
+
+    Autocast computes matrix products in half precision but not sums of element-wise products. So a matrix product can
+    replace such a sum only if nothing is cast, in the forward pass and in a backward pass under autocast.
+    """
     return nullcontext() if x.is_meta else torch.autocast(x.device.type, enabled=False)
 
 
 def with_formula(op: Callable) -> Callable:
-    """A decorator: wherever the reference is asked for the op is computed by `<its name>_as_published` of its file."""
+    """Decorates an op: in reference mode `<its name>_as_published` of the same file is called in its place."""
 
     @functools.wraps(op)
     def chosen(*args, **kwargs):
@@ -74,15 +75,16 @@ def with_formula(op: Callable) -> Callable:
 
 
 def runs_eagerly(x: Tensor) -> bool:
-    """Whether an op may be computed in another way than the formula."""
+    """Tells whether an op may be computed in another way than by the formula."""
     return not is_watched(x) and not _reference
 
 
 def is_watched(x: Tensor) -> bool:
-    """Whether something else sees the single steps.
+    """Tells whether something else sees the single steps of an op.
 
     Compilers fuse the plain formula themselves, traces and exports write it down, and the transforms of `torch.func`
-    and forward mode differentiate it."""
+    and forward mode differentiate it.
+    """
     return (
         in_compiler()  # first: torch 2.1 cannot compile the next line
         or type(x) is not Tensor
@@ -92,5 +94,5 @@ def is_watched(x: Tensor) -> bool:
 
 
 def is_transformed() -> bool:
-    """Whether `torch.func` or forward mode is at work, which differentiate in ways of their own."""
+    """Tells whether a `torch.func` transform or forward mode is active; they differentiate in their own ways."""
     return not in_compiler() and (in_function_transform() or in_forward_mode())

@@ -1,5 +1,6 @@
-"""Gates over two of a map's three axes, from maximum and mean along the third: CBAM's per place, triplet attention's
-per pair.
+"""Gates over two of a map's three axes, from maximum and mean along the third.
+
+CBAM's spatial gate has a value per place, triplet attention has gates for each pair of axes.
 """
 
 import functools
@@ -17,7 +18,7 @@ DIMS = {'c': 1, 'h': 2, 'w': 3}
 
 
 class PlaneGating(Gating):
-    """y = x * (the mean of the gates); each gate is that of the plane which is left when one axis is pooled.
+    """y = x * (the mean of the gates); each gate belongs to the plane that is left when one axis is pooled.
 
     The descriptor of a plane is [max; mean] along its axis: (N, 2, H, W) for 'c', (N, 2, C, W) for 'h', (N, 2, H, C)
     for 'w'. The map itself is never permuted.
@@ -30,25 +31,25 @@ class PlaneGating(Gating):
         self.axes = axes
 
     def squeeze(self, x: Tensor) -> Tensors:
-        """(N, C, H, W) -> a descriptor for each axis."""
+        """Pools the map along each axis: (N, C, H, W) -> a descriptor for each axis."""
         return tuple(_plane(maximum(x, DIMS[axis], keepdim=True), x, axis) for axis in self.axes)
 
     def squeeze_and_keep(self, x: Tensor) -> tuple[Tensors, Tensors]:
-        """With the places of the maxima."""
+        """Pools the map along each axis, and keeps the places of the maxima."""
         maxima = [x.max(DIMS[axis], keepdim=True) for axis in self.axes]
         planes = (_plane(found.values, x, axis) for found, axis in traced_zip(maxima, self.axes))
         return tuple(planes), tuple(found.indices for found in maxima)
 
     def recalibrate(self, x: Tensor, *gates: Tensor) -> Tensor:
-        """The map, and a gate of one channel for each axis -> the map."""
+        """Multiplies the map by the mean of its gates; each axis has a gate of one channel."""
         return recalibrate(x, _total(self._shares(gates)))
 
     def recalibrate_and_keep(self, x: Tensor, *gates: Tensor) -> tuple[Tensor, Tensors]:
-        """With the sum laid out as the map is."""
+        """Multiplies the map by the mean of its gates, whose sum has the map's memory layout."""
         return recalibrate(x, self._gate(x, gates)), ()
 
     def gate_gradients(self, dy: Tensor, x: Tensor, gates: Tensors) -> Tensors:
-        """The sum of dy x along the axis."""
+        """Computes the sums of dy x along the axes."""
         products = dy * x
         return tuple(
             (_turn(products.sum(DIMS[axis], keepdim=True), axis) / len(gates)).to(gate.dtype)
@@ -56,7 +57,7 @@ class PlaneGating(Gating):
         )
 
     def map_gradient(self, given: Given) -> Tensors:
-        """dx = gate dy + the means' gradients, shared out, + the maxima's, each at its place."""
+        """Computes dx = gate dy + the means' gradients, spread over the axis, + the maxima's, each at its place."""
         dy, x, gates, _, _, kept, gradients = given
         gate = self._gate(dy, gates)
         parts = [gradient.to(dy.dtype) for gradient in gradients]
@@ -70,12 +71,12 @@ class PlaneGating(Gating):
         return (dx,)
 
     def _shares(self, gates: Tensors) -> list[Tensor]:
-        """What each gate adds to the gate of a value, as it meets the map."""
+        """Computes the share of each gate in the mean, in a shape that broadcasts to the map."""
         shares = gates if len(gates) == 1 else [gate / len(gates) for gate in gates]
         return [_turn(share, axis) for share, axis in traced_zip(shares, self.axes)]
 
     def _gate(self, x: Tensor, gates: Tensors) -> Tensor:
-        """The sum of the shares, in the map's precision and layout."""
+        """Adds up the shares, in the map's precision and layout."""
         return _total(laid_out_as(x, share.to(x.dtype)) for share in self._shares(gates))
 
 
@@ -84,7 +85,7 @@ def _plane(largest: Tensor, x: Tensor, axis: str) -> Tensor:
 
 
 def _turn(plane: Tensor, axis: str) -> Tensor:
-    """Between a map with one channel, row or column and a plane with one channel; its own inverse."""
+    """Turns a map with one channel, row or column into a plane with one channel, or back; it is its own inverse."""
     return plane.transpose(1, DIMS[axis])
 
 

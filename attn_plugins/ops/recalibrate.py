@@ -10,7 +10,7 @@ from torch import Tensor
 def recalibrate(x: Tensor, *gates: Tensor) -> Tensor:
     """Multiplies a map by gates that broadcast to it: y = x * g1 * g2 ...
 
-    The result keeps the map's dtype: under autocast the gates come in half precision whatever the map is.
+    The result keeps the map's dtype: under autocast the gates are in half precision, whatever the map is.
 
     Args:
         x (Tensor): The map, (N, C, H, W). It is not modified.
@@ -27,7 +27,7 @@ def recalibrate(x: Tensor, *gates: Tensor) -> Tensor:
 def multiply_gates(gates: Tensor) -> Tensor:
     """Multiplies the gates of a channel before they meet the map: (N, C) as it is, (N, C, M) -> (N, C).
 
-    Factor by factor: the backward of `torch.prod` asks the device whether a factor is zero.
+    They are multiplied one by one: the backward of `torch.prod` would wait for the device to check for zero factors.
     """
     return gates if gates.dim() == 2 else functools.reduce(torch.mul, gates.unbind(2))
 

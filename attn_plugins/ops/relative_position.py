@@ -4,8 +4,8 @@ A position is embedded per axis as [sin(D / w_f), cos(D / w_f)] of the differenc
 w_f = 1000^(4 f / dim), f < dim / 4 (arXiv:1904.05873). Since sin(a - b) = sin a cos b - cos a sin b and
 cos(a - b) = cos a cos b + sin a sin b, a product of any query with the embedding of (a, b) is a product of features of
 (query, a) with features of b alone. So no map over all pairs of places is needed to add such terms to an attention.
-Nor is it where the term is taken axis by axis (`map_energies`). `relative_logits_as_published` is the term with that
-map; the tests compare."""
+It is not needed either if the term is computed axis by axis (`map_energies`). `relative_logits_as_published` computes
+the term with that map; the tests compare."""
 
 import torch
 from torch import Tensor
@@ -16,7 +16,7 @@ from attn_plugins.ops.pool import at_least_float32
 
 
 def position_angles(length: int, step: float, dim: int, like: Tensor) -> Tensor:
-    """a / w_f of the coordinates a = 0, step, 2 step, ...; at least in float32.
+    """Computes a / w_f of the coordinates a = 0, step, 2 step, ...; at least in float32.
 
     Args:
         length (int): Number of coordinates L.
@@ -34,7 +34,7 @@ def position_angles(length: int, step: float, dim: int, like: Tensor) -> Tensor:
 
 
 def query_features(projected: Tensor, angles: Tensor) -> Tensor:
-    """Features of (query, a): the projection of the query on the embedding, rotated by the angles of a.
+    """Computes the features of (query, a): the query's projection on the embedding, rotated by the angles of a.
 
     Args:
         projected (Tensor): The query's weights of [sin, cos], (..., dim / 2).
@@ -50,14 +50,14 @@ def query_features(projected: Tensor, angles: Tensor) -> Tensor:
 
 
 def key_features(angles: Tensor) -> Tensor:
-    """Features of b: (..., dim / 4) -> (..., dim / 2)."""
+    """Computes the features of b: (..., dim / 4) -> (..., dim / 2)."""
     return torch.cat([angles.cos(), angles.sin()], -1)
 
 
 def map_query_features(
     query: Tensor, weights: tuple[Tensor, Tensor], angles: tuple[Tensor, Tensor]
 ) -> Tensor:
-    """Features of every query of a map for q . (W_x p(dx) + W_y p(dy)).
+    """Computes the features of every query of a map for q . (W_x p(dx) + W_y p(dy)).
 
     Args:
         query (Tensor): (N, heads, H, W, d); H and W are 1 for a query that is the same everywhere.
@@ -76,7 +76,7 @@ def map_query_features(
 
 
 def map_key_features(angles: tuple[Tensor, Tensor]) -> Tensor:
-    """Features of every key of a map, from the angles of its columns and rows: -> (H * W, dim)."""
+    """Computes the features of every key of a map, from the angles of its columns and rows: -> (H * W, dim)."""
     columns, rows = angles
     features = torch.broadcast_tensors(key_features(columns)[None], key_features(rows)[:, None])
     return torch.cat(features, -1).flatten(0, 1)
@@ -88,8 +88,9 @@ def relative_logits_as_published(
     angles: tuple[Tensor, Tensor],
     key_angles: tuple[Tensor, Tensor],
 ) -> Tensor:
-    """q . (W_x p(dx) + W_y p(dy)) with the embedding p of every difference: `map_query_features` @
-    `map_key_features`^T.
+    """Computes q . (W_x p(dx) + W_y p(dy)) with the embedding p of every difference.
+
+    It equals `map_query_features` @ `map_key_features`^T.
 
     Args:
         query (Tensor): (N, heads, H, W, d).
@@ -117,8 +118,9 @@ def map_energies(
     key_angles: tuple[Tensor, Tensor],
     visible: tuple[Tensor | None, Tensor | None] = (None, None),
 ) -> tuple[Tensor, Tensor]:
-    """q . W_x p(dx) and q . W_y p(dy) of every query of a map, whose sums are the term of all pairs; at least in
-    float32.
+    """Computes q . W_x p(dx) and q . W_y p(dy) of every query of a map, at least in float32.
+
+    Their sums are the term of all pairs.
 
     Args:
         query (Tensor): (N, heads, H, W, d); H and W are 1 for a query that is the same everywhere.
@@ -128,7 +130,7 @@ def map_energies(
         visible (tuple): Boolean, which of the keys' columns the queries' columns see, and which rows; None for all.
 
     Returns:
-        tuple: (N, heads, H * W, columns) and (N, heads, H * W, rows); -inf is what is not visible.
+        tuple: (N, heads, H * W, columns) and (N, heads, H * W, rows); -inf where a key is not visible.
     """
     size = query.shape[0], query.shape[1], angles[1].shape[0], angles[0].shape[0]
     with without_autocast(query):
@@ -152,7 +154,10 @@ def map_energies(
 
 
 def embedded_differences(weight: Tensor, angles: Tensor, key_angles: Tensor) -> Tensor:
-    """W p(a - b) of every pair of coordinates: (heads, d, dim / 2), (L, dim / 4), (M, dim / 4) -> (heads, L, M, d)."""
+    """Computes W p(a - b) of every pair of coordinates.
+
+    (heads, d, dim / 2), (L, dim / 4), (M, dim / 4) -> (heads, L, M, d).
+    """
     difference = angles[:, None] - key_angles
     embedding = torch.cat([difference.sin(), difference.cos()], -1).to(weight.dtype)
     return torch.einsum('hdp,abp->habd', weight, embedding)
@@ -161,7 +166,7 @@ def embedded_differences(weight: Tensor, angles: Tensor, key_angles: Tensor) -> 
 def axis_energies(
     query: Tensor, weight: Tensor, angles: Tensor, key_angles: Tensor, visible: Tensor | None
 ) -> Tensor:
-    """q . W p(a - b) along one axis, for a query that is the same everywhere.
+    """Computes q . W p(a - b) along one axis, for a query that is the same everywhere.
 
     Args:
         query (Tensor): (..., heads, d).
@@ -180,7 +185,7 @@ def axis_energies(
 def axis_weights(
     query: Tensor, weight: Tensor, angles: Tensor, key_angles: Tensor, visible: Tensor | None
 ) -> Tensor:
-    """softmax_b(q . W p(a - b)), as in `axis_energies`, (heads, L, M)."""
+    """Computes softmax_b(q . W p(a - b)), as in `axis_energies`, (heads, L, M)."""
     return torch.softmax(axis_energies(query, weight, angles, key_angles, visible), -1)
 
 
@@ -189,7 +194,7 @@ def _hide(energies: Tensor, visible: Tensor | None) -> Tensor:
 
 
 def visible_pairs(visible: tuple[Tensor | None, Tensor | None]) -> Tensor | None:
-    """Which keys of a map are visible, from those of its columns (W, W_k) and rows (H, H_k): (H * W, H_k * W_k)."""
+    """Combines which columns (W, W_k) and rows (H, H_k) are visible to which keys are: (H * W, H_k * W_k)."""
     columns, rows = visible
     if columns is None:
         return None
@@ -197,7 +202,7 @@ def visible_pairs(visible: tuple[Tensor | None, Tensor | None]) -> Tensor | None
 
 
 def visible_keys(length: int, stride: int, key_length: int, key_stride: int, reach: int, device) -> Tensor:
-    """Which keys of one axis are visible: floor((a - reach) / s) <= j <= floor((a + reach + 1) / s).
+    """Computes which keys of one axis are visible: floor((a - reach) / s) <= j <= floor((a + reach + 1) / s).
 
     a is the query's coordinate in pixels, s the keys' stride: the window is rounded outwards to the keys' grid, so it
     is never empty.

@@ -1,6 +1,4 @@
-"""The last step of every layer that adds to its map: a weighted branch on top of the input, as the formulas are
-written.
-"""
+"""The last step of every layer that adds to its map: it adds a weighted branch to the input, as the formulas say."""
 
 from torch import Tensor
 
@@ -8,7 +6,7 @@ from torch import Tensor
 def add_branch(x: Tensor, branch: Tensor, gamma: Tensor | None = None) -> Tensor:
     """Adds a branch to the map: y = x + gamma * branch.
 
-    The result keeps the map's dtype and memory format: under autocast the branch comes in half precision.
+    The result keeps the map's dtype and memory format: under autocast the branch is in half precision.
 
     Args:
         x (Tensor): The map, (N, C, H, W). It is not modified.

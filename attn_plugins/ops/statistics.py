@@ -1,7 +1,7 @@
-"""Statistics of a channel's map, which channel attention squeezes it to, each with its gradient.
+"""Statistics to which channel attention squeezes a channel's map, each with its gradient.
 
-The gradient of most is slope * x + constant, with a slope and a constant per sample and channel: those of several are
-added before they meet the map. That of the others is added in place."""
+For most statistics the gradient is slope * x + constant, with a slope and a constant per sample and channel; slopes and
+constants of several statistics are added before they are applied to the map. Other gradients are added in place."""
 
 from abc import ABC, abstractmethod
 
@@ -21,7 +21,7 @@ from attn_plugins.ops.pool import (
     variance_correction,
 )
 
-# A symbolic trace takes these as they are: they ask for the dtype or the size.
+# A symbolic trace must not look inside these functions: they read the dtype or the size.
 torch.fx.wrap('global_l1')
 torch.fx.wrap('global_square_sum')
 torch.fx.wrap('global_var_mean')
@@ -35,7 +35,7 @@ class Statistic(ABC):
 
     Attributes:
         number (int): How many values.
-        constants (int): How many tensors it is given beside the map, which are not trained.
+        constants (int): How many tensors that are not trained it is given beside the map.
         keeps (int): How many tensors `measure` keeps for the gradient.
     """
 
@@ -45,22 +45,22 @@ class Statistic(ABC):
 
     @abstractmethod
     def formula(self, x: Tensor, *constants: Tensor) -> Tensors:
-        """(N, C, H, W) -> values, (N, C) each."""
+        """Computes the values of a map: (N, C, H, W) -> (N, C) each."""
 
     def measure(self, x: Tensor, *constants: Tensor) -> tuple[Tensors, Tensors]:
-        """The values in as few passes as they take, and what else the gradient needs."""
+        """Computes the values in as few passes as possible, and the other tensors that the gradient needs."""
         return self.formula(x, *constants), ()
 
     def affine_gradient(
         self, x: Tensor, values: Tensors, gradients: Tensors
     ) -> tuple[Tensor | None, Tensor | None]:
-        """Slope and constant of the gradient, (N, C) each; None for 0."""
+        """Computes slope and constant of the gradient, (N, C) each; None for 0."""
         return None, None
 
     def add_gradient_(
         self, dx: Tensor, x: Tensor, constants: Tensors, kept: Tensors, gradients: Tensors
     ) -> None:
-        """Adds what of the gradient is not affine."""
+        """Adds the part of the gradient that is not affine."""
         return
 
 
@@ -68,13 +68,13 @@ class Mean(Statistic):
     """z_nc = 1/(H W) sum_hw x_nchw."""
 
     def formula(self, x: Tensor) -> Tensors:
-        """(N, C, H, W) -> (N, C)."""
+        """Computes the mean: (N, C, H, W) -> (N, C)."""
         return (global_mean(x),)
 
     def affine_gradient(
         self, x: Tensor, values: Tensors, gradients: Tensors
     ) -> tuple[Tensor | None, Tensor | None]:
-        """A constant."""
+        """Computes the constant of the gradient; there is no slope."""
         return None, gradients[0] / (x.shape[2] * x.shape[3])
 
 
@@ -87,19 +87,19 @@ class MeanVariance(Statistic):
         self.unbiased = unbiased
 
     def formula(self, x: Tensor) -> Tensors:
-        """(N, C, H, W) -> (N, C) twice."""
+        """Computes mean and variance: (N, C, H, W) -> (N, C) twice."""
         variance, mean = global_var_mean(x, self.unbiased)
         return mean, variance
 
     def measure(self, x: Tensor) -> tuple[Tensors, Tensors]:
-        """In one pass."""
+        """Computes mean and variance in one pass."""
         variance, mean = variance_and_mean(x, variance_correction(x, self.unbiased))
         return (mean, variance), ()
 
     def affine_gradient(
         self, x: Tensor, values: Tensors, gradients: Tensors
     ) -> tuple[Tensor | None, Tensor | None]:
-        """Of the variance: 2 (x - mean) / (H W - correction)."""
+        """Computes slope and constant of the gradient; that of the variance is 2 (x - mean) / (H W - correction)."""
         size = x.shape[2] * x.shape[3]
         slope = gradients[1] * (2 / (size - variance_correction(x, self.unbiased)))
         return slope, gradients[0] / size - slope * values[0]
@@ -109,17 +109,17 @@ class SquareSum(Statistic):
     """z_nc = sum_hw x_nchw^2, at least float32."""
 
     def formula(self, x: Tensor) -> Tensors:
-        """(N, C, H, W) -> (N, C)."""
+        """Computes the sum of squares: (N, C, H, W) -> (N, C)."""
         return (global_square_sum(x),)
 
     def measure(self, x: Tensor) -> tuple[Tensors, Tensors]:
-        """Without a map of squares."""
+        """Computes the sum of squares without a map of squares."""
         return (torch.linalg.vector_norm(at_least_float32(x), dim=(2, 3)).square(),), ()
 
     def affine_gradient(
         self, x: Tensor, values: Tensors, gradients: Tensors
     ) -> tuple[Tensor | None, Tensor | None]:
-        """A slope."""
+        """Computes the slope of the gradient; there is no constant."""
         return 2 * gradients[0], None
 
 
@@ -127,38 +127,38 @@ class AbsoluteSum(Statistic):
     """z_nc = sum_hw |x_nchw|, at least float32."""
 
     def formula(self, x: Tensor) -> Tensors:
-        """(N, C, H, W) -> (N, C)."""
+        """Computes the sum of absolute values: (N, C, H, W) -> (N, C)."""
         return (global_l1(x),)
 
     def measure(self, x: Tensor) -> tuple[Tensors, Tensors]:
-        """Without a map of absolute values."""
+        """Computes the sum of absolute values without a map of them."""
         return (torch.linalg.vector_norm(at_least_float32(x), 1, (2, 3)),), ()
 
     def add_gradient_(
         self, dx: Tensor, x: Tensor, constants: Tensors, kept: Tensors, gradients: Tensors
     ) -> None:
-        """The signs."""
+        """Adds the signs times a number per channel."""
         dx.addcmul_(x.sign(), gradients[0][:, :, None, None].to(dx.dtype))
 
 
 class Maximum(Statistic):
-    """z_nc = max_hw x_nchw; the gradient goes to the first of several places that have it, row by row."""
+    """z_nc = max_hw x_nchw; if several places have it, the first of them, row by row, gets the gradient."""
 
     keeps = 1
 
     def formula(self, x: Tensor) -> Tensors:
-        """(N, C, H, W) -> (N, C)."""
+        """Computes the maximum: (N, C, H, W) -> (N, C)."""
         return (global_max(x),)
 
     def measure(self, x: Tensor) -> tuple[Tensors, Tensors]:
-        """With the places."""
+        """Computes the maxima, and keeps their places."""
         values, places = x.flatten(2).max(2, keepdim=True)
         return (values[:, :, 0],), (places,)
 
     def add_gradient_(
         self, dx: Tensor, x: Tensor, constants: Tensors, kept: Tensors, gradients: Tensors
     ) -> None:
-        """One value per channel."""
+        """Adds one value per channel, at the place of its maximum."""
         dx.flatten(2).scatter_add_(2, kept[0], gradients[0][:, :, None].to(dx.dtype))
 
 
@@ -168,13 +168,13 @@ class Projection(Statistic):
     constants = 2
 
     def formula(self, x: Tensor, *constants: Tensor) -> Tensors:
-        """(N, C, H, W), (F, L_h), (F, L_w) -> (N, C)."""
+        """Projects the map on the bases: (N, C, H, W), (F, L_h), (F, L_w) -> (N, C)."""
         return (grouped_dct(x, *constants),)
 
     def add_gradient_(
         self, dx: Tensor, x: Tensor, constants: Tensors, kept: Tensors, gradients: Tensors
     ) -> None:
-        """The basis times a number per channel."""
+        """Adds the basis times a number per channel."""
         basis = bases(*constants, dx)
         groups = (basis.shape[0], -1)
         gradient = gradients[0].to(dx.dtype).unflatten(1, groups)[..., None, None]

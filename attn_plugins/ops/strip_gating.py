@@ -11,9 +11,9 @@ from attn_plugins.ops.gating import Gating, Given, Tensors
 from attn_plugins.ops.maps import laid_out_as
 from attn_plugins.ops.recalibrate import recalibrate
 
-#: The length from which each sample of strips has a product of its own.
+#: The length of strips from which each sample has a matrix product of its own.
 SHORT = 16
-#: Rows of all samples up to which a convolution is the cheapest form, as its price is that of its one step.
+#: Number of rows of all samples up to which a convolution is the fastest form, because it is a single op.
 FEW_ROWS = 64
 
 
@@ -28,20 +28,20 @@ class StripGating(Gating):
         self.axes = axes
 
     def squeeze(self, x: Tensor) -> Tensors:
-        """(N, C, H, W) -> (N, C, H, 1) and (N, C, 1, W), those asked for."""
+        """Computes the means of rows and columns: (N, C, H, W) -> (N, C, H, 1) and (N, C, 1, W), as `axes` says."""
         return tuple(x.mean(3 if axis == 'h' else 2, keepdim=True) for axis in self.axes)
 
     def recalibrate(self, x: Tensor, *gates: Tensor) -> Tensor:
-        """(N, C, H, W), (N, C, H, 1) and (N, C, 1, W) -> (N, C, H, W)."""
+        """Multiplies the map by its gates: (N, C, H, W), (N, C, H, 1) and (N, C, 1, W) -> (N, C, H, W)."""
         return recalibrate(x, *gates)
 
     def recalibrate_and_keep(self, x: Tensor, *gates: Tensor) -> tuple[Tensor, Tensors]:
-        """With the product of the gates."""
+        """Multiplies the map by the product of its gates, and keeps that product."""
         gate = functools.reduce(torch.mul, [gate.to(x.dtype) for gate in gates])
         return x * gate, (gate,)
 
     def gate_gradients(self, dy: Tensor, x: Tensor, gates: Tensors) -> Tensors:
-        """dg_ch = sum_w dy x g'_cw, dg'_cw = sum_h dy x g_ch."""
+        """Computes dg_ch = sum_w dy x g'_cw, dg'_cw = sum_h dy x g_ch."""
         *gates, _ = gates
         products = dy * x
         if len(gates) == 1:
@@ -53,7 +53,7 @@ class StripGating(Gating):
         return tuple(gradient.to(gate.dtype) for gradient, gate in traced_zip((by_rows, by_columns), gates))
 
     def map_gradient(self, given: Given) -> Tensors:
-        """dx = dy g g' + dmean_w / W + dmean_h / H."""
+        """Computes dx = dy g g' + dmean_w / W + dmean_h / H."""
         dy, x, gates, _, _, _, gradients = given
         lengths = [x.shape[3] if axis == 'h' else x.shape[2] for axis in self.axes]
         shifts = [
@@ -63,9 +63,9 @@ class StripGating(Gating):
 
 
 def split_strips(gates: Tensor, rows: Tensor, columns: Tensor) -> Tensors:
-    """Gates of strips one by one, rows first, (N (H + W), C), as those of the rows and those of the columns.
+    """Splits gates of strips, rows first, (N (H + W), C), into those of the rows and those of the columns.
 
-    Shapes of `rows`, (N, C, H, 1), and of `columns`, (N, C, 1, W).
+    The results have the shapes of `rows`, (N, C, H, 1), and of `columns`, (N, C, 1, W).
     """
     height, width = rows.shape[2], columns.shape[3]
     strips = gates.unflatten(0, (rows.shape[0], height + width)).transpose(1, 2)
@@ -73,12 +73,13 @@ def split_strips(gates: Tensor, rows: Tensor, columns: Tensor) -> Tensors:
 
 
 def conv_strips(strips: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """A 1x1 convolution of strips, (N, C, L, 1), (C', C, 1, 1), (C',) -> (N, C', L, 1).
+    """Computes a 1x1 convolution of strips, (N, C, L, 1), (C', C, 1, 1), (C',) -> (N, C', L, 1).
 
-    As a product of matrices for each sample; where strips are short, one for all (on a CPU 0.8 in place of 2.6 ms at
-    32 x 576 x 3, and 1.0 in place of 0.6 ms at 8 x 256 x 56); where there is hardly anything to compute, a
-    convolution, as its price is that of its one step (0.76 in place of 0.82 ms for the layer's whole training step at
-    1 x 256 x 16 x 16)."""
+    It is a matrix product for each sample. For short strips it is one product for all samples (on a CPU 0.8 in place of
+    2.6 ms at 32 x 576 x 3, but 1.0 in place of 0.6 ms at 8 x 256 x 56). If there is hardly anything to compute, it is a
+    convolution, which is a single op (0.76 in place of 0.82 ms for the layer's whole training step at
+    1 x 256 x 16 x 16).
+    """
     if strips.shape[0] * strips.shape[2] <= FEW_ROWS:
         return F.conv2d(strips, weight, bias)
     if strips.shape[2] < SHORT:

@@ -1,4 +1,4 @@
-"""Second derivatives of what torch can differentiate once, by the formula of the same numbers."""
+"""Second derivatives of results that torch can differentiate only once, by differentiating the formula instead."""
 
 from collections.abc import Callable
 
@@ -10,11 +10,13 @@ from attn_plugins.ops.gating import vjp
 
 
 def differentiable_twice(y: Tensor, formula: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
-    """Hands on y so that a backward pass with `create_graph` differentiates the formula, and any other what has made y.
+    """Returns y such that a backward pass with `create_graph` differentiates the formula.
+
+    Any other backward pass differentiates the ops that have computed y.
 
     Args:
-        y (Tensor): What was computed, of the inputs' graph.
-        formula (callable): From the inputs to the same as y.
+        y (Tensor): The result, which belongs to the graph of the inputs.
+        formula (callable): Computes the same as y from the inputs.
         inputs (Tensor): All tensors that y depends on.
     """
     return _Twice.apply(formula, y, *inputs)

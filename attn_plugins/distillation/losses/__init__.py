@@ -1,4 +1,4 @@
-"""Losses beside a student's own: attention transfer and knowledge distillation, found by the registry `LOSSES`."""
+"""Losses in addition to a student's own: attention transfer and knowledge distillation, in the registry `LOSSES`."""
 
 from attn_plugins.distillation.losses.activation_transfer import ActivationTransfer
 from attn_plugins.distillation.losses.base import DistillationLoss

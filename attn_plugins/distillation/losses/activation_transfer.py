@@ -14,7 +14,7 @@ from attn_plugins.distillation.losses.feature_maps import as_large_as, check_fea
 from attn_plugins.ops.activation_map import activation_map, check_activation_map
 from attn_plugins.registry import LOSSES
 
-# The least norm that a map is divided by: that of torch's `normalize`, which the authors call.
+# The least norm by which a map is divided, as in torch's `normalize`, which the authors call.
 EPS = 1e-12
 
 
@@ -75,11 +75,12 @@ class ActivationTransfer(DistillationLoss):
         self.map, self.p, self.variant = map, p, variant
 
     def check_pair(self, student: Sequence[Tensor], teacher: Sequence[Tensor]) -> None:
-        """Refuses maps of a single place, each of which is 1 once normalised; one beside others, as an SSD's last,
-        adds nothing.
+        """Refuses maps of a single place, each of which is 1 once it is normalised.
+
+        A single one among other maps, as an SSD's last, is accepted; it adds nothing.
 
         Raises:
-            ValueError: All maps of student or teacher are such.
+            ValueError: All maps of student or teacher have a single place.
         """
         for maps in (student, teacher):
             if all(x.dim() == 4 and x.shape[2:].numel() == 1 for x in maps):
@@ -89,7 +90,7 @@ class ActivationTransfer(DistillationLoss):
                 )
 
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """Features (N, C, H, W) and (N, C', H', W') -> the scalar without its weight."""
+        """Computes the scalar loss without its weight, from features (N, C, H, W) and (N, C', H', W')."""
         check_feature_maps(student, teacher)
         ours = activation_map(student, self.map, self.p)
         theirs = activation_map(teacher, self.map, self.p)
@@ -101,5 +102,5 @@ class ActivationTransfer(DistillationLoss):
 
 
 def _normalized(maps: Tensor) -> Tensor:
-    """(N, H, W) -> (N, H W) of norm 1."""
+    """Flattens maps and scales each to norm 1: (N, H, W) -> (N, H W)."""
     return F.normalize(maps.flatten(1), dim=1, eps=EPS)

@@ -1,4 +1,4 @@
-"""What all losses beside a student's own have in common: a weight, a schedule, and where they read."""
+"""The base of all losses in addition to a student's own: a weight, a schedule, and what the loss reads."""
 
 import math
 from collections.abc import Sequence
@@ -28,9 +28,9 @@ class DistillationLoss(nn.Module):
     #: What `forward` is given: 'features', 'logits' or 'input_gradient'.
     reads: str
     needs_teacher = True
-    #: Whether `forward` is given the student's reading of the mirrored image, too.
+    #: Whether `forward` is also given the student's input gradient for the mirrored image.
     needs_flip = False
-    #: Whether `forward` is given what the head around the logits says: `activation` and `classes`.
+    #: Whether `forward` is given the properties of the logits from the head around them: `activation` and `classes`.
     asks_head = False
     #: Whether `build_adapter` is told the channels of every pair before the first forward, and `forward` its number.
     needs_channels = False
@@ -52,7 +52,7 @@ class DistillationLoss(nn.Module):
         self.pairs = pairs
         self.name = self.default_name if name is None else name
         check_number(type(self).__name__, 'weight', self.weight)
-        # mmengine sums the values of the log whose keys have this word.
+        # mmengine sums those values of the log whose keys contain this word.
         if not isinstance(self.name, str) or 'loss' not in self.name:
             raise ValueError(
                 f"the name of a loss must contain 'loss', or it is not added to the others, and {self.name!r} "
@@ -63,14 +63,14 @@ class DistillationLoss(nn.Module):
             raise ValueError(f'pairs of {type(self).__name__} must be a list of pairs, not {pairs!r}')
 
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """What the student has and what the teacher has at one pair of places -> the scalar without its weight."""
+        """Computes the scalar loss without its weight, from student's and teacher's tensors at one pair of places."""
         raise NotImplementedError
 
     def check_pair(self, student: Sequence[Tensor], teacher: Sequence[Tensor]) -> None:
-        """Refuses what a pair of places hands on, all of it, where `forward` of its parts would not.
+        """Refuses outputs of a pair of places that `forward`, which sees their parts one by one, would not refuse.
 
         Raises:
-            ValueError: It cannot be compared.
+            ValueError: They cannot be compared.
         """
 
     def build_adapter(self, student_channels: int, teacher_channels: int) -> None:
@@ -84,15 +84,15 @@ class DistillationLoss(nn.Module):
         """Takes the weights that `state` gave."""
 
     def extra_repr(self) -> str:
-        """What `print` shows."""
+        """Returns the options that `print` shows."""
         return f'name={self.name!r}, weight={self.weight}, schedule={self.schedule}'
 
 
 def check_number(owner: str, option: str, value, most: float = math.inf) -> None:
-    """Refuses what is no number from 0 to `most`.
+    """Refuses a value that is no number from 0 to `most`.
 
     Raises:
-        ValueError: It is not.
+        ValueError: It is no such number.
     """
     right = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= most
     if not right or math.isinf(value):

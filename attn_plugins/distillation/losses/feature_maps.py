@@ -1,11 +1,11 @@
-"""What losses of two maps ask of them, and how the teacher's is brought to the student's size."""
+"""Checks the two maps that a loss compares, and resizes the teacher's map to the student's size."""
 
 import torch.nn.functional as F
 from torch import Tensor
 
 
 def check_feature_maps(student: Tensor, teacher: Tensor) -> None:
-    """Both must be maps of the same images.
+    """Refuses features that are not maps of the same images.
 
     Raises:
         ValueError: They are not (N, C, H, W) with the same N.
@@ -18,10 +18,11 @@ def check_feature_maps(student: Tensor, teacher: Tensor) -> None:
 
 
 def as_large_as(student: Tensor, teacher: Tensor) -> Tensor:
-    """The teacher's (N, C, h, w) at the student's size, bilinearly.
+    """Resizes the teacher's (N, C, h, w) to the student's size, bilinearly.
 
-    It is the teacher's that changes, as nothing is differentiated by it: so each place of the student has a target of
-    its own, and no gradient that an interpolation has mixed with its neighbours'."""
+    The teacher's map is resized because it is not differentiated. So each place of the student has its own target, and
+    its gradient is not mixed with that of its neighbours by an interpolation.
+    """
     if teacher.shape[2:] == student.shape[2:]:
         return teacher
     return F.interpolate(teacher, size=student.shape[2:], mode='bilinear', align_corners=False)

@@ -65,12 +65,15 @@ class FullActivationTransfer(DistillationLoss):
         self.adapters = nn.ModuleList()
 
     def build_adapter(self, student_channels: int, teacher_channels: int) -> None:
-        """Announces the next pair, once and in the pairs' order: makes its convolution."""
+        """Adds the convolution of the next pair; must be called once for each pair, in their order."""
         same = student_channels == teacher_channels
         self.adapters.append(nn.Identity() if same else Adapter(student_channels, teacher_channels, 1))
 
     def forward(self, student: Tensor, teacher: Tensor, pair: int = 0) -> Tensor:
-        """Features (N, C, H, W) and (N, C', H', W') of the pair of that number -> the scalar without its weight."""
+        """Computes the scalar loss without its weight, from features (N, C, H, W) and (N, C', H', W') of a pair.
+
+        `pair` is the number of the pair.
+        """
         check_feature_maps(student, teacher)
         if pair >= len(self.adapters):
             raise ValueError(
@@ -88,14 +91,14 @@ class FullActivationTransfer(DistillationLoss):
         return difference.square().sum() / (len(ours) * ours.shape[2:].numel())
 
     def state(self) -> dict[str, Tensor]:
-        """The convolutions' weights by name, to be kept beside the student's checkpoint; empty without any."""
+        """Returns the convolutions' weights by name, to be saved beside the student's checkpoint; may be empty."""
         return {name: parameter.detach() for name, parameter in self.adapters.named_parameters()}
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """Takes the weights that `state` gave.
+        """Loads the weights that `state` returned.
 
         Raises:
-            ValueError: They are not those of these convolutions.
+            ValueError: They do not fit these convolutions.
         """
         own = self.state()
         shapes, given = ({key: tuple(value.shape) for key, value in each.items()} for each in (own, state))
@@ -110,7 +113,7 @@ class FullActivationTransfer(DistillationLoss):
 
 
 class Adapter(nn.Conv2d):
-    """A convolution that no state dict knows, torch's or mmengine's, which both call these two for every module."""
+    """A convolution that is in no state dict: torch and mmengine call these two methods for every module."""
 
     def _save_to_state_dict(self, *args, **kwargs) -> None:
         pass
@@ -120,5 +123,5 @@ class Adapter(nn.Conv2d):
 
 
 def _normalized(x: Tensor) -> Tensor:
-    """(N, C, H, W) -> the same with norm 1 for each sample."""
+    """Scales each sample to norm 1: (N, C, H, W) -> the same shape."""
     return F.normalize(x.flatten(1), dim=1).view_as(x)

@@ -41,7 +41,7 @@ class GradientTransfer(DistillationLoss):
     default_name = 'loss_grad'
 
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """Input gradients (N, 3, H, W) of both -> the scalar without its weight."""
+        """Computes the scalar loss without its weight, from the input gradients (N, 3, H, W) of both."""
         return _half_square(student, teacher)
 
 
@@ -70,7 +70,7 @@ class GradientNorm(DistillationLoss):
     default_name = 'loss_min_l2'
 
     def forward(self, student: Tensor) -> Tensor:
-        """Input gradient (N, 3, H, W) -> the scalar without its weight."""
+        """Computes the scalar loss without its weight, from the input gradient (N, 3, H, W)."""
         return _half_square(student)
 
 
@@ -103,12 +103,15 @@ class GradientSymmetry(DistillationLoss):
     default_name = 'loss_flip'
 
     def forward(self, gradient: Tensor, gradient_of_flipped: Tensor) -> Tensor:
-        """J(x) and J(flip(x)) as it comes, (N, 3, H, W) each -> the scalar without its weight."""
+        """Computes the scalar loss without its weight, from J(x) and J(flip(x)), (N, 3, H, W) each.
+
+        J(flip(x)) is given as it is, not flipped back.
+        """
         return _half_square(gradient, gradient_of_flipped.flip(-1))
 
 
 def _half_square(gradient: Tensor, other: Tensor | None = None) -> Tensor:
-    """1/(2 N) sum (gradient - other)^2, at least float32."""
+    """Computes 1/(2 N) sum (gradient - other)^2, at least float32."""
     difference = at_least_float32(gradient)
     if other is not None:
         if gradient.shape != other.shape:

@@ -1,4 +1,4 @@
-"""The gradient of a loss by the images, itself to be differentiated; and which models' cannot be."""
+"""Computes the gradient of a loss with respect to the images, and refuses models that cannot differentiate it again."""
 
 import re
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from attn_plugins.compat import differentiable_once
 from attn_plugins.errors import UserError
 from attn_plugins.ops.pool import at_least_float32
 
-# In half precision a sample's gradient is smaller than the smallest number that there is. A power of two, so that in
-# full precision nothing changes; small enough that gradients up to 256 stay below float16's largest number.
+# In half precision a sample's gradient underflows without this factor. It is a power of two, so that in full precision
+# nothing changes, and small enough that gradients up to 256 stay below float16's largest number.
 SCALE = 256
-# How torch and torchvision name the operation, or name none, when a second derivative is missing.
+# The messages of torch and torchvision about a missing second derivative, with the operation if they name it.
 MISSING = (
     r"derivative for '?([\w:]+)'? is not implemented",
     r'[Dd]ouble backwards? on (\w+) (?:is )?not supported',
@@ -22,11 +22,11 @@ MISSING = (
 
 
 def input_gradient(total: Tensor, inputs: Tensor, samples: int, create_graph: bool) -> Tensor:
-    """d(samples * total) / d inputs, in the inputs' shape, at least float32.
+    """Computes d(samples * total) / d inputs, in the inputs' shape, at least float32.
 
-    A loss that is a mean over the batch gives so each sample's own gradient. The loss is multiplied before and the
-    gradient divided after by `SCALE`, against underflow in half precision; if that overflows it is computed once more
-    without.
+    For a loss that is a mean over the batch this is each sample's own gradient. Against underflow in half precision the
+    loss is multiplied by `SCALE` before and the gradient divided by it afterwards. If that overflows, the gradient is
+    computed again without it.
 
     Args:
         total (Tensor): The scalar loss.
@@ -42,7 +42,7 @@ def input_gradient(total: Tensor, inputs: Tensor, samples: int, create_graph: bo
         _refuse_once_differentiable(total, inputs)
     gradient = None
     for scale in (SCALE, 1):
-        # A backward takes the precision of its forward's parts and wants no autocast of its own.
+        # A backward pass has the precision of the ops in the forward pass and needs no autocast of its own.
         if total.requires_grad:
             with torch.autocast(inputs.device.type, enabled=False):
                 (gradient,) = torch.autograd.grad(
@@ -64,11 +64,11 @@ def input_gradient(total: Tensor, inputs: Tensor, samples: int, create_graph: bo
 
 
 def check_twice_differentiable(gradient: Tensor, parameters: Sequence[Tensor]) -> None:
-    """Differentiates an input gradient by the parameters, to see whether that can be done; once for a training.
+    """Checks once in a training that an input gradient can be differentiated with respect to the parameters.
 
     Args:
-        gradient (Tensor): What `input_gradient` gave with `create_graph`.
-        parameters (sequence): What is trained.
+        gradient (Tensor): The result of `input_gradient` with `create_graph`.
+        parameters (sequence): The trained parameters.
 
     Raises:
         UserError: An operation of the model has no second derivative, or the gradient depends on none of the
@@ -95,7 +95,10 @@ def check_twice_differentiable(gradient: Tensor, parameters: Sequence[Tensor]) -
 
 
 def _refuse_once_differentiable(total: Tensor, inputs: Tensor) -> None:
-    """Refuses Python's autograd functions marked so, which torch names nowhere; nothing is computed."""
+    """Refuses Python autograd functions marked as once differentiable, which torch's messages do not name.
+
+    Nothing is computed for it.
+    """
     for node in _between(total, inputs):
         name = differentiable_once(node)
         if name is not None:
@@ -103,7 +106,7 @@ def _refuse_once_differentiable(total: Tensor, inputs: Tensor) -> None:
 
 
 def _between(total: Tensor, inputs: Tensor) -> list:
-    """The nodes of the graph on the ways from the loss to the inputs."""
+    """Lists the nodes of the graph on all paths from the loss to the inputs."""
     parents, todo = {total.grad_fn: []}, [total.grad_fn]
     while todo:
         node = todo.pop()

@@ -1,9 +1,9 @@
-"""Knowledge distillation (Hinton et al., NIPS 2014 workshop, arXiv:1503.02531), of softmax and of sigmoid.
+"""Knowledge distillation (Hinton et al., NIPS 2014 workshop, arXiv:1503.02531), with softmax or sigmoid.
 
-With softmax checked against szagoruyko/attention-transfer 893df54. The sigmoid's form is the multi-label logits
-distillation of Yang et al., ICCV 2023, arXiv:2308.06453, as `mld.py` of penghui-yang/L2D e3c438a has it; that
-detectors with a sigmoid for each class want such binary distillations, and no softmax, is argued in another Yang et
-al., ICCV 2023, arXiv:2308.14286, whose loss has other weights."""
+The form with softmax is checked against szagoruyko/attention-transfer 893df54. The form with sigmoid is the multi-label
+logits distillation of Yang et al., ICCV 2023, arXiv:2308.06453, as in `mld.py` of penghui-yang/L2D e3c438a. Another
+Yang et al., ICCV 2023, arXiv:2308.14286, whose loss has other weights, argues that detectors with a sigmoid for each
+class need such binary distillations and no softmax."""
 
 from collections.abc import Sequence
 
@@ -92,8 +92,9 @@ class KnowledgeDistillation(DistillationLoss):
     def forward(
         self, student: Tensor, teacher: Tensor, activation: str = 'softmax', classes: int | None = None
     ) -> Tensor:
-        """Logits (N, K), or (N, K, H, W) and (N, K, H', W') -> the scalar without its weight; of a head that says
-        what they are.
+        """Computes the scalar loss without its weight, from logits (N, K), or (N, K, H, W) and (N, K, H', W').
+
+        `activation` and `classes` are those that the head declares; the options of the loss take precedence.
         """
         activation, classes = self.activation or activation, self.classes or classes or student.shape[1]
         if (
@@ -128,5 +129,5 @@ class KnowledgeDistillation(DistillationLoss):
 
 
 def _divergence(ours: Tensor, theirs: Tensor) -> Tensor:
-    """sum_k t_k (log t_k - log s_k) of logarithms, over the third axis."""
+    """Computes sum_k t_k (log t_k - log s_k) from logarithms, over the third axis."""
     return F.kl_div(ours, theirs, reduction='none', log_target=True).sum(2)

@@ -1,11 +1,11 @@
-"""When a loss acts: from where to where in a training, and how its weight decays meanwhile."""
+"""The schedule of a loss: when in a training it acts, and how its weight decays meanwhile."""
 
 import math
 from dataclasses import dataclass, fields
 
 from attn_plugins.registry import nearest
 
-# What is left of the weight after a share t of the time, 0 <= t < 1.
+# The factor of the weight after a share t of the time, 0 <= t < 1.
 DECAYS = {
     'none': lambda t: 1.0,
     'linear': lambda t: 1.0 - t,
@@ -49,7 +49,7 @@ class Schedule:
 
     @classmethod
     def from_config(cls, cfg: dict | None) -> 'Schedule':
-        """The schedule that a config says; None is one that is always on.
+        """Builds the schedule from a config; without one (None) the loss always acts.
 
         Raises:
             ValueError: An option does not exist; the message names the nearest.
@@ -63,11 +63,11 @@ class Schedule:
         return cls(**(cfg or {}))
 
     def factor(self, now: float, last: float) -> float:
-        """What the loss's weight is multiplied by.
+        """Returns the factor of the loss's weight at a moment of the training.
 
         Args:
             now (float): The epoch, or iteration, counted from 0.
-            last (float): How many the training has.
+            last (float): How many epochs, or iterations, the training has.
         """
         end = last if self.end is None else self.end
         if not self.begin <= now < end:

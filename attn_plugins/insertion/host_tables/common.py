@@ -3,7 +3,7 @@
 from attn_plugins.insertion.host_tables.finders import child, if_there
 
 OUTPUT = {'block_output': 'after .'}
-# The hosts of a family share one ReLU in a block: after it is before the next convolution.
+# The hosts of a family share one ReLU in a block, so the place after the ReLU is declared as before the next conv.
 BASIC = {'after_conv1': 'before conv2', 'after_conv2': 'after norm2', **OUTPUT}
 BASIC_BN = {**BASIC, 'after_conv2': 'after bn2'}
 BOTTLENECK = {
@@ -13,7 +13,7 @@ BOTTLENECK = {
     **OUTPUT,
 }
 BOTTLENECK_BN = {**BOTTLENECK, 'after_conv3': 'after bn3'}
-# The shared ReLU stands between the first norm and a split: there is no module to stand at.
+# The shared ReLU stands between the first norm and a split, so no module marks the place after_conv1.
 BOTTLE2NECK = {'after_conv2': 'before conv3', 'after_conv3': 'after norm3', **OUTPUT}
 NAMED_CONVS = {
     'after_expand': if_there('expand_conv'),

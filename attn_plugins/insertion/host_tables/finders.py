@@ -1,4 +1,4 @@
-"""Finds modules of a block or host: what the tables' entries are made of."""
+"""Functions that find modules of a block or host; the entries of the tables are built from them."""
 
 from collections.abc import Callable
 from itertools import groupby
@@ -10,7 +10,7 @@ from attn_plugins.insertion.host_tables.lookup import Place, Stages, places
 
 
 def children(module: nn.Module, path: str = '') -> dict[str, nn.Module]:
-    """The modules right under a path, by their names from `module`, as if nothing had been put in."""
+    """Lists the modules right below a path by their names from `module`, as if no layer had been put in."""
     for name in path.split('.') if path else ():
         module = without_plugs(getattr(module, name))
     prefix = f'{path}.' if path else ''
@@ -24,7 +24,7 @@ def without_plugs(module: nn.Module) -> nn.Module:
 
 
 def where(holds: Callable[[nn.Module], bool], place: str) -> Place:
-    """A place that only the blocks have for which a condition holds."""
+    """Builds a place that only those blocks have for which a condition holds."""
     return lambda block: place if holds(block) else None
 
 
@@ -33,7 +33,10 @@ def if_there(name: str) -> Place:
 
 
 def child(path: str, index: int, kind: type = nn.Module, least: int = 0) -> Place:
-    """After one of the children of a Sequential that are of a kind, where there are that many and `least`."""
+    """Builds the place after the child number `index` of a kind in a Sequential.
+
+    Blocks with fewer such children than that or than `least` do not have the place.
+    """
 
     def place(block: nn.Module) -> str | None:
         names = [name for name, child in children(block, path).items() if isinstance(child, kind)]
@@ -44,7 +47,7 @@ def child(path: str, index: int, kind: type = nn.Module, least: int = 0) -> Plac
 
 
 def with_blocks(path: str) -> Stages:
-    """Each module under a path that holds blocks."""
+    """Finds each module under a path that holds blocks; each is a stage."""
     return lambda host: [
         (name,)
         for name, module in children(host, path).items()
@@ -53,7 +56,7 @@ def with_blocks(path: str) -> Stages:
 
 
 def runs(path: str) -> Stages:
-    """The runs of blocks under a path whose outputs have equal channels."""
+    """Groups the blocks under a path into stages: runs of blocks whose outputs have equal channels."""
 
     def channels(block: tuple[str, nn.Module]) -> int:
         return getattr(block[1], 'out_channels', None) or block[1].linear_conv.out_channels
@@ -66,7 +69,7 @@ def runs(path: str) -> Stages:
 
 
 def up_to_pools(path: str) -> Stages:
-    """The modules under a path, each pooling the last of its stage."""
+    """Groups the modules under a path into stages, each of which ends with a pooling."""
 
     def stages(host: nn.Module) -> list[tuple[str, ...]]:
         runs = [[]]

@@ -7,24 +7,24 @@ from importlib.util import find_spec
 
 from torch import nn
 
-# 'after PATH' or 'before PATH' from a block, '.' being the block itself, or what finds it in a block.
+# 'after PATH' or 'before PATH' from a block ('.' is the block itself), or a function that finds this text for a block.
 Place = str | Callable[[nn.Module], str | None]
-# Globs over the names of a host's modules, or what lists the modules of each stage.
+# Globs over the names of a host's modules, or a function that lists the modules of each stage.
 Stages = tuple[str, ...] | Callable[[nn.Module], list[tuple[str, ...]]]
 
 
-# What a host declares by an attribute of its own, and the table that stands for those that do not.
+# The attribute by which a class declares its positions, and the table for classes without the attribute.
 ATTRIBUTES = {'attn_positions': 'BLOCKS', 'attn_stages': 'STAGES', 'attn_levels': 'LEVELS'}
 
 
 def declared(module: nn.Module, attribute: str):
-    """Finds what the nearest class of a module declares: by an attribute of its own, or in its library's table; empty
-    if none does.
+    """Finds the declaration of the nearest class of a module, by its own attribute or in its library's table.
+
+    It is empty if no class declares anything.
 
     Args:
         module (nn.Module): A block, backbone or neck.
-        attribute (str): 'attn_positions', 'attn_stages' or 'attn_levels'; what it holds is as in BLOCKS, STAGES,
-            LEVELS.
+        attribute (str): 'attn_positions', 'attn_stages' or 'attn_levels'; its value is as in BLOCKS, STAGES, LEVELS.
     """
     for cls in type(module).__mro__:
         if attribute in cls.__dict__:

@@ -28,7 +28,7 @@ BLOCKS: dict[str, dict[str, Place]] = {
     'mmdet.models.backbones.res2net.Bottle2neck': BOTTLE2NECK,
     # Its branches are lists of maps.
     'mmdet.models.backbones.trident_resnet.TridentBottleneck': {},
-    # A recursive pyramid runs it by another method than forward, from inside the loop over its stage.
+    # A recursive pyramid runs this block not by forward but by another method, inside the loop over its stage.
     'mmdet.models.backbones.detectors_resnet.Bottleneck': {
         position: place for position, place in BOTTLENECK.items() if position not in OUTPUT
     },

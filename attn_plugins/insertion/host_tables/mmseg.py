@@ -41,7 +41,7 @@ BLOCKS: dict[str, dict[str, Place]] = {
         'after_conv3': child('convs', 2),
         **OUTPUT,
     },
-    # Its depthwise convolution is what expands.
+    # Its depthwise convolution does the expansion.
     'mmseg.models.backbones.bisenetv2.GELayer': {
         'after_depthwise': 'after dwconv',
         'after_linear': 'after conv2',
@@ -52,12 +52,12 @@ BLOCKS: dict[str, dict[str, Place]] = {
 
 
 def _encoder_decoder(host: nn.Module) -> list[tuple[str, ...]]:
-    """In the order in which they run: the decoder's first module is its last."""
+    """Lists the stages in the order in which they run: the decoder's first module runs last."""
     return [(name,) for name in [*children(host, 'encoder'), *reversed(children(host, 'decoder'))]]
 
 
 def _detail_and_semantic(host: nn.Module) -> list[tuple[str, ...]]:
-    """The semantic branch begins with its stem and ends with what embeds the context."""
+    """Lists the stages of both branches; the semantic one without its stem and the context embedding at its end."""
     semantic = [f'semantic.{name}' for name in host.semantic.semantic_stages[1:-1]]
     return [(name,) for name in [*children(host, 'detail.detail_branch'), *semantic]]
 

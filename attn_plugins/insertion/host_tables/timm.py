@@ -50,7 +50,10 @@ BLOCKS: dict[str, dict[str, Place]] = {
 
 
 def _without_final_conv(host: nn.Module) -> list[tuple[str, ...]]:
-    """The last of timm's blocks is MobileNetV3's final 1x1 convolution, and MobileNetV2's is a stage."""
+    """Lists the stages without a final 1x1 convolution.
+
+    The last of timm's blocks is that convolution in MobileNetV3 and a stage in MobileNetV2.
+    """
     *names, last = children(host, 'blocks')
     convs = [getattr(block, 'conv', None) for block in children(host, last).values()]
     final = all(getattr(conv, 'kernel_size', None) == (1, 1) for conv in convs)

@@ -15,7 +15,7 @@ from attn_plugins.insertion.host_tables.finders import (
 )
 from attn_plugins.insertion.host_tables.lookup import Place, Stages
 
-# torchvision's units of convolution, norm and activation are Sequentials, the SE between them is not.
+# In torchvision each unit of convolution, norm and activation is a Sequential; the SE between them is not.
 UNITS = {
     'after_expand': child('block', -3, nn.Sequential),
     'after_depthwise': child('block', -2, nn.Sequential),

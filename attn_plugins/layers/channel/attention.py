@@ -18,10 +18,10 @@ from attn_plugins.ops.recalibrate import multiply_gates
 from attn_plugins.ops.strip_gating import StripGating, split_strips
 from attn_plugins.registry import MODELS, SQUEEZES, build_part
 
-# A symbolic trace takes it as it is: it asks for the number of axes.
+# A symbolic trace must not look inside this function: it reads the number of axes.
 torch.fx.wrap('multiply_gates')
 
-# A part that one method brought stands in that method's file: 'fc' in se.py, 'dct' in fca.py. The others are in parts/.
+# A part that one method introduced is in that method's file: 'fc' in se.py, 'dct' in fca.py. The others are in parts/.
 
 
 @MODELS.register_module()
@@ -122,7 +122,7 @@ class ChannelAttention(Layer):
         return [constant for squeeze in self.squeezes for constant in squeeze.constants()]
 
     def _gates(self, *values: Tensor) -> tuple[Tensor, ...]:
-        """The values of the squeezes' statistics -> a gate per channel, or those of the strips."""
+        """Computes a gate per channel, or the gates of the strips, from the values of the squeezes' statistics."""
         first, *others = read_all(self.squeezes, values)
         logits = self.excitation(first)
         for descriptor in others:

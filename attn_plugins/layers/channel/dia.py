@@ -57,7 +57,7 @@ def _bottleneck(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
 
 
 def lstm_step(logits: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-    """c' = sigmoid(f) c + sigmoid(i) tanh(g); h' = sigmoid(o) sigmoid(c').
+    """Computes c' = sigmoid(f) c + sigmoid(i) tanh(g); h' = sigmoid(o) sigmoid(c').
 
     The output is the sigmoid of the cell and not, as in an LSTM, its tanh: so it lies between 0 and 1 and is a gate.
     It is computed as published.

@@ -27,7 +27,7 @@ GRID = 7
 
 
 def frequency_pairs(frequencies: str | Sequence[Sequence[int]], in_channels: int) -> list[tuple[int, int]]:
-    """The (vertical, horizontal) indices on the 7 x 7 grid, one pair per group of channels.
+    """Lists the (vertical, horizontal) indices on the 7 x 7 grid, one pair per group of channels.
 
     Raises:
         ValueError: The set does not exist, has frequencies off the grid, or does not divide the channels.
@@ -88,12 +88,12 @@ class DctSqueeze(Squeeze):
             self.register_buffer(name, factors.to(torch.get_default_dtype()), persistent=False)
 
     def bases(self) -> Tensor:
-        """The bases as the authors' code saves them, one per channel: (C, L_h, L_w)."""
+        """Computes the bases as the authors' code saves them, one per channel: (C, L_h, L_w)."""
         basis = self.rows[:, :, None] * self.columns[:, None, :]
         return basis.repeat_interleave(self.in_channels // len(basis), 0)
 
     def constants(self) -> tuple[Tensor, ...]:
-        """The factors of the bases, (F, L_h) and (F, L_w)."""
+        """Returns the factors of the bases, (F, L_h) and (F, L_w)."""
         return self.rows, self.columns
 
 
@@ -155,5 +155,5 @@ class FCA(ChannelAttention):
         super().__init__(in_channels, squeeze, dict(type='fc', reduction=reduction, bias=False))
 
     def official_constants(self) -> dict[str, Tensor]:
-        """What the authors' state dict holds but is computed here, under their name."""
+        """Computes the tensors of the authors' state dict that are not saved here, under their names."""
         return {'dct_layer.weight': self.squeezes[0].bases()}

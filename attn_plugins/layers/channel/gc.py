@@ -34,7 +34,7 @@ class Transform(nn.Module):
         self.fc2 = nn.Linear(hidden, in_channels)
 
     def init_weights(self) -> None:
-        """As published: the last layer starts at zero, the others at torch's default."""
+        """Initialises as published: the last layer starts at zero, the others at torch's default."""
         self.fc1.reset_parameters()
         self.norm.reset_parameters()
         nn.init.zeros_(self.fc2.weight)
@@ -121,7 +121,7 @@ class GC(Layer):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """As published: the mask N(0, 2 / C), the last layers zero."""
+        """Initialises as published: the mask N(0, 2 / C), the last layers zero."""
         if self.mask is not None:
             nn.init.kaiming_normal_(self.mask.weight, mode='fan_in', nonlinearity='relu')
             nn.init.zeros_(self.mask.bias)
@@ -136,6 +136,6 @@ class GC(Layer):
         )
 
     def _terms(self, context: Tensor) -> tuple[Tensor, ...]:
-        """(N, C) -> the gate and the summand of every channel, those that are there."""
+        """Computes the gate and the summand of every channel, (N, C) each, those that are switched on."""
         gate = () if self.mul is None else (torch.sigmoid(self.mul(context)),)
         return gate if self.add is None else (*gate, self.add(context))

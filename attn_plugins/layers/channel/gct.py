@@ -14,7 +14,7 @@ from attn_plugins.ops.statistics import (
 )
 from attn_plugins.registry import EXCITATIONS, MODELS, SQUEEZES
 
-# A symbolic trace takes it as it is: it asks for the dtype.
+# A symbolic trace must not look inside this function: it reads the dtype.
 torch.fx.wrap('at_least_float32')
 
 
@@ -74,7 +74,7 @@ class NormalizedScaleExcitation(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """As published: alpha 1, gamma and beta 0."""
+        """Initialises as published: alpha 1, gamma and beta 0."""
         nn.init.ones_(self.alpha)
         nn.init.zeros_(self.gamma)
         nn.init.zeros_(self.beta)

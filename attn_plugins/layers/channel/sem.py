@@ -14,7 +14,7 @@ from attn_plugins.layers.channel.parts.excitation import build_excitation
 from attn_plugins.layers.place import Place
 from attn_plugins.registry import EXCITATIONS, MODELS
 
-# What a switch makes of its scores, (N, M).
+# The functions that turn the scores of a switch, (N, M), into weights.
 DECISIONS = {'sigmoid': torch.sigmoid, 'softmax': partial(torch.softmax, dim=1)}
 
 
@@ -57,7 +57,7 @@ class SwitchExcitation(nn.Module):
         )
 
     def init_weights(self) -> None:
-        """The excitations' own initialisation; torch's default for the switch."""
+        """Initialises the excitations by their own `init_weights`, the switch by torch's default."""
         if self.switch is not None:
             self.switch.reset_parameters()
         for excitation in self.excitations:

@@ -71,7 +71,7 @@ class StyleExcitation(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """As published: weights 0, a plain batch norm."""
+        """Initialises as published: weights 0, a plain batch norm."""
         nn.init.zeros_(self.weight)
         self.norm.reset_parameters()
 

@@ -10,7 +10,7 @@ from attn_plugins.layers.place import Place
 from attn_plugins.ops.augmented_attention import append_channels, relative_attention
 from attn_plugins.registry import MODELS
 
-# A symbolic trace takes these as they are: they ask for the size or the memory format.
+# A symbolic trace must not look inside these functions: they read the size or the memory format.
 torch.fx.wrap('append_channels')
 torch.fx.wrap('relative_attention')
 
@@ -125,7 +125,7 @@ class AAConv(ConvLike):
             )
 
     def init_weights(self) -> None:
-        """Kaiming's for the convolutions, N(0, heads / dk) for the relative positions."""
+        """Initialises convolutions by Kaiming's method, relative positions by N(0, heads / dk)."""
         for conv in (self.conv, self.kqv, self.proj):
             init_conv(conv)
         for table in (self.relative_h, self.relative_w):
@@ -134,7 +134,7 @@ class AAConv(ConvLike):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C', H', W')."""
         key, query, value = self.kqv(x).split(self.widths, 1)
-        # Not `unflatten`, after which an ONNX export takes the batch for a constant.
+        # Not `unflatten`: after it an ONNX export treats the batch size as a constant.
         key, query, value = [
             part.reshape(x.shape[0], self.num_heads, width // self.num_heads, part.shape[2], part.shape[3])
             for part, width in traced_zip((key, query, value), self.widths)

@@ -1,4 +1,4 @@
-"""What every convolution of this package shares with `nn.Conv2d`: its arguments, its attributes, its output shape."""
+"""The base of all convolutions: like `nn.Conv2d` they have its arguments, its attributes and its output shape."""
 
 from mmengine.utils import to_2tuple
 from torch import nn
@@ -56,7 +56,7 @@ class ConvLike(Layer):
             )
 
     def need_same_padding(self) -> None:
-        """Refuses a padding that is not half the kernel's reach, where output and attention would not share a grid.
+        """Refuses a padding other than half the kernel's reach: output and attention would not share a grid.
 
         Raises:
             ValueError: The message names the padding that fits.
@@ -70,7 +70,7 @@ class ConvLike(Layer):
 
 
 def init_conv(conv: nn.Conv2d) -> None:
-    """A ResNet's initialisation: weights N(0, 2 / fan_out), zero bias."""
+    """Initialises a convolution as in a ResNet: weights N(0, 2 / fan_out), zero bias."""
     nn.init.kaiming_normal_(conv.weight, mode='fan_out', nonlinearity='relu')
     if conv.bias is not None:
         nn.init.zeros_(conv.bias)

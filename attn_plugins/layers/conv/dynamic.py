@@ -79,7 +79,7 @@ class DynamicConv(ConvLike):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Kaiming's for W_v, Glorot's for the kernels, zero biases."""
+        """Initialises W_v by Kaiming's method, the kernels by Glorot's; biases are zero."""
         init_conv(self.value)
         nn.init.xavier_uniform_(self.kernel.weight)
         if self.kernel.bias is not None:

@@ -116,7 +116,10 @@ class SKConv(ConvLike):
         return nn.Conv2d(self.in_channels, self.out_channels, *sizes, self.groups, bias)
 
     def init_weights(self) -> None:
-        """As described: convolutions N(0, 2 / fan_in), zero biases, the choice N(0, 0.01^2), plain batch norms."""
+        """Initialises as described.
+
+        Convolutions are N(0, 2 / fan_in), biases zero, the choice N(0, 0.01^2), and the batch norms plain.
+        """
         for branch in self.branches:
             nn.init.kaiming_normal_(branch.conv.weight, nonlinearity='relu')
             if branch.conv.bias is not None:

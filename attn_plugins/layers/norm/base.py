@@ -1,4 +1,4 @@
-"""What every norm layer is: a batch norm that it holds, and what it makes of the normalised map."""
+"""The base of norm layers: a module that holds a batch norm and changes the normalised map."""
 
 import inspect
 from abc import abstractmethod
@@ -43,20 +43,21 @@ class NormLayer(ChecksMap, Wrapper):
         self.make_parameters()
         self.init_weights()
 
-    #: Options of the batch norm inside, which a host's own norm has already.
+    #: Options of the batch norm inside; a host's own norm already has them.
     inner_options = tuple(inspect.signature(__init__).parameters)[2:]
 
     def make_parameters(self) -> None:
-        """The parameters that the layer adds to the batch norm's; none by default."""
+        """Adds the layer's own parameters to those of the batch norm; none by default."""
 
     def init_weights(self) -> None:
-        """The start of what the layer adds; weight and bias of the batch norm are the host's matter (zero-init
-        residuals).
+        """Initialises what the layer adds.
+
+        The host initialises weight and bias of the batch norm (zero-init residuals).
         """
 
     @abstractmethod
     def adapt(self, x: Tensor, y: Tensor) -> Tensor:
-        """What becomes of y, the normalised x. Both (N, C, H, W)."""
+        """Computes the output from the input x and y, the normalised x. Both (N, C, H, W)."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""

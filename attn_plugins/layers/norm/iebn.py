@@ -78,12 +78,12 @@ class IEBN(NormLayer):
         self.gate = build_gate(gate, num_features)
 
     def make_parameters(self) -> None:
-        """One weight and one bias of the gate per channel."""
+        """Adds one weight and one bias of the gate per channel."""
         self.gate_weight = nn.Parameter(torch.empty(self.num_features))
         self.gate_bias = nn.Parameter(torch.empty(self.num_features))
 
     def init_weights(self) -> None:
-        """The published start of the gate. The batch norm's weight is the host's matter (zero-init residuals)."""
+        """Initialises the gate as published; the host initialises the batch norm's weight (zero-init residuals)."""
         nn.init.zeros_(self.gate_weight)
         nn.init.constant_(self.gate_bias, -1)
 
@@ -105,10 +105,11 @@ class IEBN(NormLayer):
         return op.compiled(x, *parameters) if in_compiler() else fused(op, x, *parameters)
 
     def _fits(self, x: Tensor) -> bool:
-        """Whether norm and gate can be one op: a plain batch norm, whole, of a map in its own precision with several
-        values.
+        """Tells whether norm and gate can be computed by one op.
 
-        Plain is what runs torch's own forward: also what mmengine makes of SyncBN where there is one process.
+        They can for a plain batch norm with weight and bias, without hooks, and a map in its precision with several
+        values. Plain means that it runs torch's own forward: so does the norm that mmengine puts in place of SyncBN in
+        one process.
         """
         bn = children_of(self)['bn']
         return (
@@ -122,13 +123,13 @@ class IEBN(NormLayer):
         )
 
     def adapt(self, x: Tensor, y: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C, H, W)."""
+        """Applies the gate to the normalised map: (N, C, H, W) -> (N, C, H, W)."""
         delta = self.gate(instance_logits(x, self.gate_weight, self.gate_bias))
         return apply_instance_gate(y, delta[:, :, None, None], self.bn.bias)
 
 
 def _update(bn: nn.BatchNorm2d, count: int, mean: Tensor, variance: Tensor) -> None:
-    """What a batch norm does to its running statistics in a training step, with the variance over count - 1."""
+    """Updates a batch norm's running statistics as in a training step, with the variance over count - 1."""
     bn.num_batches_tracked.add_(1)
     momentum = 1 / bn.num_batches_tracked.to(mean.dtype) if bn.momentum is None else bn.momentum
     bn.running_mean.lerp_(mean, momentum)

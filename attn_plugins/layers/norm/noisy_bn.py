@@ -13,10 +13,10 @@ from attn_plugins.registry import MODELS
 
 
 def add_noise(normalized: Tensor, na: float, nb: float, weight: Tensor | None, bias: Tensor | None) -> Tensor:
-    """weight * (na * x_hat + nb) + bias, computed from the finished h = weight * x_hat + bias.
+    """Computes weight * (na * x_hat + nb) + bias from the finished h = weight * x_hat + bias.
 
-    It is one scale and shift per channel, na * h + (weight * nb + bias * (1 - na)), so any batch norm (SyncBN, frozen,
-    evaluating) can have computed h.
+    It is one scale and shift per channel, na * h + (weight * nb + bias * (1 - na)), so h can come from any batch norm
+    (SyncBN, frozen, evaluating).
 
     Args:
         normalized (Tensor): h, the batch norm's output, (N, C, H, W).
@@ -37,7 +37,7 @@ def add_noise(normalized: Tensor, na: float, nb: float, weight: Tensor | None, b
 def add_noise_as_published(
     x_hat: Tensor, na: float, nb: float, weight: Tensor | None, bias: Tensor | None
 ) -> Tensor:
-    """weight * (na * x_hat + nb) + bias, on the values before weight and bias."""
+    """Computes weight * (na * x_hat + nb) + bias from the values before weight and bias."""
     noisy = na * x_hat + nb
     return noisy if weight is None else weight[:, None, None] * noisy + bias[:, None, None]
 
@@ -112,7 +112,7 @@ class NoisyBN(NormLayer):
         self.at_test = at_test
 
     def adapt(self, x: Tensor, y: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C, H, W)."""
+        """Adds the noise to the normalised map: (N, C, H, W) -> (N, C, H, W)."""
         if not (self.at_train if self.training else self.at_test):
             return y
         return add_noise(y, self.na, self.nb, self.bn.weight, self.bn.bias)

@@ -11,7 +11,7 @@ from attn_plugins.ops.attention import attend_channels
 from attn_plugins.ops.residual import add_branch
 from attn_plugins.registry import MODELS
 
-# A symbolic trace takes it as it is: it asks for the device.
+# A symbolic trace must not look inside this function: it reads the device.
 torch.fx.wrap('attend_channels')
 
 
@@ -57,7 +57,7 @@ class CAM(Layer):
         self.gamma = nn.Parameter(torch.zeros(1))
 
     def init_weights(self) -> None:
-        """As published: gamma = 0."""
+        """Initialises as published: gamma = 0."""
         nn.init.zeros_(self.gamma)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from attn_plugins.layers.place import Place
 from attn_plugins.ops.criss_cross import criss_cross
 from attn_plugins.registry import MODELS
 
-# A symbolic trace takes it as it is: it asks for the size.
+# A symbolic trace must not look inside this function: it reads the size.
 torch.fx.wrap('criss_cross')
 
 
@@ -54,5 +54,5 @@ class CrissCross(ProjectedAttention):
     examples = [dict(reduction=2)]
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """(N, d, H, W), (N, d, H, W), (N, C, H, W) -> (N, C, H, W)."""
+        """Attends to row and column: (N, d, H, W), (N, d, H, W), (N, C, H, W) -> (N, C, H, W)."""
         return criss_cross(query, key, value)

@@ -61,7 +61,7 @@ class DoubleAttention(Layer):
         self.out = nn.Conv2d(feature_channels, in_channels, 1)
 
     def init_weights(self) -> None:
-        """torch's default for every convolution."""
+        """Initialises every convolution by torch's default."""
         for conv in (self.feature, self.gather, self.distribute, self.out):
             conv.reset_parameters()
 

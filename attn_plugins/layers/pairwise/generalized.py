@@ -26,7 +26,7 @@ from attn_plugins.ops.relative_position import (
 from attn_plugins.ops.residual import add_branch
 from attn_plugins.registry import MODELS
 
-# A symbolic trace takes these as they are: they ask for the device, the dtype or the size, or unpack lists.
+# A symbolic trace must not look inside these functions: they read the device, the dtype or the size, or unpack lists.
 torch.fx.wrap('at_least_float32')
 torch.fx.wrap('attend')
 torch.fx.wrap('attend_with_positions')
@@ -160,7 +160,7 @@ class GeneralizedAttention(Layer):
         return self.content_position or self.position_only
 
     def _make_parameters(self, in_channels: int, out_channels: int) -> None:
-        """The parameters that the terms need, under mmcv's names."""
+        """Adds the parameters that the terms need, under mmcv's names."""
         if self.content or self.content_position:
             self.query_conv = nn.Conv2d(in_channels, out_channels, 1, bias=False)
         if self.content or self.key_only:
@@ -177,7 +177,10 @@ class GeneralizedAttention(Layer):
         self.gamma = nn.Parameter(self.value_conv.weight.new_zeros(1))
 
     def init_weights(self) -> None:
-        """As published: Kaiming uniform with a = 1, u and v uniform up to 1 / sqrt(2 d), b_o and gamma zero."""
+        """Initialises as published.
+
+        That is Kaiming uniform with a = 1, u and v uniform up to 1 / sqrt(2 d), b_o and gamma zero.
+        """
         for module in self.children():
             nn.init.kaiming_uniform_(module.weight, a=1)
         bound = (2 * self.proj_conv.in_channels // self.num_heads) ** -0.5
@@ -205,7 +208,7 @@ class GeneralizedAttention(Layer):
         return add_branch(x, y, self.gamma)
 
     def _attend(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """Any terms of the query's content and others beside them, (N, O, H_q, W_q)."""
+        """Attends with a term of the query's content and any others, (N, O, H_q, W_q)."""
         height, width = queries.shape[2], queries.shape[3]
         split = rows_of_heads if self.has_position else split_heads
         value, query = [
@@ -237,14 +240,17 @@ class GeneralizedAttention(Layer):
         return map_of_rows(rows, height, width)
 
     def _one_context(self, keys: Tensor) -> Tensor:
-        """'0010' and '0000': every query gets the same sum, whose values are projected after it, (N, O, 1, 1)."""
+        """Computes '0010' and '0000', (N, O, 1, 1): every query gets the same sum, which is projected afterwards."""
         weights = torch.softmax(self._key_energies(keys).flatten(2), 2).to(keys.dtype)
         context = weights @ keys.flatten(2).transpose(1, 2)
         weight = self.value_conv.weight.view(self.num_heads, -1, self.in_channels)
         return torch.einsum('nhc,hdc->nhd', context, weight).flatten(1)[:, :, None, None]
 
     def _attend_in_two_steps(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """'0011', and '0010' and '0000' in a range: the keys of every row first, then the rows, (N, O, H_q, W_q)."""
+        """Attends to the keys of every row first, then to the rows, (N, O, H_q, W_q).
+
+        This is for '0011', and for '0010' and '0000' in a range.
+        """
         value, visible = self._values_on_grid(keys), self._visible_axes(queries, keys)
         if self.position_only:
             of_axes = self._along_axes(axis_energies, queries, keys)
@@ -258,7 +264,10 @@ class GeneralizedAttention(Layer):
         )
 
     def _attend_along_axes(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """'0001': the softmax of a sum over the two axes is the product of theirs, (N, O, H_q, W_q)."""
+        """Computes '0001', (N, O, H_q, W_q), axis by axis.
+
+        The softmax of a sum over the two axes is the product of their softmaxes.
+        """
         value = self._values_on_grid(keys)
         of_x, of_y = [
             weights.to(value.dtype)[:, None] for weights in self._along_axes(axis_weights, queries, keys)
@@ -266,19 +275,20 @@ class GeneralizedAttention(Layer):
         return (of_y @ (value @ of_x.transpose(2, 3))).flatten(1, 2)
 
     def _along_axes(self, of_axis: Callable, queries: Tensor, keys: Tensor) -> list[Tensor]:
-        """Energies or weights of the columns and of the rows for the vectors v, (heads, queries, keys) each."""
+        """Computes energies or weights of columns and of rows for the vectors v, (heads, queries, keys) each."""
         angles, key_angles = self._angles(queries, self.q_stride), self._angles(keys, self.kv_stride)
         weights, visible = self._position_weights(), self._visible_axes(queries, keys)
         vectors = self._vectors(self.geom_bias)[0, :, 0]
         return [of_axis(vectors, weights[i], angles[i], key_angles[i], visible[i]) for i in (0, 1)]
 
     def _values_on_grid(self, keys: Tensor) -> Tensor:
-        """(N, heads, e, H_k, W_k)."""
+        """Computes the values as maps, (N, heads, e, H_k, W_k)."""
         return self.value_conv(keys).unflatten(1, (self.num_heads, -1))
 
     def _key_energies(self, keys: Tensor) -> Tensor:
-        """u . k_j as one convolution, to a channel per head, or zeros without E3: (N, heads, H_k, W_k), at least
-        float32.
+        """Computes u . k_j, or zeros without E3: (N, heads, H_k, W_k), at least float32.
+
+        It is one convolution with a channel per head.
         """
         if not self.key_only:
             return at_least_float32(torch.zeros_like(keys[:, :1])).expand(-1, self.num_heads, -1, -1)
@@ -287,29 +297,29 @@ class GeneralizedAttention(Layer):
         return at_least_float32(F.conv2d(keys, weight.view(self.num_heads, -1, 1, 1)))
 
     def _query_vector(self, query: Tensor | None, name: str) -> Tensor:
-        """What a key is multiplied with: the query, the vectors u or v of that name, or the sum of those there."""
+        """Returns the vector that multiplies a key: the query, the vectors u or v of that name, or the sum of both."""
         if not hasattr(self, name):
             return query
         vectors = self._vectors(getattr(self, name))
         return vectors if query is None else query + vectors
 
     def _vectors(self, bias: Tensor) -> Tensor:
-        """u or v, (1, heads, 1, d)."""
+        """Reshapes u or v to (1, heads, 1, d)."""
         return bias.view(1, self.num_heads, 1, -1)
 
     def _position_weights(self) -> tuple[Tensor, Tensor]:
-        """W_x and W_y over sqrt(2), each (heads, d, D / 2)."""
+        """Computes W_x and W_y over sqrt(2), each (heads, d, D / 2)."""
         layers = (self.appr_geom_fc_x, self.appr_geom_fc_y)
         return tuple(layer.weight.unflatten(0, (self.num_heads, -1)) * 0.5**0.5 for layer in layers)
 
     def _angles(self, places: Tensor, stride: int) -> tuple[Tensor, Tensor]:
-        """The angles of the columns and of the rows."""
+        """Computes the angles of the columns and of the rows."""
         step = stride * self.position_magnitude
         width, height = places.shape[3], places.shape[2]
         return tuple(position_angles(length, step, self.position_dim, places) for length in (width, height))
 
     def _visible_axes(self, queries: Tensor, keys: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """Which columns and which rows of the keys every query sees; None for all."""
+        """Computes which columns and which rows of the keys every query sees; None for all."""
         if self.spatial_range < 0:
             return None, None
         return tuple(
@@ -325,7 +335,7 @@ class GeneralizedAttention(Layer):
         )
 
     def official_constants(self) -> dict[str, Tensor]:
-        """mmcv's window, a parameter there, which hides what is 1; it exists for 256 and 512 channels only."""
+        """Computes mmcv's window, a parameter there, which hides what is 1; it exists for 256 and 512 channels only."""
         length = {256: 84, 512: 42}.get(self.in_channels)
         if self.spatial_range < 0 or length is None:
             return {}
@@ -334,7 +344,7 @@ class GeneralizedAttention(Layer):
         return {'local_constraint_map': (~(seen[:, None, :, None] & seen[None, :, None, :])).byte()}
 
     def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs) -> None:
-        """mmcv stores the window as a parameter; here it follows from the sizes."""
+        """Drops mmcv's window, which mmcv stores as a parameter; here it follows from the sizes."""
         state_dict.pop(f'{prefix}local_constraint_map', None)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 

@@ -16,7 +16,7 @@ from attn_plugins.ops.pool import max_pool_2x2
 from attn_plugins.ops.residual import add_branch
 from attn_plugins.registry import MODELS, nearest
 
-# A symbolic trace takes these as they are: they ask for the device or the size.
+# A symbolic trace must not look inside these functions: they read the device or the size.
 torch.fx.wrap('attend')
 torch.fx.wrap('max_pool_2x2')
 
@@ -113,7 +113,7 @@ class NonLocal(Layer):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """As in mmcv: theta, phi and g N(0, 0.01), the last step zero."""
+        """Initialises as mmcv does: theta, phi and g N(0, 0.01), the last step zero."""
         for name in ('g', 'theta', 'phi'):
             if hasattr(self, name):
                 nn.init.normal_(getattr(self, name).weight, std=0.01)
@@ -137,7 +137,7 @@ class NonLocal(Layer):
         return add_branch(x, y if self.norm is None else self.norm(y))
 
     def _attend(self, theta: Tensor, phi: Tensor, g: Tensor) -> Tensor:
-        """The sum over the places that the mode asks for, (N, 1, H * W, m)."""
+        """Computes the weighted sum over the places by the chosen mode, (N, 1, H * W, m)."""
         if self.mode == 'dot_product':
             return attend_linearly(split_heads(theta), split_heads(phi), g)
         if self.mode == 'concatenation':
@@ -148,5 +148,5 @@ class NonLocal(Layer):
         return attend(split_heads(theta), split_heads(phi).to(g.dtype), g, self.scale)
 
     def _pooled(self, x: Tensor) -> Tensor:
-        """Max-pooled 2x2 if asked for; an axis of length 1 stays."""
+        """Pools 2x2 by maxima if `sub_sample` is set; an axis of length 1 stays."""
         return max_pool_2x2(x) if self.sub_sample else x

@@ -14,7 +14,7 @@ from attn_plugins.ops.mode import runs_eagerly
 from attn_plugins.ops.residual import add_branch
 from attn_plugins.registry import MODELS
 
-# A symbolic trace takes it as it is: it asks for the device.
+# A symbolic trace must not look inside this function: it reads the device.
 torch.fx.wrap('attend')
 
 
@@ -45,14 +45,14 @@ class ProjectedAttention(Layer, ABC):
         self.gamma = nn.Parameter(self.value.weight.new_zeros(1))
 
     def init_weights(self) -> None:
-        """As published: torch's default for the convolutions, gamma = 0."""
+        """Initialises as published: torch's default for the convolutions, gamma = 0."""
         for conv in (self.query, self.key, self.value):
             conv.reset_parameters()
         nn.init.zeros_(self.gamma)
 
     @abstractmethod
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """(N, d, H, W), (N, d, H, W), (N, C, H, W) -> (N, C, H, W)."""
+        """Attends from every place: (N, d, H, W), (N, d, H, W), (N, C, H, W) -> (N, C, H, W)."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
@@ -95,9 +95,9 @@ class PAM(ProjectedAttention):
     examples = [dict(reduction=2)]
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """(N, d, H, W), (N, d, H, W), (N, C, H, W) -> (N, C, H, W)."""
+        """Attends to all places: (N, d, H, W), (N, d, H, W), (N, C, H, W) -> (N, C, H, W)."""
         if runs_eagerly(query) and query.is_cpu:
-            # The CPU's fused kernel wants one width, which would be that of the values.
+            # The CPU's fused kernel needs one width, which would be that of the values.
             rows, _ = attend_in_parts(*(rows_of_heads(x, 1) for x in (query, key, value)))
             return map_of_rows(rows, value.shape[2], value.shape[3])
         rows = attend(split_heads(query), split_heads(key), split_heads(value))

@@ -30,14 +30,14 @@ class ChannelBranch(nn.Module):
         self.fc2 = nn.Linear(hidden, in_channels)
 
     def init_weights(self) -> None:
-        """As in the authors' ResNet: torch's default for the weights, zero biases, plain batch norm."""
+        """Initialises as in the authors' ResNet: torch's default for the weights, zero biases, plain batch norm."""
         for layer in (self.fc1, self.fc2):
             layer.reset_parameters()
             nn.init.zeros_(layer.bias)
         self.norm.reset_parameters()
 
     def forward(self, mean: Tensor) -> Tensor:
-        """The mean over space, (N, C) -> (N, C)."""
+        """Computes one logit per channel from the mean over space, (N, C) -> (N, C)."""
         hidden = self.fc1(mean)
         check_batch_size(hidden, self.norm)
         return self.fc2(torch.relu(self.norm(hidden)))
@@ -63,7 +63,7 @@ class SpatialBranch(nn.Module):
         self.out = nn.Conv2d(hidden, 1, 1)
 
     def init_weights(self) -> None:
-        """As in the authors' ResNet: convolutions N(0, 2 / fan_out), zero biases, plain batch norms."""
+        """Initialises as in the authors' ResNet: convolutions N(0, 2 / fan_out), zero biases, plain batch norms."""
         for module in self.children():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode='fan_out')
@@ -72,7 +72,7 @@ class SpatialBranch(nn.Module):
                 module.reset_parameters()
 
     def forward(self, reduced: Tensor) -> Tensor:
-        """What `reduce` makes of the map, (N, m, H, W) -> (N, 1, H, W)."""
+        """Computes one logit per place from the output of `reduce`, (N, m, H, W) -> (N, 1, H, W)."""
         x = torch.relu(self.reduce_norm(reduced))
         x = torch.relu(self.norm1(self.conv1(x)))
         return self.out(torch.relu(self.norm2(self.conv2(x))))
@@ -149,8 +149,9 @@ class BAM(Layer):
         return gated(self.gating, x, self._logits, self.spatial.reduce.weight, self.spatial.reduce.bias)
 
     def _logits(self, mean: Tensor, reduced: Tensor) -> tuple[Tensor, ...]:
-        """(N, C) and (N, m, H, W) -> what is added per channel and what the logits per place are multiplied by, and
-        these.
+        """Computes the logits from the mean, (N, C), and the reduced map, (N, m, H, W).
+
+        Returns the term added per channel, the factor per channel of the logits per place, and these logits.
         """
         channel, local = self.channel(mean), self.spatial(reduced)
         if self.product:

@@ -29,7 +29,7 @@ class SpatialGate(nn.Module):
         self.norm = nn.BatchNorm2d(1, momentum=0.01)
 
     def init_weights(self) -> None:
-        """As published: the norm starts at zero, so the gate starts at 0.5 everywhere."""
+        """Initialises as published: the norm starts at zero, so the gate starts at 0.5 everywhere."""
         nn.init.kaiming_normal_(self.conv.weight, mode='fan_out')
         nn.init.zeros_(self.norm.weight)
         nn.init.zeros_(self.norm.bias)
@@ -83,7 +83,10 @@ class CBAM(Layer):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """As in the authors' ResNet: torch's default for the MLP's weights, zero biases, a flat spatial gate."""
+        """Initialises as in the authors' ResNet.
+
+        The MLP's weights have torch's default, its biases are zero, and the spatial gate is flat.
+        """
         self.channel.init_weights()
         nn.init.zeros_(self.channel.excitation.fc1.bias)
         nn.init.zeros_(self.channel.excitation.fc2.bias)

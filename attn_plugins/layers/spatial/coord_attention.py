@@ -12,7 +12,7 @@ from attn_plugins.ops.gating import gated
 from attn_plugins.ops.strip_gating import StripGating, conv_strips
 from attn_plugins.registry import MODELS
 
-# A symbolic trace takes it as it is: it asks for the size.
+# A symbolic trace must not look inside this function: it reads the size.
 torch.fx.wrap('conv_strips')
 
 AXES = ('hw', 'h', 'w')
@@ -75,7 +75,7 @@ class CoordAttention(Layer):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """As in the authors' MobileNetV2: convolutions N(0, 2 / fan_out), zero biases, plain batch norm."""
+        """Initialises as in the authors' MobileNetV2: convolutions N(0, 2 / fan_out), zero biases, plain batch norm."""
         for module in self.children():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode='fan_out', nonlinearity='relu')
@@ -87,7 +87,7 @@ class CoordAttention(Layer):
         return gated(self.gating, x, self._gates)
 
     def _gates(self, *strips: Tensor) -> tuple[Tensor, ...]:
-        """The means of rows and columns -> their gates, (N, C, H, 1) and (N, C, 1, W)."""
+        """Computes the gates of rows and columns, (N, C, H, 1) and (N, C, 1, W), from their means."""
         standing = [
             strip if axis == 'h' else strip.transpose(2, 3) for axis, strip in traced_zip(self.axes, strips)
         ]

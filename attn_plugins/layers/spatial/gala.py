@@ -11,12 +11,12 @@ from attn_plugins.ops.logit_gating import LogitGating
 from attn_plugins.registry import MODELS
 
 INTERACTIONS = ('both', 'additive', 'multiplicative')
-# Standard deviation of a unit normal that is cut off at two standard deviations.
+# Standard deviation of a unit normal that is truncated at two standard deviations.
 TRUNCATED_STD = 0.87962566103423978
 
 
 def variance_scaling_(weight: Tensor, fan_in: int) -> None:
-    """TensorFlow's initialisation by variance scaling: a normal of variance 1 / fan_in, cut off at two deviations."""
+    """Initialises by TensorFlow's variance scaling: a normal of variance 1 / fan_in, truncated at two deviations."""
     std = fan_in**-0.5 / TRUNCATED_STD
     nn.init.trunc_normal_(weight, std=std, a=-2 * std, b=2 * std)
 
@@ -114,7 +114,7 @@ class GALA(Layer):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """As in the authors' code: variance scaling for L, alpha and beta, Glorot's for G, zero biases."""
+        """Initialises as the authors' code: variance scaling for L, alpha and beta, Glorot's for G, zero biases."""
         for conv in (self.local_reduce, self.local_conv, self.local_out):
             if conv is not None:
                 variance_scaling_(conv.weight, conv.weight[0].numel())
@@ -131,7 +131,10 @@ class GALA(Layer):
         return gated(self.gating, x, self._logits, self.local_reduce.weight, self.local_reduce.bias)
 
     def _logits(self, mean: Tensor, reduced: Tensor) -> tuple[Tensor, ...]:
-        """(N, C) and (N, m, H, W) -> what is added per channel and what L is multiplied by, (N, C) each, and L."""
+        """Computes the logits from the mean, (N, C), and the reduced map, (N, m, H, W).
+
+        Returns the term added per channel and the factor per channel of L, (N, C) each, and L.
+        """
         features = torch.relu(reduced)
         vector = self.fc2(torch.relu(self.fc1(mean)))
         if self.code:

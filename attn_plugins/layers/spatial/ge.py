@@ -113,7 +113,7 @@ class GE(Layer):
         return nn.Sequential(*layers[:-1])
 
     def init_weights(self) -> None:
-        """As released: gathering N(0, 2 / fan_in), excitation N(0, 0.01^2), zero biases, plain batch norms."""
+        """Initialises as released: gathering N(0, 2 / fan_in), excitation N(0, 0.01^2), zero biases, plain norms."""
         for module in self.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.reset_parameters()
@@ -141,7 +141,7 @@ class GE(Layer):
         return recalibrate(x, gate if self.extent == 'global' else upsample(gate, x))
 
     def _check_size(self, x: Tensor) -> None:
-        # torch.fx hands over a stand-in without a shape.
+        # torch.fx passes a proxy without a shape.
         if self.spatial_size is None or not isinstance(x, Tensor):
             return
         if tuple(x.shape[2:]) != self.spatial_size:
@@ -152,7 +152,7 @@ class GE(Layer):
 
 
 def _map_size(size: Sequence[int] | int | None, extent: int | str, mode: str) -> tuple[int, int] | None:
-    """The (H, W) that the layer is bound to, None if to none; refuses a size that is missing or has no use."""
+    """Returns the (H, W) that the layer is bound to, or None; refuses a size that is missing or has no use."""
     bound = extent == 'global' and mode != 'theta_minus'
     if not bound and size is None:
         return None

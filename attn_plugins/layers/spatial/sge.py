@@ -51,7 +51,7 @@ class SGE(Layer):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """As published: w = 0, b = 1."""
+        """Initialises as published: w = 0, b = 1."""
         nn.init.zeros_(self.weight)
         nn.init.ones_(self.bias)
 

@@ -53,7 +53,7 @@ class SimAM(Layer):
         self.e_lambda = e_lambda
 
     def init_weights(self) -> None:
-        """There is nothing to initialise."""
+        """Does nothing: there are no parameters."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""

@@ -63,7 +63,7 @@ class TripletAttention(Layer):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """As in the authors' ResNet: the norm starts at zero in the gate over H and W only."""
+        """Initialises as in the authors' ResNet: the norm starts at zero in the gate over H and W only."""
         for gate in (self.gate_cw, self.gate_ch, self.gate_hw):
             if gate is not None:
                 gate.init_weights()
@@ -75,6 +75,6 @@ class TripletAttention(Layer):
         return gated(self.gating, x, self._gates)
 
     def _gates(self, *planes: Tensor) -> tuple[Tensor, ...]:
-        """The planes that the axes H, W and C leave -> their gates, (N, 1, C, W), (N, 1, H, C), (N, 1, H, W)."""
+        """Computes the gates (N, 1, C, W), (N, 1, H, C), (N, 1, H, W) from the planes left by pooling H, W and C."""
         gates = [gate for gate in (self.gate_cw, self.gate_ch, self.gate_hw) if gate is not None]
         return tuple(gate(planes[i]) for i, gate in enumerate(gates))

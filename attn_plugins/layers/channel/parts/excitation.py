@@ -1,7 +1,8 @@
 """Excitations: from the descriptor (N, C), or (N, C, K) with K values per channel, to logits; the gate comes after.
 
-An excitation gives one logit per channel, (N, C), or M of them, (N, C, M), whose gates multiply. Those that can read
-K values have the option `features`, which `ChannelAttention` fills in. They work at the precision of their parameters.
+An excitation gives one logit per channel, (N, C), or M of them, (N, C, M), whose gates multiply. Excitations that can
+read K values have the option `features`, which `ChannelAttention` fills in. They compute in the precision of their
+parameters.
 """
 
 import inspect
@@ -14,7 +15,7 @@ from attn_plugins.registry import EXCITATIONS, build_part
 
 
 def build_excitation(cfg: str | dict, in_channels: int, features: int) -> nn.Module:
-    """An excitation for descriptors (N, C), or (N, C, K) with K = `features` > 1.
+    """Builds an excitation for descriptors (N, C), or (N, C, K) with K = `features` > 1.
 
     Raises:
         ValueError: The type or an option does not exist, or the excitation reads one value per channel only.
@@ -48,7 +49,7 @@ class IdentityExcitation(nn.Module):
         super().__init__()
 
     def init_weights(self) -> None:
-        """There is nothing to initialise."""
+        """Does nothing: there are no parameters."""
 
     def forward(self, descriptor: Tensor) -> Tensor:
         """(N, C) -> (N, C)."""
@@ -70,7 +71,7 @@ class InstanceEnhanceExcitation(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """As published: weight 0, bias -1."""
+        """Initialises as published: weight 0, bias -1."""
         nn.init.zeros_(self.weight)
         nn.init.constant_(self.bias, -1)
 

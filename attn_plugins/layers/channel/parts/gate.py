@@ -1,5 +1,6 @@
-"""Gates, from logits to factors, and the controls of them: whether a gain is attention shows where the gate cannot
-attend.
+"""Gates, which turn logits into factors, and controls, which are gates that cannot attend.
+
+If a control gains as much as the layer itself, the gain does not come from attention.
 """
 
 import warnings
@@ -23,22 +24,22 @@ ALONE = (
 FIRST = (
     'shuffled_images: the first image of a test by single images keeps its own gate, as there is no other yet'
 )
-# Draws of a training that activation checkpointing may ask for again: those of the forward passes that await their
-# backward.
+# How many random shifts of a training are kept because activation checkpointing may need them again: those of the
+# forward passes whose backward has not run yet.
 DRAWS = 256
 
-# Where torch has the function, it gets the name here that configs use.
-GATES.register_module('identity', module=nn.Identity)  # e, where the excitation's output is the factor
+# Functions that torch has get their names for configs here.
+GATES.register_module('identity', module=nn.Identity)  # e, if the excitation's output is the factor
 GATES.register_module('sigmoid', module=nn.Sigmoid)  # 1 / (1 + exp(-e))
 GATES.register_module('tanh', module=nn.Tanh)
 
 
 @GATES.register_module('hard_sigmoid')
 class HardSigmoidGate(nn.Module):
-    """min(max(e + 3, 0), 6) / 6, which torch's own `Hardsigmoid` cannot differentiate twice."""
+    """min(max(e + 3, 0), 6) / 6, twice differentiable, unlike torch's own `Hardsigmoid`."""
 
     def forward(self, logits: Tensor) -> Tensor:
-        """Any shape to the same."""
+        """Computes the factors from logits of any shape."""
         return F.relu6(logits + 3) / 6
 
 
@@ -47,7 +48,7 @@ class OnePlusTanhGate(nn.Module):
     """1 + tanh(e), between 0 and 2: the identity at logit 0 (GCT)."""
 
     def forward(self, logits: Tensor) -> Tensor:
-        """Any shape to the same."""
+        """Computes the factors from logits of any shape."""
         return 1 + torch.tanh(logits)
 
 
@@ -60,7 +61,7 @@ class SoftmaxGate(nn.Softmax):
 
 
 def build_gate(cfg: str | dict, in_channels: int) -> nn.Module:
-    """A gate from its name or config; the controls are told how many channels there are."""
+    """Builds a gate from its name or config; controls also get the number of channels."""
     name = cfg if isinstance(cfg, str) else cfg.get('type')
     control = getattr(GATES.get(name) if isinstance(name, str) else name, 'over_images', False)
     return build_part(cfg, GATES, **(dict(in_channels=in_channels) if control else {}))
@@ -70,20 +71,20 @@ def build_gate(cfg: str | dict, in_channels: int) -> nn.Module:
 class MeanOverImages(nn.Module):
     """A gate frozen at its mean: every image gets the factors that the images have on average.
 
-    In training that is the mean over the batch; in evaluation the running one, which begins with the first batch and
-    takes a tenth of each later one, as batch norm's does. Without any batch it is 1. Factors of several logits are
+    In training it is the mean over the batch; in evaluation the running mean, which begins with the first batch and
+    takes a tenth of each later one, as batch norm's does. Before any batch it is 1. Factors of several logits are
     multiplied first.
 
-    Where blocks share the layer, its running mean is that over all of them, so `share='stage'` refuses it.
+    If blocks shared the layer, the running mean would be that over all of them, so `share='stage'` refuses it.
 
     Args:
         in_channels (int): C.
-        gate (str or dict): The gate whose mean it is.
+        gate (str or dict): The gate of which the mean is taken.
         momentum (float): Part of a batch in the running mean.
     """
 
     over_images = True
-    #: The running mean is of one place.
+    #: The running mean belongs to one place in the host.
     attn_one_place = True
 
     def __init__(self, in_channels: int, gate: str | dict = 'sigmoid', momentum: float = 0.1):
@@ -113,14 +114,13 @@ class MeanOverImages(nn.Module):
 class ShuffledImages(PartOfBlocks):
     """Gates shuffled between images: every image gets the factors of another one.
 
-    In training it is another one of its batch, which is rolled on by a number of images that is drawn anew at each
-    step. In evaluation it is any of those that have been seen since `eval()` was called, as test sets come class by
-    class, and detectors take one image at a time: of these a uniform sample of 1024 is kept, which is no part of the
-    state dict. Only the first image of a test by single images has no other, and so has a training batch of one:
-    these keep their own, with a warning. Where a compiler, a trace or an export sees the single steps the batch is
-    rolled on by one.
+    In training it is another image of the batch, which is rolled by a number of images that is drawn anew at each step.
+    In evaluation it is any of the images seen since `eval()` was called, because test sets come class by class and
+    detectors take one image at a time. A uniform sample of 1024 of them is kept, which is no part of the state dict.
+    The first image of a test by single images and a training batch of one have no other image: they keep their own
+    gate, with a warning. If a compiler, a trace or an export sees the single steps, the batch is rolled by one.
 
-    torch's own stream of random numbers is left as it is, so a host's dropout is that of a training without the layer.
+    torch's own random number stream is not advanced, so a host's dropout is that of a training without the layer.
 
     Args:
         in_channels (int): C.
@@ -128,7 +128,7 @@ class ShuffledImages(PartOfBlocks):
     """
 
     over_images = True
-    #: Whether an image meets those before it, so that it matters in which order a test goes through them.
+    #: Whether an image's result depends on the images before it, and so on the order of a test.
     order_matters = True
 
     def __init__(self, in_channels: int, gate: str | dict = 'sigmoid'):
@@ -142,12 +142,12 @@ class ShuffledImages(PartOfBlocks):
         return dict(self.__dict__, draws=deque(maxlen=DRAWS), reservoirs={})
 
     def train(self, mode: bool = True) -> 'ShuffledImages':
-        """Forgets all images, as torch's `eval()` does too, which calls it."""
+        """Forgets all images; torch's `eval()` does so too, because it calls this method."""
         self._forget()
         return super().train(mode)
 
     def start(self) -> None:
-        """The next block is the first of those that share the layer, each of which has factors of its own."""
+        """Begins again with the first of the blocks that share the layer; each of them has its own factors."""
         self.block = 0
 
     def forward(self, logits: Tensor) -> Tensor:
@@ -164,8 +164,9 @@ class ShuffledImages(PartOfBlocks):
         return reservoir.exchange(factors)
 
     def _by(self, factors: Tensor) -> int:
-        """By how many images a batch is rolled on; where activation checkpointing runs a block again, by as many as
-        before.
+        """Draws the number of images by which a batch is rolled.
+
+        If activation checkpointing runs a block again, the number is the same as before.
         """
         images = len(factors)
         if images < 2:
@@ -182,8 +183,8 @@ class ShuffledImages(PartOfBlocks):
                 'than before, so that they cannot be shuffled alike: switch it off (with_cp=False)'
             )
         if self.seed is None:
-            with torch.random.fork_rng(devices=[]):  # a look at torch's stream, which stays where it is
-                self.seed = hash((int(torch.randint(2**62, ())), int(mark)))  # other layers' marks are others
+            with torch.random.fork_rng(devices=[]):  # reads torch's stream without advancing it
+                self.seed = hash((int(torch.randint(2**62, ())), int(mark)))  # marks differ between layers
         generator = torch.Generator().manual_seed(self.seed + self.steps)
         self.steps += 1
         by = int(torch.randint(1, images, (), generator=generator))

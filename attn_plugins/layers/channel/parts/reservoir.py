@@ -1,17 +1,15 @@
-"""A uniform sample of the rows that have gone by (reservoir sampling: Vitter, ACM TOMS 1985, algorithm R), to draw
-others from.
-"""
+"""Keeps a uniform sample of all rows seen so far (reservoir sampling: Vitter, ACM TOMS 1985, algorithm R)."""
 
 import torch
 from torch import Tensor
 
 
 class Reservoir:
-    """Gives each row another one of all that have gone by; it draws from a stream of random numbers of its own.
+    """Exchanges each row for another one of all rows seen so far; it has a random number stream of its own.
 
     Args:
         size (int): How many rows are kept.
-        seed (int): Of its stream.
+        seed (int): The seed of its stream.
     """
 
     def __init__(self, size: int = 1024, seed: int = 0):
@@ -20,22 +18,22 @@ class Reservoir:
         self.generator = torch.Generator().manual_seed(seed)
 
     def exchange(self, rows: Tensor) -> Tensor:
-        """Draws for each row, uniformly, one of those kept or one that comes with it, never itself; then takes them in.
+        """Draws for each row, uniformly, another row of those kept or given with it; then adds the given rows.
 
-        A row that is the first and alone is given back.
+        The first row of all, if it comes alone, is returned itself.
         """
         pool = rows if self.rows is None else torch.cat([self.rows.to(rows), rows])
         first, others = len(pool) - len(rows), len(pool) - 1
         given = rows
         if others > 0:
             drawn = torch.randint(others, (len(rows),), generator=self.generator)
-            drawn += drawn >= torch.arange(first, len(pool))  # itself is passed over
+            drawn += drawn >= torch.arange(first, len(pool))  # skips the row itself
             given = pool[drawn.to(rows.device)]
         self._take_in(pool.detach(), first)
         return given
 
     def _take_in(self, pool: Tensor, first: int) -> None:
-        """Keeps of the pool, of which those from `first` on are new, what the sample is now."""
+        """Updates the sample from the pool, whose rows from `first` on are new."""
         kept = list(range(first))
         chances = torch.rand(len(pool) - first, generator=self.generator, dtype=torch.float64).tolist()
         for place, chance in enumerate(chances, first):

@@ -1,7 +1,7 @@
 """Squeezes: what channel attention knows about a map, (N, C, H, W) -> descriptor (N, C) or (N, C, K).
 
-None has parameters. `features` is K, the values per channel. A squeeze names the statistics of the map that it is
-made of (`ops/statistics.py`) and says what it makes of their values; one with `strips` gives a descriptor per row and
+None has parameters. `features` is K, the values per channel. A squeeze names the statistics of the map that it needs
+(`ops/statistics.py`) and computes the descriptor from their values. One with `strips` gives a descriptor per row and
 column instead."""
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ class Squeeze(nn.Module):
 
     Args:
         in_channels (int): Channels of the map.
-        statistics (Statistic): What is measured of the map.
+        statistics (Statistic): The statistics of the map that it needs.
     """
 
     features = 1
@@ -40,11 +40,11 @@ class Squeeze(nn.Module):
         self.values = sum(statistic.number for statistic in statistics)
 
     def constants(self) -> tuple[Tensor, ...]:
-        """What the statistics are given beside the map."""
+        """Returns the tensors that the statistics need beside the map."""
         return ()
 
     def forward(self, value: Tensor) -> Tensor:
-        """The values of the statistics, (N, C) each -> (N, C) or (N, C, K)."""
+        """Computes the descriptor from the values of the statistics, (N, C) each -> (N, C) or (N, C, K)."""
         return value
 
 
@@ -117,7 +117,7 @@ class StackSqueeze(Squeeze):
             )
 
     def constants(self) -> tuple[Tensor, ...]:
-        """Those of all."""
+        """Returns the constants of all stacked squeezes."""
         return tuple(constant for squeeze in self.squeezes for constant in squeeze.constants())
 
     def forward(self, *values: Tensor) -> Tensor:
@@ -127,7 +127,7 @@ class StackSqueeze(Squeeze):
 
 
 def read_all(squeezes: Sequence[Squeeze], values: Sequence[Tensor]) -> list[Tensor]:
-    """The descriptors of several squeezes from the values of all their statistics, one after another."""
+    """Computes the descriptors of several squeezes from the concatenated values of all their statistics."""
     if len(squeezes) == 1:
         return [squeezes[0](*values)]
     descriptors, start = [], 0
@@ -138,7 +138,7 @@ def read_all(squeezes: Sequence[Squeeze], values: Sequence[Tensor]) -> list[Tens
 
 
 def check_strips(squeezes: Sequence[Squeeze]) -> None:
-    """Raises a ValueError if descriptors of strips would meet others."""
+    """Raises a ValueError if descriptors of strips would be combined with others."""
     if len(squeezes) > 1 and any(squeeze.strips for squeeze in squeezes):
         raise ValueError(
             "the squeeze 'strips' gives a descriptor per row and column and stands alone: take the others out"
