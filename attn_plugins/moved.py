@@ -53,7 +53,7 @@ MOVED = {
     'insertion.start': 'insertion.identity_start',
     'insertion.targets': 'insertion.locate',
     'layers.channel.dct': 'layers.channel.fca',
-    'layers.channel.excitation': 'layers.channel.parts.excitation',
+    'layers.channel.excitation': 'layers.channel.attention',
     'layers.channel.gate': 'layers.channel.parts.gate',
     'layers.channel.lstm': 'layers.channel.dia',
     'layers.channel.reservoir': 'layers.channel.parts.reservoir',
@@ -67,12 +67,13 @@ MOVED = {
 }
 # Module that some names were moved out of -> name -> its new module; the lookup uses the module's old name only.
 NAMES = {
-    'layers.channel.parts.excitation': {
+    'layers.channel.attention': {
         'FCExcitation': 'layers.channel.se',
         'Conv1dExcitation': 'layers.channel.eca',
         'StyleExcitation': 'layers.channel.srm',
         'NormalizedScaleExcitation': 'layers.channel.gct',
         'SwitchExcitation': 'layers.channel.sem',
+        'InstanceEnhanceExcitation': 'layers.channel.sem',
     },
     'layers.channel.parts.squeeze': {
         **dict.fromkeys(('StdSqueeze', 'MeanStdSqueeze'), 'layers.channel.srm'),

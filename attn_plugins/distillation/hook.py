@@ -4,13 +4,12 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
-from torch import Tensor, nn
+from torch import nn
 
 from attn_plugins.distillation import Distillation, distillation_of
 from attn_plugins.errors import UserError
 from attn_plugins.randomness import next_number, own_stream
 from attn_plugins.registry import HOOKS
-from attn_plugins.training.checkpoint import check_fits, read_weights
 from attn_plugins.training.scores import chance
 
 # The key in a checkpoint, beside the student's weights, of the weights of losses that have some.
@@ -52,17 +51,7 @@ class DistillationHook(Hook):
         start = made.teacher.start
         student = runner.model.module if is_model_wrapper(runner.model) else runner.model
         teacher = made.make_teacher(student)
-        if start is None:
-            teacher.init_weights()
-        else:
-            weights = _read(start)
-            check_fits(
-                dict(state_dict=weights),
-                teacher,
-                start['checkpoint'],
-                'give the teacher the config that it was trained with',
-            )
-            teacher.load_state_dict(weights, strict=False)  # old weights without num_batches_tracked fit too
+        made.teacher.load_weights()
         if self.test_teacher and runner.iter == 0 and start is not None:
             _refuse_chance(runner, teacher, start['checkpoint'])
 
@@ -103,14 +92,6 @@ def _check_schedules(made: Distillation, runner: Runner) -> None:
                 f'{loss.name} begins at {loss.schedule.begin:g} of {last} {unit}, so it never acts: change '
                 'begin or by_epoch in its schedule'
             )
-
-
-def _read(start: dict) -> dict[str, Tensor]:
-    """Reads the trained weights that an init_cfg names."""
-    weights, prefix = read_weights(start['checkpoint']), start.get('prefix') or ''
-    if prefix and not prefix.endswith('.'):
-        prefix += '.'  # as mmengine does
-    return {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
 
 
 def _refuse_chance(runner: Runner, teacher: nn.Module, path: str) -> None:

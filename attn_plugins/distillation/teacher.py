@@ -13,6 +13,7 @@ from attn_plugins.distillation.features import Features
 from attn_plugins.distillation.losses.input_gradient import input_gradient
 from attn_plugins.errors import UserError
 from attn_plugins.mim import CONFIGS, VARIABLE, shipped
+from attn_plugins.training.checkpoint import check_fits, read_weights
 
 # The parts of a model that `extract_feat` runs.
 TRUNK = ('backbone', 'neck')
@@ -83,6 +84,28 @@ class Teacher:
         self.whole = any(path.split('.')[0] not in TRUNK for path in paths)
         self.model = model.to(_device(student)).eval().requires_grad_(False)
         return self.model
+
+    def load_weights(self) -> None:
+        """Loads the trained weights, all of them; draws random ones where these were asked for.
+
+        Raises:
+            UserError: The checkpoint is of another model.
+        """
+        start = self.start
+        if start is None:
+            self.model.init_weights()
+            return
+        path, prefix = start['checkpoint'], start.get('prefix') or ''
+        if prefix and not prefix.endswith('.'):
+            prefix += '.'  # as mmengine does
+        weights = {
+            key.removeprefix(prefix): value
+            for key, value in read_weights(path).items()
+            if key.startswith(prefix)
+        }
+        advice = 'give the teacher the config that it was trained with'
+        check_fits(dict(state_dict=weights), self.model, path, advice)
+        self.model.load_state_dict(weights, strict=False)  # old weights without num_batches_tracked fit too
 
     def run(self, batch: dict, by_gradient: bool) -> tuple[dict[str, list], Tensor | None]:
         """Runs one forward pass on a batch.

@@ -1,12 +1,12 @@
 """Channel attention composed from a squeeze, an excitation and a gate; the named methods are such compositions."""
 
+import inspect
 from collections.abc import Sequence
 
 import torch
 import torch.fx
 from torch import Tensor, nn
 
-from attn_plugins.layers.channel.parts.excitation import build_excitation
 from attn_plugins.layers.channel.parts.gate import build_gate
 from attn_plugins.layers.channel.parts.squeeze import check_strips, read_all
 from attn_plugins.layers.layer import Layer
@@ -16,12 +16,54 @@ from attn_plugins.ops.channel_gating import ChannelGating
 from attn_plugins.ops.gating import gated
 from attn_plugins.ops.recalibrate import multiply_gates
 from attn_plugins.ops.strip_gating import StripGating, split_strips
-from attn_plugins.registry import MODELS, SQUEEZES, build_part
+from attn_plugins.registry import EXCITATIONS, MODELS, SQUEEZES, build_part
 
 # A symbolic trace must not look inside this function: it reads the number of axes.
 torch.fx.wrap('multiply_gates')
 
 # A part that one method introduced is in that method's file: 'fc' in se.py, 'dct' in fca.py. The others are in parts/.
+
+
+def build_excitation(cfg: str | dict, in_channels: int, features: int) -> nn.Module:
+    """Builds an excitation for descriptors (N, C), or (N, C, K) with K = `features` > 1.
+
+    Raises:
+        ValueError: The type or an option does not exist, or the excitation reads one value per channel only.
+    """
+    if features == 1:
+        return build_part(cfg, EXCITATIONS, in_channels=in_channels)
+    name = cfg if isinstance(cfg, str) else cfg.get('type')
+    cls = EXCITATIONS.get(name) if isinstance(name, str) else name
+    if cls is not None and not _reads_several(cls):
+        able = sorted(key for key, part in EXCITATIONS.module_dict.items() if _reads_several(part))
+        raise ValueError(
+            f'the squeeze gives {features} values per channel but the excitation {name!r} reads one: '
+            f'choose from {", ".join(able)}'
+        )
+    return build_part(cfg, EXCITATIONS, in_channels=in_channels, features=features)
+
+
+def _reads_several(excitation: type) -> bool:
+    return 'features' in inspect.signature(excitation).parameters
+
+
+@EXCITATIONS.register_module('identity')
+class IdentityExcitation(nn.Module):
+    """e = z: the descriptor is the logit (GE without parameters). Parameters: none.
+
+    Args:
+        in_channels (int): C.
+    """
+
+    def __init__(self, in_channels: int):
+        super().__init__()
+
+    def init_weights(self) -> None:
+        """Does nothing: there are no parameters."""
+
+    def forward(self, descriptor: Tensor) -> Tensor:
+        """(N, C) -> (N, C)."""
+        return descriptor
 
 
 @MODELS.register_module()

@@ -9,13 +9,36 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from attn_plugins.layers.channel.attention import ChannelAttention
-from attn_plugins.layers.channel.parts.excitation import build_excitation
+from attn_plugins.layers.channel.attention import ChannelAttention, build_excitation
 from attn_plugins.layers.place import Place
 from attn_plugins.registry import EXCITATIONS, MODELS
 
 # The functions that turn the scores of a switch, (N, M), into weights.
 DECISIONS = {'sigmoid': torch.sigmoid, 'softmax': partial(torch.softmax, dim=1)}
+
+
+@EXCITATIONS.register_module('instance_enhance')
+class InstanceEnhanceExcitation(nn.Module):
+    """The instance enhancement of IEBN, e_c = w_c z_c + b_c, from w = 0 and b = -1. Parameters: 2 C.
+
+    Args:
+        in_channels (int): C.
+    """
+
+    def __init__(self, in_channels: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(in_channels))
+        self.bias = nn.Parameter(torch.empty(in_channels))
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Initialises as published: weight 0, bias -1."""
+        nn.init.zeros_(self.weight)
+        nn.init.constant_(self.bias, -1)
+
+    def forward(self, descriptor: Tensor) -> Tensor:
+        """(N, C) -> (N, C)."""
+        return self.weight * descriptor + self.bias
 
 
 @EXCITATIONS.register_module('switch')
