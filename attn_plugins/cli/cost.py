@@ -1,4 +1,4 @@
-"""Counts and measures the cost of a config's model: parameters, multiply-adds, latency, peak memory; needs no data."""
+"""Counts and measures a config's model: parameters, multiply-adds, latency, peak memory; needs no data set."""
 
 import argparse
 import json
@@ -145,9 +145,7 @@ def print_matches(args: argparse.Namespace) -> None:
 
     from attn_plugins.cost.match import match_parameters
 
-    MMLogger.get_current_instance().setLevel(
-        'WARNING'
-    )  # hides the configs' notes on ATTENTION, one per model
+    MMLogger.get_current_instance().setLevel('WARNING')  # hides the configs' notes on ATTENTION
 
     with redirect_stdout(sys.stderr):
         matches = [

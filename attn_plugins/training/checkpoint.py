@@ -35,9 +35,7 @@ def check_file(path: str | Path) -> None:
         _load(path)
     except PermissionError:
         raise
-    except (
-        Exception
-    ) as error:  # corrupt bytes raise any error of torch's reader or of pickle, OSError among them
+    except Exception as error:  # corrupt bytes raise any error of torch's reader or pickle, also OSError
         raise UserError(
             f'{path} is cut short or no checkpoint: get or train it again, or use another one'
         ) from error
