@@ -58,7 +58,7 @@ FAULTS = [
                                                                                              'in '
                                                                                              'self._switched(by_stage, stages) if on]', 'chosen = [unit for unit, on in self._switched(by_stage, stages) if on or stages]', 'tests/insertion tests/test_presets.py'),
     Fault('a norm that is kept from fusion is skipped', 'attn_plugins/insertion/containers.py', 'leaf = '
-                                                                                                'self.attn_leaf(*args, **kwargs)\n        return self.wrapped(*args, **kwargs) if leaf is None else leaf\n', 'return args[0]\n', 'tests/insertion/test_folding.py tests/insertion/test_families.py'),
+                                                                                                'self.attn_fx_node(*args, **kwargs)\n        return self.wrapped(*args, **kwargs) if leaf is None else leaf\n', 'return args[0]\n', 'tests/insertion/test_folding.py tests/insertion/test_families.py'),
     Fault('a plug that shares a layer has its own module for it', 'attn_plugins/insertion/containers.py', "return self.attn_owner[0].attn_layer", "return self.wrapped", 'tests/insertion/test_dia.py tests/insertion/test_families.py tests/insertion/test_entry.py'),
     Fault('frozen stages leave their layers free', 'attn_plugins/insertion/guards.py', '    '
                                                                                        'host.train(host.training)\n', '', 'tests/insertion'),

@@ -42,7 +42,7 @@ __all__ = [
     'register_load_state_dict_pre_hook',
     'register_state_dict_hook',
     'set_compiled_call',
-    'traced_zip',
+    'strict_zip',
 ]
 
 # BatchNorm: the common base class of all batch norms, SyncBN too. The public classes have no common name.
@@ -201,7 +201,7 @@ class OldFlopCounterMode(FlopCounterMode):
         return leave
 
 
-def traced_zip(*sequences: Collection) -> Iterator[tuple]:
+def strict_zip(*sequences: Collection) -> Iterator[tuple]:
     """Works like `zip(..., strict=True)` in code that a layer runs: torch 2.1 cannot compile that argument.
 
     Raises:

@@ -61,6 +61,7 @@ MOVED = {
     'layers.wrapper': 'layers.state_dict_keys',
     'losses': 'distillation.losses',
     'losses.schedule': 'distillation.losses.loss_schedule',
+    'visualization.subject': 'visualization.loaded_model',
     'ops.context': 'ops.context_gating',
     'ops.lstm': 'layers.channel.dia',
     'ops.noise': 'layers.norm.noisy_bn',

@@ -1,6 +1,4 @@
-"""Counts what the gates of a trained model do: how much each varies between images, channels and places, and under
-attacks.
-"""
+"""Measures how much a trained model's gates vary: between images, channels and places, and under attacks."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Says which data a config needs are missing, where they should be, and how to get them."""
+"""Checks the data of configs and of public data sets: says which are missing or misplaced, and how to get them."""
 
 import sys
 

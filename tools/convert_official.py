@@ -1,6 +1,4 @@
-"""Converts a checkpoint that a module's authors published into one of a config: mapped names, nothing missing,
-nothing over.
-"""
+"""Converts the checkpoint of a module's authors into one of a config; no weight may be missing or left over."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Count and measure what a config's model costs: parameters, multiply-adds, latency, peak memory. Needs no data set."""
+"""Counts and measures a config's model: parameters, multiply-adds, latency, peak memory; needs no data set."""
 
 import sys
 

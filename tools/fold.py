@@ -1,6 +1,4 @@
-"""Merges gates that are nearly constant into the norm or convolution beside them; accuracy, latency and parameters
-before and after.
-"""
+"""Merges nearly constant gates into the norm or convolution next to them, and reports the effect on the model."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Write DigitScenes, the embedded data set: real handwritten digits in generated scenes, in four layouts."""
+"""Writes DigitScenes, the embedded data set: real handwritten digits in generated scenes, in four layouts."""
 
 import sys
 

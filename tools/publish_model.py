@@ -1,6 +1,4 @@
-"""Make a trained checkpoint fit to be given away: weights alone, named by their hash, with the config and the counted
-cost.
-"""
+"""Prepares a trained checkpoint for publication: only weights, named by their hash, with config and counted cost."""
 
 import sys
 

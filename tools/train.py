@@ -1,4 +1,4 @@
-"""Trains a config of mmdet, mmseg or mmpretrain; run again, it resumes where it was cut off."""
+"""Trains a config of mmdet, mmseg or mmpretrain; the same command resumes an interrupted training."""
 
 import sys
 

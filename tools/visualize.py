@@ -1,4 +1,4 @@
-"""Pictures of what trained models look at: class activation maps, gates of their layers, effective receptive fields."""
+"""Draws pictures of what trained models look at; attn_plugins.visualization computes their content."""
 
 import sys
 

@@ -1,7 +1,7 @@
 """The table of hosts and positions in docs/insertion.md, from the hosts that the tests build."""
 
 from attn_plugins.insertion.host_tables import POSITIONS
-from attn_plugins.insertion.locate import Places
+from attn_plugins.insertion.locate import InsertionPoints
 from tests.insertion.families import FAMILIES
 
 BEGIN, END = '<!-- begin: hosts -->', '<!-- end: hosts -->'
@@ -21,14 +21,14 @@ def table() -> str:
         '| --- ' * (len(POSITIONS) + 2) + '|',
     ]
     for name, family in FAMILIES.items():
-        places = Places(family.host())
+        places = InsertionPoints(family.host())
         cells = [_cell(places, position, family.places[position], reasons) for position in POSITIONS]
         rows.append(f'| {name} | {family.stages or ""} | {" | ".join(cells)} |')
     notes = [f'{number}. {reason}.' for reason, number in reasons.items()]
     return '\n'.join([*rows, '', *notes])
 
 
-def _cell(places: Places, position: str, there: int | str, reasons: dict[str, int]) -> str:
+def _cell(places: InsertionPoints, position: str, there: int | str, reasons: dict[str, int]) -> str:
     if isinstance(there, str):
         return str(reasons.setdefault(there, len(reasons) + 1))
     if position == 'level_output':

@@ -10,7 +10,7 @@ def load_subjects(args: argparse.Namespace) -> list:
     """Loads the models, in the order of their columns."""
     from attn_plugins.training.config import load_config
     from attn_plugins.training.presets import preset_name
-    from attn_plugins.visualization.subject import load_subject, load_trained
+    from attn_plugins.visualization.loaded_model import load_subject, load_trained
 
     if args.config:
         name = preset_name(args.attention) if args.attention else Path(args.config).stem

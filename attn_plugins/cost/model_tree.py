@@ -10,7 +10,7 @@ from rich.tree import Tree
 from torch import nn
 
 from attn_plugins.cost.cost import count_parameters
-from attn_plugins.insertion.containers import Kept, Plug, SharingPlug
+from attn_plugins.insertion.containers import Plug, SharingPlug, UnfusedNorm
 from attn_plugins.insertion.identity_start import IdentityStart
 from attn_plugins.insertion.plug import Plugged
 from attn_plugins.insertion.tree import is_layer, own_keys
@@ -63,7 +63,7 @@ def describe(model: nn.Module, madds: dict[str, int], name: str = '', path: str 
     for key, child in model.named_children():
         below = f'{path}.{key}'.lstrip('.')
         plugs = []
-        while isinstance(child, (Plug, Kept)):
+        while isinstance(child, (Plug, UnfusedNorm)):
             if isinstance(child, Plug) and not isinstance(child, SharingPlug):
                 layer_path = f'{below}.{child.attn_name}'
                 plugs.append(

@@ -9,7 +9,7 @@ from torch import nn
 from attn_plugins.cost.model_tree import without_layers
 from attn_plugins.insertion.apply_entry import Insertion
 from attn_plugins.insertion.entry import entries_of_host, read_entries
-from attn_plugins.insertion.locate import Places
+from attn_plugins.insertion.locate import InsertionPoints
 from attn_plugins.insertion.plug import Plugged
 from attn_plugins.insertion.tree import inserted_layers, sharing
 from attn_plugins.training.library import build_model, library_of
@@ -85,7 +85,7 @@ def _keep(part: dict, folded: nn.Module) -> bool:
     kept = []
     for raw in plugins:
         for entry in read_entries([raw], part.get('place'), host):
-            places, before = Places(host), set(_layers(host))
+            places, before = InsertionPoints(host), set(_layers(host))
             Insertion(host).put_in(entry)
             own = [name for name in _layers(host) if name not in before]
             stay = [name for name in own if name in left]
@@ -105,7 +105,7 @@ def _keep(part: dict, folded: nn.Module) -> bool:
     return True
 
 
-def _switches(places: Places, position: str, stay: list[str]) -> tuple | None:
+def _switches(places: InsertionPoints, position: str, stay: list[str]) -> tuple | None:
     """Makes the `stages=` that select the layers that stay; None for a position without blocks, such as an output."""
     modules = {name.rpartition('.')[0] for name in stay}
     switches = [

@@ -16,7 +16,7 @@ from attn_plugins.insertion.entry import Entry
 from attn_plugins.insertion.identity_start import IdentityStart
 from attn_plugins.insertion.levels import NAME as LEVEL_OUTPUT
 from attn_plugins.insertion.levels import Levels, add_levels, remove_levels
-from attn_plugins.insertion.locate import Places, Target
+from attn_plugins.insertion.locate import InsertionPoint, InsertionPoints
 from attn_plugins.insertion.replaced import check_all_shared, norms, sizes_of
 from attn_plugins.insertion.set_aside import shape_of
 from attn_plugins.insertion.shapes import Shapes, in_words, keeps_shape
@@ -52,7 +52,7 @@ class Insertion:
         Raises:
             InsertionError: It does not fit the host.
         """
-        places = Places(self.host)
+        places = InsertionPoints(self.host)
         if entry.is_a(NormLayer):
             self._replace_norms(norms(places, entry.where, entry.stages), entry)
             return
@@ -69,7 +69,7 @@ class Insertion:
         for group in groups(targets, entry.share):
             self._insert_attention(group, entry)
 
-    def _insert_attention(self, group: list[Target], entry: Entry) -> None:
+    def _insert_attention(self, group: list[InsertionPoint], entry: Entry) -> None:
         """Puts one layer at a place, or at several places that share it."""
         found = [
             channels_at(self.host, target, entry.cfg.get('in_channels'), self.shapes) for target in group
@@ -126,7 +126,7 @@ class Insertion:
             levels = add_levels(self.host, len(maps))
             if fresh:
                 self._undo.append(functools.partial(remove_levels, self.host))
-            _check_name(Places(self.host).by_name[f'{LEVEL_OUTPUT}.{index}'], name)
+            _check_name(InsertionPoints(self.host).by_name[f'{LEVEL_OUTPUT}.{index}'], name)
             self._adopt(layer, self.host)
             slot = levels, str(index)
             self._put(slot, Plug(levels[slot[1]], layer, name, channels=channels), self.host.training)
@@ -143,12 +143,12 @@ class Insertion:
             'plugins=[...])'
         )
 
-    def _replace_convs(self, targets: list[Target], entry: Entry) -> None:
+    def _replace_convs(self, targets: list[InsertionPoint], entry: Entry) -> None:
         """Replaces each of the chosen convolutions of the host by a layer.
 
         A convolution that the host shares (levels of a head) stays shared.
         """
-        by_conv: dict[nn.Module, list[Target]] = {}
+        by_conv: dict[nn.Module, list[InsertionPoint]] = {}
         for target in targets:
             by_conv.setdefault(target.node.module, []).append(target)
         for conv, shared in by_conv.items():
@@ -230,7 +230,7 @@ def _check_name(node: Node, name: str) -> None:
         )
 
 
-def groups(targets: Sequence[Target], share: str | None) -> list[list[Target]]:
+def groups(targets: Sequence[InsertionPoint], share: str | None) -> list[list[InsertionPoint]]:
     """Groups the places that share one layer: those of a stage, or each place alone."""
     if share is None:
         return [[target] for target in targets]
@@ -240,7 +240,7 @@ def groups(targets: Sequence[Target], share: str | None) -> list[list[Target]]:
     return list(stages.values())
 
 
-def check_channels(group: Sequence[Target], channels: Sequence[int]) -> None:
+def check_channels(group: Sequence[InsertionPoint], channels: Sequence[int]) -> None:
     """Raises an InsertionError if the places that share a layer differ in their channels."""
     for target, found in zip(group, channels, strict=True):
         if found != channels[0]:

@@ -6,19 +6,19 @@ from mmengine.logging import print_log
 from torch import nn
 
 from attn_plugins.errors import InsertionError
-from attn_plugins.insertion.locate import Target
+from attn_plugins.insertion.locate import InsertionPoint
 from attn_plugins.insertion.shapes import Shapes, in_words
 from attn_plugins.insertion.tree import Node
 
 
-def channels_at(host: nn.Module, target: Target, own: int | None, shapes: Shapes) -> int:
+def channels_at(host: nn.Module, target: InsertionPoint, own: int | None, shapes: Shapes) -> int:
     """Finds the number of channels of the map at a place.
 
     It is the config's `in_channels` if given, else what a forward pass has shown, else what the module itself declares.
 
     Args:
         host (nn.Module): The host.
-        target (Target): The place.
+        target (InsertionPoint): The place.
         own (int, optional): The config's `in_channels`.
         shapes (Shapes): What a forward pass of the host has shown.
 

@@ -74,7 +74,7 @@ class Plug(Wrapper):
 
     def forward(self, *args, **kwargs) -> Tensor:
         """Calls the host's module with the layer applied to its first argument or to its result."""
-        leaf = self.attn_leaf(*args, **kwargs)
+        leaf = self.attn_fx_node(*args, **kwargs)
         if leaf is not None:
             return leaf
         # Not `self.wrapped`: a module's `__getattr__` is slower, and every call would pay for it.
@@ -121,7 +121,7 @@ class SharingPlug(Plug):
         return self.attn_owner[0].attn_layer
 
 
-class Kept(Wrapper):
+class UnfusedNorm(Wrapper):
     """Keeps a norm of the host from being fused with a wrong convolution: y = norm(x).
 
     A layer stands between the norm and its convolution. mmcv's `fuse_conv_bn` folds a norm into the last convolution
@@ -138,5 +138,5 @@ class Kept(Wrapper):
 
     def forward(self, *args, **kwargs) -> Tensor:
         """Calls the norm."""
-        leaf = self.attn_leaf(*args, **kwargs)
+        leaf = self.attn_fx_node(*args, **kwargs)
         return self.wrapped(*args, **kwargs) if leaf is None else leaf

@@ -12,11 +12,11 @@ from attn_plugins.layers.conv.base import ConvLike
 from attn_plugins.layers.norm.base import NormLayer
 from attn_plugins.registry import MODELS, find_type, nearest
 
-GLOBS = ('after', 'before', 'replace')
+GLOB_KEYS = ('after', 'before', 'replace')
 # The keys of an entry that say where. A norm layer takes `norm`, every other layer one of the rest.
-WHERE = ('position', *GLOBS, 'norm')
-WORDS = ('cfg', 'stages', 'share', 'start', *WHERE)
-DEFAULTS = ('position', *GLOBS, 'stages')
+PLACE_KEYS = ('position', *GLOB_KEYS, 'norm')
+ENTRY_KEYS = ('cfg', 'stages', 'share', 'start', *PLACE_KEYS)
+DEFAULTS = ('position', *GLOB_KEYS, 'stages')
 OTHERS = 'others'
 
 
@@ -83,7 +83,7 @@ def entries_of_host(plugins: dict, host: nn.Module) -> Any:
     The host's own class or a base of it comes first, then the classes of the modules in it, then the list for all
     others.
     """
-    if not plugins or set(plugins) & {'type', *WORDS}:
+    if not plugins or set(plugins) & {'type', *ENTRY_KEYS}:
         raise InsertionError(
             'plugins= is a list of entries, not a dict: write plugins=[dict(...)], or a list for each class '
             'of host, as plugins=dict(ResNet=[dict(...)])'
@@ -130,8 +130,8 @@ def _read(entry: dict, place: dict) -> Entry | None:
             f'an entry of plugins names its layer under cfg: dict(cfg=dict(type={entry["type"]!r}, ...), position=...)'
         )
     for word in entry:
-        if word not in WORDS:
-            raise InsertionError(f'an entry of plugins has no {word!r}: {nearest(word, WORDS)}')
+        if word not in ENTRY_KEYS:
+            raise InsertionError(f'an entry of plugins has no {word!r}: {nearest(word, ENTRY_KEYS)}')
     if 'cfg' not in entry:
         raise InsertionError("an entry of plugins needs cfg=, the layer's config, or cfg=None for no layer")
     if entry['cfg'] is None:
@@ -149,7 +149,7 @@ def _read(entry: dict, place: dict) -> Entry | None:
 
 def _given(entry: dict) -> list[str]:
     """Lists the keys of an entry, or of `place=`, that say where."""
-    return [word for word in WHERE if entry.get(word) is not None]
+    return [word for word in PLACE_KEYS if entry.get(word) is not None]
 
 
 def _where(entry: dict, cfg: dict, place: dict) -> tuple[str, Any]:
@@ -210,7 +210,7 @@ def _check_where(word: str, where: Any, stages: Sequence | None) -> None:
         raise InsertionError(f'{word}={where!r} must be a name or a glob in quotes')
     if word in ('position', 'norm') and not isinstance(where, str):
         raise InsertionError(f'{word}={where!r} must be one name: give every other an entry of its own')
-    if stages is not None and (word in GLOBS or word == 'norm' and where not in ('main', 'all')):
+    if stages is not None and (word in GLOB_KEYS or word == 'norm' and where not in ('main', 'all')):
         raise InsertionError(
             f'stages= with the glob {word}={where!r}: the glob names the stages itself, leave stages out'
         )

@@ -9,7 +9,7 @@ from torch import nn
 
 from attn_plugins.compat import BatchNorm, children_of
 from attn_plugins.errors import InsertionError
-from attn_plugins.insertion.containers import Kept, Plug
+from attn_plugins.insertion.containers import Plug, UnfusedNorm
 from attn_plugins.insertion.tree import inserted_layers
 from attn_plugins.layers.norm.base import NormLayer
 from attn_plugins.layers.state_dict_keys import Wrapper
@@ -76,7 +76,7 @@ def keep_from_fusion(host: nn.Module) -> None:
         for name, child in list(module.named_children()):
             if isinstance(child, BatchNorm):
                 if conv and not fits:
-                    children_of(module)[name] = Kept(child)
+                    children_of(module)[name] = UnfusedNorm(child)
                 conv = conv and not fits
             elif isinstance(child, nn.Conv2d):
                 conv = fits = True

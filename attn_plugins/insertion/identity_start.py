@@ -28,7 +28,7 @@ class IdentityStart(Wrapper):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
-        leaf = self.attn_leaf(x)
+        leaf = self.attn_fx_node(x)
         if leaf is not None:
             return leaf
         layer = self.wrapped

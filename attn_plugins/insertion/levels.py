@@ -7,7 +7,7 @@ import torch
 import torch.fx
 from torch import nn
 
-from attn_plugins.compat import children_of, traced_zip
+from attn_plugins.compat import children_of, strict_zip
 from attn_plugins.errors import InsertionError
 
 NAME = 'level_output'
@@ -28,7 +28,7 @@ def _forward_of(host: type):
     """
 
     def hand_on(self, maps):
-        new = [level(x) for level, x in traced_zip(children_of(self)[NAME].values(), maps)]
+        new = [level(x) for level, x in strict_zip(children_of(self)[NAME].values(), maps)]
         return type(maps)(*new) if hasattr(maps, '_fields') else type(maps)(new)
 
     def forward_one(self, x):

@@ -15,7 +15,7 @@ from attn_plugins.registry import nearest
 Switches = Sequence[bool | Sequence[bool]]
 
 
-class Target(NamedTuple):
+class InsertionPoint(NamedTuple):
     """A place for a layer: the host's module there, the side, and the stage it belongs to."""
 
     node: Node
@@ -23,7 +23,7 @@ class Target(NamedTuple):
     stage: str
 
 
-class Unit(NamedTuple):
+class Candidate(NamedTuple):
     """One candidate for an entry with `position=`: a block, the end of a stage, or a level of a neck.
 
     Attributes:
@@ -36,13 +36,13 @@ class Unit(NamedTuple):
     owner: str
     stage: str
     name: str
-    target: Target | None
+    target: InsertionPoint | None
 
 
-class Places:
+class InsertionPoints:
     """The named positions of a host.
 
-    Positions of blocks, stages and levels are declared for classes, in `positions.py` by their full names or by the
+    Positions of blocks, stages and levels are declared for classes, in `host_tables` by their full names or by the
     class itself: `attn_positions` of a block, `attn_stages` and `attn_levels` of a backbone or neck.
 
     Args:
@@ -64,7 +64,7 @@ class Places:
             known |= dict.fromkeys(declared(node.module, 'attn_levels'))
         return [*known, *(['stage_output'] if self.stages else [])]
 
-    def at(self, position: str, stages: Switches | None = None) -> list[Target]:
+    def at(self, position: str, stages: Switches | None = None) -> list[InsertionPoint]:
         """Finds the places of a position in the stages that are switched on.
 
         Raises:
@@ -93,21 +93,21 @@ class Places:
         has = [tuple(unit.target is not None for unit in units) for units in self.by_stage(position).values()]
         return tuple(blocks[0] if len(set(blocks)) == 1 else blocks for blocks in has)
 
-    def by_stage(self, position: str) -> dict[str, list[Unit]]:
+    def by_stage(self, position: str) -> dict[str, list[Candidate]]:
         """Groups the units by stage, for those parts of the host that have the position somewhere."""
         units = self.units(position)
         owners = {unit.owner for unit in units if unit.target}
-        by_stage: dict[str, list[Unit]] = {}
+        by_stage: dict[str, list[Candidate]] = {}
         for unit in units:
             if unit.owner in owners:
                 by_stage.setdefault(unit.stage, []).append(unit)
         return by_stage
 
-    def units(self, position: str) -> list[Unit]:
+    def units(self, position: str) -> list[Candidate]:
         """Lists every block, stage or level that could have a position, whether it has it or not."""
         if position == 'stage_output':
             return [
-                Unit(owner, label(names), names[-1], self._after(names[-1], label(names)))
+                Candidate(owner, label(names), names[-1], self._after(names[-1], label(names)))
                 for owner, names in self.stages
             ]
         units = []
@@ -115,7 +115,7 @@ class Places:
             glob = declared(node.module, 'attn_levels').get(position)
             levels = matching(self.nodes, f'{node.name}.{glob}'.lstrip('.')) if glob else []
             units += [
-                Unit(node.name, level.name, level.name, self._after(level.name, level.name))
+                Candidate(node.name, level.name, level.name, self._after(level.name, level.name))
                 for level in levels
             ]
         if units:
@@ -123,7 +123,7 @@ class Places:
         for node in self.nodes:
             if node.name and (found := places(node.module)) and (at := self._stage_of(node.name)):
                 (owner, stage), place = at, found.get(position)
-                units.append(Unit(owner, stage, node.name, place and self._in_block(node, place, stage)))
+                units.append(Candidate(owner, stage, node.name, place and self._in_block(node, place, stage)))
         return units
 
     def _stages(self) -> list[tuple[str, tuple[str, ...]]]:
@@ -155,7 +155,7 @@ class Places:
             return None
         return '', block.rpartition('.')[0]
 
-    def _in_block(self, block: Node, place: str, stage: str) -> Target | None:
+    def _in_block(self, block: Node, place: str, stage: str) -> InsertionPoint | None:
         """Finds the place that a declaration such as 'after norm3' or 'before conv.-2' means in a block."""
         side, path = place.split()
         name, module = block.name, block.module
@@ -167,10 +167,10 @@ class Places:
             module = self.by_name[name].module
         return self.target(name, side, stage)
 
-    def _after(self, name: str, stage: str) -> Target:
+    def _after(self, name: str, stage: str) -> InsertionPoint:
         return self.target(name, 'after', stage)
 
-    def target(self, name: str, side: str, stage: str) -> Target:
+    def target(self, name: str, side: str, stage: str) -> InsertionPoint:
         """Finds the place after or before a module; for an `nn.Sequential` after its last or before its first module.
 
         There the layer's name contains the number of a block, which layer-wise learning rates read, and hosts that
@@ -184,9 +184,11 @@ class Places:
             if sum(other.module is inner.module for other in self.nodes) > 1:
                 break
             node = inner
-        return Target(node, side, stage)
+        return InsertionPoint(node, side, stage)
 
-    def _switched(self, by_stage: dict[str, list[Unit]], stages: Switches | None) -> list[tuple[Unit, bool]]:
+    def _switched(
+        self, by_stage: dict[str, list[Candidate]], stages: Switches | None
+    ) -> list[tuple[Candidate, bool]]:
         """Pairs every unit with whether it is switched on."""
         if stages is None:
             return [(unit, True) for units in by_stage.values() for unit in units]
@@ -215,7 +217,7 @@ class Places:
             f'{names}'
         )
 
-    def by_glob(self, patterns: str | Sequence[str], side: str) -> list[Target]:
+    def by_glob(self, patterns: str | Sequence[str], side: str) -> list[InsertionPoint]:
         """Finds places at the modules whose name matches a glob, or one of several.
 
         Raises:
@@ -231,7 +233,7 @@ class Places:
                 )
             targets += [(node, node.name.split('.')[0]) for node in found]
         if side == 'replace':
-            targets = [Target(node, 'replace', stage) for node, stage in targets]
+            targets = [InsertionPoint(node, 'replace', stage) for node, stage in targets]
         else:
             targets = [self.target(node.name, side, stage) for node, stage in targets]
         # A Sequential and its last module are one place.

@@ -6,7 +6,7 @@ from torch import nn
 from attn_plugins.compat import BatchNorm
 from attn_plugins.errors import InsertionError
 from attn_plugins.insertion.identity_start import IdentityStart
-from attn_plugins.insertion.locate import Places, Switches, Target, label
+from attn_plugins.insertion.locate import InsertionPoint, InsertionPoints, Switches, label
 from attn_plugins.insertion.tree import Node, matching, walk
 from attn_plugins.layers.norm.base import NormLayer
 
@@ -14,11 +14,11 @@ from attn_plugins.layers.norm.base import NormLayer
 SHORTCUTS = {'downsample', 'shortcut', 'proj', 'skip', 'conv_skip'}
 
 
-def norms(places: Places, which: str, stages: Switches | None = None) -> list[Node]:
+def norms(places: InsertionPoints, which: str, stages: Switches | None = None) -> list[Node]:
     """Finds batch norms of maps: 'all', 'main' (all but those of projection shortcuts), or by a glob.
 
     Args:
-        places (Places): The positions of the host.
+        places (InsertionPoints): The positions of the host.
         which (str): Which norms.
         stages (Switches, optional): Limits them to the stages that are switched on, without stem and head.
 
@@ -55,7 +55,7 @@ def is_norm(module: nn.Module) -> bool:
     )
 
 
-def _in_stages(places: Places, nodes: list[Node], stages: Switches) -> list[Node]:
+def _in_stages(places: InsertionPoints, nodes: list[Node], stages: Switches) -> list[Node]:
     if not places.stages:
         raise InsertionError(
             f'stages= with norm=: {type(places.host).__name__} declares no stages, use a glob'
@@ -73,7 +73,7 @@ def _in_stages(places: Places, nodes: list[Node], stages: Switches) -> list[Node
 SIZES = ('in_channels', 'out_channels', 'kernel_size', 'stride', 'padding', 'dilation')
 
 
-def sizes_of(target: Target, cfg: dict, name: str) -> tuple[dict, dict]:
+def sizes_of(target: InsertionPoint, cfg: dict, name: str) -> tuple[dict, dict]:
     """Returns the config of a replacement convolution, and the sizes that the host's convolution prescribes.
 
     Groups and bias are the host's unless the config has its own.
@@ -104,7 +104,7 @@ def sizes_of(target: Target, cfg: dict, name: str) -> tuple[dict, dict]:
     }
 
 
-def check_all_shared(host: nn.Module, targets: list[Target]) -> None:
+def check_all_shared(host: nn.Module, targets: list[InsertionPoint]) -> None:
     """Refuses to replace a shared convolution at only some of its places.
 
     Raises:

@@ -21,10 +21,10 @@ SIZES = ((128, 192), (256, 320))
 NOT_HEADS = ('backbone', 'neck', 'data_preprocessor')
 
 #: The channels of a map (N, C, H, W), those of several maps, or a description of anything else.
-What = int | tuple[int, ...] | str
+MapKind = int | tuple[int, ...] | str
 
 
-class Seen(NamedTuple):
+class ModuleIO(NamedTuple):
     """The input and output of a module.
 
     Attributes:
@@ -34,8 +34,8 @@ class Seen(NamedTuple):
         keeps_size: Whether the output has the size of the input.
     """
 
-    before: What
-    after: What
+    before: MapKind
+    after: MapKind
     calls: int
     keeps_size: bool
 
@@ -50,7 +50,7 @@ class Shapes:
     def __init__(self, host: nn.Module):
         self.host = host
 
-    def at(self, name: str) -> Seen | None:
+    def at(self, name: str) -> ModuleIO | None:
         """Returns what was seen at a module ('' is the host itself); None if it was not called."""
         return self._seen[0].get(name)
 
@@ -60,8 +60,8 @@ class Shapes:
         return self._seen[1]
 
     @cached_property
-    def _seen(self) -> tuple[dict[str, Seen], bool]:
-        best: dict[str, Seen] = {}
+    def _seen(self) -> tuple[dict[str, ModuleIO], bool]:
+        best: dict[str, ModuleIO] = {}
         for make in (
             _on_meta,
             copy.deepcopy,
@@ -157,7 +157,7 @@ def _call_model(model: nn.Module, image: Tensor) -> None:
 
 def _observe(
     host: nn.Module, first: Callable[[], object], second: Callable[[], object]
-) -> tuple[dict[str, Seen], bool]:
+) -> tuple[dict[str, ModuleIO], bool]:
     """Records inputs and outputs of each module in two calls of different sizes, and whether both calls finished."""
     records: list[dict[str, list]] = []
     handles = []
@@ -195,17 +195,17 @@ def _shapes(value: object):
     return f'a {type(value).__name__}{size}'
 
 
-def _read(one: list, other: list) -> Seen:
+def _read(one: list, other: list) -> ModuleIO:
     """Combines all calls of a module in the two passes."""
     calls = [
-        Seen(_what(a[0], b[0]), _what(a[1], b[1]), len(one), _size(a[0]) == _size(a[1]))
+        ModuleIO(_what(a[0], b[0]), _what(a[1], b[1]), len(one), _size(a[0]) == _size(a[1]))
         for a, b in zip(one, other, strict=True)
     ]
     before, after = (_same([getattr(call, side) for call in calls]) for side in ('before', 'after'))
-    return Seen(before, after, len(one), all(call.keeps_size for call in calls))
+    return ModuleIO(before, after, len(one), all(call.keeps_size for call in calls))
 
 
-def _what(one, other) -> What:
+def _what(one, other) -> MapKind:
     """Describes a value by its shapes in the two passes."""
     if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         parts = [_what(a, b) for a, b in zip(one, other, strict=True)]
@@ -242,7 +242,7 @@ def _size(shape) -> tuple | None:
     return shape[2:] if isinstance(shape, tuple) else None
 
 
-def _same(kinds: list[What]) -> What:
+def _same(kinds: list[MapKind]) -> MapKind:
     """Combines the descriptions of all calls of a module into one."""
     different = list(dict.fromkeys(kinds))
     return (
@@ -252,7 +252,7 @@ def _same(kinds: list[What]) -> What:
     )
 
 
-def in_words(what: What) -> str:
+def in_words(what: MapKind) -> str:
     """Describes channels or maps in words, for a message."""
     if isinstance(what, int):
         return f'a map of {what} channels'

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from torch import nn
 
 from attn_plugins.compat import children_of
-from attn_plugins.insertion.containers import Kept, Plug, SharingPlug
+from attn_plugins.insertion.containers import Plug, SharingPlug, UnfusedNorm
 from attn_plugins.insertion.identity_start import IdentityStart
 from attn_plugins.layers.norm.base import NormLayer
 from attn_plugins.registry import MODELS
@@ -32,7 +32,7 @@ class Node(NamedTuple):
         """Yields the plugs around the module, the outermost first."""
         parent, key = self.outer
         module = children_of(parent)[key]
-        while isinstance(module, (Plug, Kept)):
+        while isinstance(module, (Plug, UnfusedNorm)):
             if isinstance(module, Plug):
                 yield module
             module = module.wrapped
@@ -44,7 +44,7 @@ def walk(host: nn.Module, prefix: str = '') -> Iterator[Node]:
         if child is None:
             continue
         outer = inner = (host, key)
-        while isinstance(child, (Plug, Kept)):
+        while isinstance(child, (Plug, UnfusedNorm)):
             inner, child = (child, child.attn_wrapped), child.wrapped
         yield Node(prefix + key, child, outer, inner)
         if not is_layer(child):
@@ -77,7 +77,7 @@ def held_layers(model: nn.Module, prefix: str = '') -> Iterator[tuple[str, nn.Mo
     for key, child in children_of(model).items():
         if child is None:
             continue
-        wrapped = isinstance(model, (Plug, Kept)) and key == model.attn_wrapped
+        wrapped = isinstance(model, (Plug, UnfusedNorm)) and key == model.attn_wrapped
         name = prefix[:-1] if wrapped else prefix + key
         if is_layer(child) or isinstance(model, Plug) and not wrapped:
             yield name, child

@@ -109,7 +109,7 @@ class Wrapper(nn.Module):
         """Returns the state-dict keys that the wrapper adds to those of the wrapped module, without prefix."""
         return set(self.state_dict()) - set(children_of(self)[self.attn_wrapped].state_dict())
 
-    def attn_leaf(self, *args, **kwargs) -> Proxy | None:
+    def attn_fx_node(self, *args, **kwargs) -> Proxy | None:
         """Creates one graph node for the whole wrapper while torch.fx traces a model that holds it; else None.
 
         Its parts share their name with it, so a trace through them would find the wrong module.

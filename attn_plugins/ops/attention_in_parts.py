@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from attn_plugins.compat import traced_zip
+from attn_plugins.compat import strict_zip
 from attn_plugins.ops.mode import runs_eagerly, without_autocast
 from attn_plugins.ops.pool import at_least_float32
 
@@ -193,7 +193,7 @@ def _gradients(needed, query, key, value, of_columns, of_rows, rows, d_y, d_log_
     d_query, d_key, d_value, d_columns, d_rows = [
         torch.zeros(x.shape, dtype=x.dtype, device=x.device) if need else None
         # Those of keys and values are transposed, because the product is faster then.
-        for x, need in traced_zip(
+        for x, need in strict_zip(
             (query, None if key is None else key.mT, value.mT, of_columns, of_rows), needed
         )
     ]

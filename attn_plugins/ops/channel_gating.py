@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from torch import Tensor
 
-from attn_plugins.compat import traced_zip
-from attn_plugins.ops.gating import Gating, Given, Tensors
+from attn_plugins.compat import strict_zip
+from attn_plugins.ops.gating import BackwardInputs, Gating, Tensors
 from attn_plugins.ops.maps import scale_and_shift, sum_of_products
 from attn_plugins.ops.recalibrate import recalibrate
 from attn_plugins.ops.statistics import Statistic
@@ -36,7 +36,7 @@ class ChannelGating(Gating):
             value for part in self.statistics for value in part.formula(x, *_take(given, part.constants))
         )
 
-    def squeeze_and_keep(self, x: Tensor, *weights: Tensor) -> tuple[Tensors, Tensors]:
+    def squeeze_saving(self, x: Tensor, *weights: Tensor) -> tuple[Tensors, Tensors]:
         """Squeezes the map in as few passes as the statistics need."""
         given = iter(weights)
         measured = [part.measure(x, *_take(given, part.constants)) for part in self.statistics]
@@ -51,14 +51,14 @@ class ChannelGating(Gating):
         """Computes dgate_nc = sum_hw dy x."""
         return (sum_of_products(dy, x).to(gates[0].dtype),)
 
-    def map_gradient(self, given: Given) -> Tensors:
+    def map_gradient(self, given: BackwardInputs) -> Tensors:
         """Computes dx = gate * dy + slope * x + constant + the rest."""
         dy, x, gates, weights, descriptors, kept, gradients = given
         values, of_values = iter(descriptors), iter(gradients)
         slope = constant = None
         for part in self.statistics:
             affine = part.affine_gradient(x, _take(values, part.number), _take(of_values, part.number))
-            slope, constant = (_sum(*pair) for pair in traced_zip((slope, constant), affine))
+            slope, constant = (_sum(*pair) for pair in strict_zip((slope, constant), affine))
         dx = scale_and_shift(dy, gates[0].to(dy.dtype), None if constant is None else constant.to(dy.dtype))
         if slope is not None:
             dx.addcmul_(x, slope[:, :, None, None].to(dx.dtype))

@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from attn_plugins.compat import traced_zip
-from attn_plugins.ops.gating import Gating, Given, Tensors
+from attn_plugins.compat import strict_zip
+from attn_plugins.ops.gating import BackwardInputs, Gating, Tensors
 from attn_plugins.ops.maps import scale_and_shift, sums
 from attn_plugins.ops.pool import at_least_float32, global_mean
 from attn_plugins.ops.recalibrate import recalibrate
@@ -47,7 +47,7 @@ class ContextGating(Gating):
         """Pools the map over space: (N, C, H, W) -> (N, C)."""
         return (attention_pool(x, F.conv2d(x, *mask)) if self.attention else global_mean(x),)
 
-    def squeeze_and_keep(self, x: Tensor, *mask: Tensor) -> tuple[Tensors, Tensors]:
+    def squeeze_saving(self, x: Tensor, *mask: Tensor) -> tuple[Tensors, Tensors]:
         """Pools the map, and keeps the weights of the places, (N, H W, 1), in the precision of the softmax."""
         if not self.attention:
             return self.squeeze(x), ()
@@ -64,9 +64,9 @@ class ContextGating(Gating):
         """Computes dg_nc = sum_hw dy x, dt_nc = sum_hw dy."""
         of_add, of_mul = sums(dy, x) if self.mul else (dy.sum((2, 3)), None)
         gradients = [of_mul] * self.mul + [of_add] * self.add
-        return tuple(gradient.to(gate.dtype) for gradient, gate in traced_zip(gradients, gates))
+        return tuple(gradient.to(gate.dtype) for gradient, gate in strict_zip(gradients, gates))
 
-    def map_gradient(self, given: Given) -> Tensors:
+    def map_gradient(self, given: BackwardInputs) -> Tensors:
         """Computes dx = g dy + dz a + w dl.
 
         Here a are the weights of the places, dz is the gradient of the descriptor and dl that of the logits.

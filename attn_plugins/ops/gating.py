@@ -13,23 +13,23 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from attn_plugins.compat import traced_zip
+from attn_plugins.compat import strict_zip
 from attn_plugins.ops.maps import dense
 from attn_plugins.ops.mode import is_small, runs_eagerly, without_autocast
 
 Tensors = tuple[Tensor, ...]
 
 
-class Given(NamedTuple):
+class BackwardInputs(NamedTuple):
     """The inputs for computing the gradient of the map.
 
     Attributes:
         dy: The gradient of the result.
         x: The map.
-        gates: The gates, followed by the tensors that `recalibrate_and_keep` kept.
+        gates: The gates, followed by the tensors that `recalibrate_saving` kept.
         weights: The weights of the squeeze.
         descriptors: The results of the squeeze.
-        kept: The tensors that `squeeze_and_keep` kept.
+        kept: The tensors that `squeeze_saving` kept.
         gradients: The gradients of the descriptors, zeros where there is none.
     """
 
@@ -62,11 +62,11 @@ class Gating(ABC):
     def recalibrate(self, x: Tensor, *gates: Tensor) -> Tensor:
         """Applies the gates to the map; the result has shape, dtype and memory format of `x`."""
 
-    def squeeze_and_keep(self, x: Tensor, *weights: Tensor) -> tuple[Tensors, Tensors]:
+    def squeeze_saving(self, x: Tensor, *weights: Tensor) -> tuple[Tensors, Tensors]:
         """Computes `squeeze` in as few passes as possible, and the other tensors that its gradient needs."""
         return self.squeeze(x, *weights), ()
 
-    def recalibrate_and_keep(self, x: Tensor, *gates: Tensor) -> tuple[Tensor, Tensors]:
+    def recalibrate_saving(self, x: Tensor, *gates: Tensor) -> tuple[Tensor, Tensors]:
         """Computes `recalibrate` in as few passes as possible, and the other tensors that its gradient needs."""
         return self.recalibrate(x, *gates), ()
 
@@ -75,7 +75,7 @@ class Gating(ABC):
         """Computes the gradients of `recalibrate` with respect to the gates; `gates` are followed by what was kept."""
 
     @abstractmethod
-    def map_gradient(self, given: Given) -> Tensors:
+    def map_gradient(self, given: BackwardInputs) -> Tensors:
         """Computes the gradients with respect to the map and to the weights.
 
         First that of `recalibrate` and `squeeze` together with respect to the map, then those of `squeeze` with respect
@@ -98,7 +98,7 @@ def gated(gating: Gating, x: Tensor, excite: Callable[..., Tensors], *weights: T
     if not runs_eagerly(x) or is_small(x, gating.few):
         return gating.recalibrate(x, *excite(*gating.squeeze(x, *weights)))
     if not torch.is_grad_enabled():
-        descriptors, _ = gating.squeeze_and_keep(x, *weights)
+        descriptors, _ = gating.squeeze_saving(x, *weights)
         return gating.recalibrate(x, *excite(*descriptors))
     link, x = _Link(gating), dense(x)
     carrier, *descriptors = _Squeeze.apply(link, x, *weights)
@@ -121,7 +121,7 @@ class _Squeeze(Function):
 
     @staticmethod
     def forward(ctx, link: _Link, x: Tensor, *weights: Tensor) -> Tensors:
-        descriptors, kept = link.gating.squeeze_and_keep(x, *weights)
+        descriptors, kept = link.gating.squeeze_saving(x, *weights)
         ctx.link, ctx.counts = link, (len(weights), len(descriptors))
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(x, *weights, *descriptors, *kept)
@@ -137,10 +137,10 @@ class _Squeeze(Function):
         gates, ctx.link.gates = ctx.link.gates, None
         gradients = [
             torch.zeros_like(value) if gradient is None else gradient
-            for value, gradient in traced_zip(descriptors, gradients)
+            for value, gradient in strict_zip(descriptors, gradients)
         ]
         kept = tuple(saved[n_weights + n_descriptors :])
-        given = Given(dy, x, gates, tuple(weights), tuple(descriptors), kept, tuple(gradients))
+        given = BackwardInputs(dy, x, gates, tuple(weights), tuple(descriptors), kept, tuple(gradients))
         with without_autocast(x):
             return None, *gating.map_gradient(given)
 
@@ -150,7 +150,7 @@ class _Recalibrate(Function):
 
     @staticmethod
     def forward(ctx, link: _Link, carrier: Tensor, x: Tensor, *gates: Tensor) -> Tensor:
-        y, kept = link.gating.recalibrate_and_keep(x, *gates)
+        y, kept = link.gating.recalibrate_saving(x, *gates)
         ctx.link, ctx.count = link, len(gates)
         ctx.save_for_backward(x, *gates, *kept)
         return y
@@ -187,12 +187,12 @@ def vjp(formula: Callable[..., Tensors], inputs: Tensors, gradients: Tensors) ->
         results = formula(*inputs)
     pairs = [
         (result, gradient)
-        for result, gradient in traced_zip(results, gradients)
+        for result, gradient in strict_zip(results, gradients)
         if gradient is not None and result.requires_grad
     ]
     wanted = [t for t in inputs if t.requires_grad]
     if not pairs or not wanted:
         return [None] * len(inputs)
-    results, gradients = traced_zip(*pairs)
+    results, gradients = strict_zip(*pairs)
     found = iter(torch.autograd.grad(results, wanted, gradients, create_graph=again, allow_unused=True))
     return [next(found) if t.requires_grad else None for t in inputs]

@@ -6,7 +6,7 @@ import torch
 import torch.fx
 from torch import Tensor
 
-from attn_plugins.compat import traced_zip
+from attn_plugins.compat import strict_zip
 from attn_plugins.ops.fused import Fused, Tensors
 from attn_plugins.ops.maps import in_shape, scale_and_shift, sums, variance_and_mean
 from attn_plugins.ops.mode import without_autocast
@@ -93,7 +93,7 @@ class SimilarityGate(Fused):
 def similarity_gate_as_published(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
     """Computes `SimilarityGate` with the unbiased deviation, group by group."""
     gated = []
-    for groups, w, b in traced_zip(x.chunk(len(weight), 1), weight, bias):
+    for groups, w, b in strict_zip(x.chunk(len(weight), 1), weight, bias):
         similarity = torch.einsum('nchw,nc->nhw', groups, groups.mean((2, 3)))
         deviation = similarity - similarity.mean((1, 2), keepdim=True)
         deviation = deviation / (similarity.std((1, 2), keepdim=True) + eps)

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from attn_plugins.ops.gating import Gating, Given, Tensors
+from attn_plugins.ops.gating import BackwardInputs, Gating, Tensors
 from attn_plugins.ops.pool import global_mean
 from attn_plugins.ops.recalibrate import recalibrate
 
@@ -35,7 +35,7 @@ class LogitGating(Gating):
         gate = torch.tanh(logits) if self.tanh else torch.sigmoid(logits)
         return recalibrate(x, 1 + gate if self.plus_one else gate)
 
-    def recalibrate_and_keep(
+    def recalibrate_saving(
         self, x: Tensor, shift: Tensor, slope: Tensor, local: Tensor
     ) -> tuple[Tensor, Tensors]:
         """Multiplies the map by its gate, and keeps the squashed logits.
@@ -67,7 +67,7 @@ class LogitGating(Gating):
             per_place.to(local.dtype),
         )
 
-    def map_gradient(self, given: Given) -> Tensors:
+    def map_gradient(self, given: BackwardInputs) -> Tensors:
         """Computes dx = gate dy + dmean / (H W) + W^T dconv, in two passes; dW = dconv x^T."""
         dy, x, gates, weights, _, _, gradients = given
         n, channels, height, width = x.shape

@@ -10,7 +10,7 @@ the term with that map; the tests compare."""
 import torch
 from torch import Tensor
 
-from attn_plugins.compat import traced_zip
+from attn_plugins.compat import strict_zip
 from attn_plugins.ops.mode import without_autocast
 from attn_plugins.ops.pool import at_least_float32
 
@@ -102,7 +102,7 @@ def relative_logits_as_published(
         Tensor: (N, heads, queries, keys), both row by row.
     """
     projected = []
-    for weight, a, b in traced_zip(weights, angles, key_angles):
+    for weight, a, b in strict_zip(weights, angles, key_angles):
         difference = a[:, None] - b
         embedding = torch.cat([difference.sin(), difference.cos()], -1)
         projected.append(torch.einsum('hdp,abp->habd', weight, embedding))
@@ -138,13 +138,13 @@ def map_energies(
         if query.shape[2] == query.shape[3] == 1:
             of_axes = [
                 axis_energies(query[:, :, 0, 0], *axis)
-                for axis in traced_zip(weights, angles, key_angles, visible)
+                for axis in strict_zip(weights, angles, key_angles, visible)
             ]
             of_columns, of_rows = of_axes[0][:, :, None], of_axes[1][:, :, :, None]
         else:
             of_columns, of_rows = [
                 torch.einsum(formula, query, embedded_differences(weight, a, b))
-                for formula, weight, a, b in traced_zip(
+                for formula, weight, a, b in strict_zip(
                     ('nhyxd,hxad->nhyxa', 'nhyxd,hyad->nhyxa'), weights, angles, key_angles
                 )
             ]

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from attn_plugins.compat import traced_zip
-from attn_plugins.ops.gating import Gating, Given, Tensors
+from attn_plugins.compat import strict_zip
+from attn_plugins.ops.gating import BackwardInputs, Gating, Tensors
 from attn_plugins.ops.maps import laid_out_as
 from attn_plugins.ops.recalibrate import recalibrate
 
@@ -35,7 +35,7 @@ class StripGating(Gating):
         """Multiplies the map by its gates: (N, C, H, W), (N, C, H, 1) and (N, C, 1, W) -> (N, C, H, W)."""
         return recalibrate(x, *gates)
 
-    def recalibrate_and_keep(self, x: Tensor, *gates: Tensor) -> tuple[Tensor, Tensors]:
+    def recalibrate_saving(self, x: Tensor, *gates: Tensor) -> tuple[Tensor, Tensors]:
         """Multiplies the map by the product of its gates, and keeps that product."""
         gate = functools.reduce(torch.mul, [gate.to(x.dtype) for gate in gates])
         return x * gate, (gate,)
@@ -50,14 +50,14 @@ class StripGating(Gating):
         # Twice as fast as `products @ of_columns.transpose(2, 3)` on maps of 28 x 28 and more.
         by_rows = (of_columns @ products.transpose(2, 3)).transpose(2, 3)
         by_columns = of_rows.transpose(2, 3) @ products
-        return tuple(gradient.to(gate.dtype) for gradient, gate in traced_zip((by_rows, by_columns), gates))
+        return tuple(gradient.to(gate.dtype) for gradient, gate in strict_zip((by_rows, by_columns), gates))
 
-    def map_gradient(self, given: Given) -> Tensors:
+    def map_gradient(self, given: BackwardInputs) -> Tensors:
         """Computes dx = dy g g' + dmean_w / W + dmean_h / H."""
         dy, x, gates, _, _, _, gradients = given
         lengths = [x.shape[3] if axis == 'h' else x.shape[2] for axis in self.axes]
         shifts = [
-            laid_out_as(x, (part / length).to(dy.dtype)) for part, length in traced_zip(gradients, lengths)
+            laid_out_as(x, (part / length).to(dy.dtype)) for part, length in strict_zip(gradients, lengths)
         ]
         return (torch.addcmul(functools.reduce(torch.add, shifts), dy, gates[-1]),)
 

@@ -11,11 +11,11 @@ import torch
 import torch.nn.functional as F
 
 from attn_plugins.errors import UserError
-from attn_plugins.insertion.locate import Places
+from attn_plugins.insertion.locate import InsertionPoints
 from attn_plugins.ops.activation_map import activation_map
+from attn_plugins.visualization.loaded_model import LoadedModel
 from attn_plugins.visualization.network import Network
 from attn_plugins.visualization.picture import Picture
-from attn_plugins.visualization.subject import Subject
 
 # Layers of a model by default: low, mid, high.
 LEVELS = 3
@@ -38,7 +38,7 @@ class LayerMaps:
 
 
 def layers_of_each(
-    subjects: Sequence[Subject], named: Sequence[Sequence[str]] | None = None
+    subjects: Sequence[LoadedModel], named: Sequence[Sequence[str]] | None = None
 ) -> list[list[str]]:
     """Chooses the layers of each model, equally many for each.
 
@@ -71,13 +71,17 @@ def layers_of_each(
     return layers
 
 
-def stage_ends(subject: Subject) -> list[str]:
+def stage_ends(subject: LoadedModel) -> list[str]:
     """Names the last modules of a backbone's first, middle and last stage, or of all stages if there are fewer.
 
     Raises:
         UserError: The model has no backbone with declared stages.
     """
-    stages = [names[-1] for owner, names in Places(subject.model).stages if owner.split('.')[0] == 'backbone']
+    stages = [
+        names[-1]
+        for owner, names in InsertionPoints(subject.model).stages
+        if owner.split('.')[0] == 'backbone'
+    ]
     if not stages:
         raise UserError(
             f'{subject.name} has no backbone whose stages are known: name its layers with --layers'

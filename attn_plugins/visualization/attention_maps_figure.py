@@ -8,8 +8,8 @@ import numpy as np
 
 from attn_plugins.visualization.attention_maps import LEVELS, LayerMaps
 from attn_plugins.visualization.figure import colour_bar, grid, plain, row_label, show_image
+from attn_plugins.visualization.loaded_model import LoadedModel
 from attn_plugins.visualization.picture import Picture
-from attn_plugins.visualization.subject import Subject
 
 # Names of the layers if there are this many.
 NAMES = ('low', 'mid', 'high')
@@ -26,7 +26,7 @@ class Row:
 
 
 def draw_attention_maps(
-    subjects: Sequence[Subject],
+    subjects: Sequence[LoadedModel],
     rows: Sequence[Row],
     levels: int,
     kind: str,

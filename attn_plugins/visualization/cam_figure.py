@@ -6,8 +6,8 @@ from pathlib import Path
 
 from attn_plugins.visualization.cam import METHODS, WITHOUT_TARGET, Cam
 from attn_plugins.visualization.figure import colour_bar, draw_box, grid, plain, row_label, show_image
+from attn_plugins.visualization.loaded_model import LoadedModel
 from attn_plugins.visualization.picture import Picture
-from attn_plugins.visualization.subject import Subject
 from attn_plugins.visualization.target import SAME_OBJECT, Target
 
 EXPLAINED = {
@@ -25,7 +25,9 @@ class Row:
     cells: Sequence[tuple[Target, Cam] | None]
 
 
-def draw_cams(subjects: Sequence[Subject], rows: Sequence[Row], method: str, masks: int, path: Path) -> None:
+def draw_cams(
+    subjects: Sequence[LoadedModel], rows: Sequence[Row], method: str, masks: int, path: Path
+) -> None:
     """Draws the maps and saves them as a picture."""
     caption = _caption(subjects, method, masks)
     with grid(len(rows), len(subjects) + 1, path, caption) as (figure, axes):
@@ -57,7 +59,7 @@ def _label(target: Target, cam: Cam, method: str) -> str:
     return '\n'.join(filter(None, (text, where, flat)))
 
 
-def _caption(subjects: Sequence[Subject], method: str, masks: int) -> str:
+def _caption(subjects: Sequence[LoadedModel], method: str, masks: int) -> str:
     if method in WITHOUT_TARGET:
         of = 'the first principal component of the map, which knows of no class'
     else:

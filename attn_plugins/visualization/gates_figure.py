@@ -11,8 +11,8 @@ from matplotlib.ticker import MaxNLocator
 
 from attn_plugins.visualization.figure import CELL, GREY, colour_bar, grid, plain, show_image
 from attn_plugins.visualization.gates import Gate
+from attn_plugins.visualization.loaded_model import LoadedModel
 from attn_plugins.visualization.picture import Picture
-from attn_plugins.visualization.subject import Subject
 
 ROWS, COLUMNS = '#1f77b4', '#ff7f0e'
 CAPTION = (
@@ -33,7 +33,7 @@ ACROSS = 4
 class Block:
     """The gates of one model for one image."""
 
-    subject: Subject
+    subject: LoadedModel
     picture: Picture
     gates: Sequence[Gate]
 

@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 from attn_plugins.cost.forward_pass import ForwardPass
 from attn_plugins.errors import UserError
 from attn_plugins.registry import nearest
-from attn_plugins.visualization.subject import Subject
+from attn_plugins.visualization.loaded_model import LoadedModel
 
 
 class Tap(nn.Module):
@@ -46,7 +46,7 @@ class Network(nn.Module):
             `labels`, `scores`, the highest score first.
     """
 
-    def __init__(self, subject: Subject, samples: list):
+    def __init__(self, subject: LoadedModel, samples: list):
         super().__init__()
         self.subject, self.samples = subject, samples
         self.model = subject.model

@@ -14,7 +14,7 @@ from torch import Tensor
 from attn_plugins.datasets.check import check_data
 from attn_plugins.errors import UserError
 from attn_plugins.visualization.geometry import Region, find_region
-from attn_plugins.visualization.subject import Subject
+from attn_plugins.visualization.loaded_model import LoadedModel
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Picture:
     region: Region
 
 
-def read_picture(subject: Subject, path: str | Path) -> Picture:
+def read_picture(subject: LoadedModel, path: str | Path) -> Picture:
     """Reads an image for a model.
 
     Raises:

@@ -7,12 +7,12 @@ from matplotlib.colors import PowerNorm
 from torch import Tensor
 
 from attn_plugins.visualization.figure import colour_bar, grid, plain, row_label
+from attn_plugins.visualization.loaded_model import LoadedModel
 from attn_plugins.visualization.receptive_field import effective_size
-from attn_plugins.visualization.subject import Subject
 
 
 def draw_fields(
-    subjects: Sequence[Subject], rows: dict[str, Sequence[Tensor]], layer: str, inputs: str, path: Path
+    subjects: Sequence[LoadedModel], rows: dict[str, Sequence[Tensor]], layer: str, inputs: str, path: Path
 ) -> None:
     """Draws the fields and saves them as a picture.
 

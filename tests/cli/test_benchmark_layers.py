@@ -7,7 +7,7 @@ import torch
 
 from benchmarks.layers import measure
 from benchmarks.layers.cli import main
-from benchmarks.layers.references import AUTHORS, RIVALS, TIMM, Rival
+from benchmarks.layers.references import AUTHORS, REFERENCES, TIMM, Reference
 from tests.cli.conftest import error_line
 
 SMALL = ['--shape', '2', '32', '7', '8', '--pairwise-shape', '1', '32', '4', '4', '--repeats', '2']
@@ -61,16 +61,16 @@ def test_files(tmp_path, capsys):
 
 
 def test_a_wrong_rival_is_red(tmp_path, capsys, monkeypatch):
-    (right,) = [rival for rival in RIVALS['GE'] if rival.source == AUTHORS]
+    (right,) = [rival for rival in REFERENCES['GE'] if rival.source == AUTHORS]
 
     class Wrong(type(right.build(None))):
         def forward(self, x):
             return super().forward(x) * 1.001
 
     monkeypatch.setitem(
-        measure.RIVALS,
+        measure.REFERENCES,
         'GE',
-        [Rival(AUTHORS, lambda layer: Wrong()), *(r for r in RIVALS['GE'] if r.source == TIMM)],
+        [Reference(AUTHORS, lambda layer: Wrong()), *(r for r in REFERENCES['GE'] if r.source == TIMM)],
     )
     assert main([*SMALL, '--layers', 'GE', '--out', str(tmp_path)]) == 1
     (row,) = rows_of(tmp_path).values()

@@ -16,7 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
 from attn_plugins import inserted_layers, plug
-from attn_plugins.insertion.locate import Places
+from attn_plugins.insertion.locate import InsertionPoints
 from tests.insertion.families import FAMILIES, Family
 from tests.insertion.test_host_tables import Scale, entry_of, outputs
 
@@ -144,5 +144,5 @@ def test_what_insertion_promises(name, one_process):
                 assert set(inserted_layers(twin)) == names and equal(run(twin), y)
             else:
                 assert name.startswith('timm')
-        assert Places(model).positions() == Places(plain).positions()
+        assert InsertionPoints(model).positions() == InsertionPoints(plain).positions()
     check_ddp(family, model, x)

@@ -158,7 +158,7 @@ def test_a_norm_that_is_kept_from_fusion_is_still_the_hosts_norm():
     scramble(host)
     plain = copy.deepcopy(host)
     attn_plugins.plug(host, [dict(cfg=SE, after='layer*.*.bn1'), dict(cfg=SE, after='layer*.*.conv2')])
-    kept = [name for name, module in host.named_modules() if type(module).__name__ == 'Kept']
+    kept = [name for name, module in host.named_modules() if type(module).__name__ == 'UnfusedNorm']
     assert kept == [f'layer{i}.{j}.bn2' for i in range(1, 5) for j in range(2)]
     for layer in host.modules():
         if type(layer).__name__ == 'SE':

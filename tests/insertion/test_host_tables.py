@@ -7,7 +7,7 @@ from torch import nn
 
 from attn_plugins import InsertionError, inserted_layers, plug
 from attn_plugins.insertion.host_tables import POSITIONS
-from attn_plugins.insertion.locate import Places
+from attn_plugins.insertion.locate import InsertionPoints
 from tests.insertion.families import FAMILIES, Family
 
 CELLS = [(name, position) for name in FAMILIES for position in POSITIONS]
@@ -31,7 +31,7 @@ class Scale(nn.Module):
 
 def entry_of(host: nn.Module, position: str, **cfg) -> dict:
     """An entry for all blocks that have the position."""
-    stages = None if position == 'level_output' else Places(host).having(position)
+    stages = None if position == 'level_output' else InsertionPoints(host).having(position)
     return dict(cfg=dict(type=Scale, **cfg), position=position, stages=stages)
 
 
@@ -84,7 +84,7 @@ def test_what_a_host_cannot_have_is_refused_with_what_it_has(name):
 @pytest.mark.parametrize('name', FAMILIES)
 def test_every_stage_is_found(name):
     family = FAMILIES[name]
-    assert len(Places(family.host()).stages) == family.stages
+    assert len(InsertionPoints(family.host()).stages) == family.stages
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import torch
 from mmengine.registry import MODELS
 
 from attn_plugins import inserted_layers, load_official
-from attn_plugins.insertion.locate import Places
+from attn_plugins.insertion.locate import InsertionPoints
 from attn_plugins.official.model import names_in_model
 from tests.layers.test_golden import GOLDEN
 
@@ -137,7 +137,9 @@ def test_the_authors_mobilenext_goes_around_coordinate_attention():
         dict(
             host='attn_plugins.MobileNeXt',
             widen_factor=0.1,
-            plugins=[dict(CA, start='identity', stages=Places(plain.backbone).having('after_depthwise'))],
+            plugins=[
+                dict(CA, start='identity', stages=InsertionPoints(plain.backbone).having('after_depthwise'))
+            ],
         ),
         1280,
     )

@@ -6,8 +6,8 @@ import torch
 from mmengine.structures import BaseDataElement, InstanceData
 from torch import nn
 
+from attn_plugins.visualization.loaded_model import LoadedModel
 from attn_plugins.visualization.network import Network
-from attn_plugins.visualization.subject import Subject
 
 SAMPLES = [BaseDataElement(metainfo=dict(img_shape=(32, 32)))]
 
@@ -48,7 +48,7 @@ class BrightSpot(nn.Module):
 
 def network_of(model: nn.Module, library: str) -> Network:
     """A model as the network of a subject of five classes."""
-    subject = Subject('tiny', SimpleNamespace(), library, model.eval(), tuple('abcde'), 'random weights')
+    subject = LoadedModel('tiny', SimpleNamespace(), library, model.eval(), tuple('abcde'), 'random weights')
     return Network(subject, SAMPLES)
 
 

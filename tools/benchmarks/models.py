@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from attn_plugins import inserted_layers, plug
 from attn_plugins.machine import machine, versions
-from benchmarks.layers.references import RIVALS
+from benchmarks.layers.references import REFERENCES
 from benchmarks.layers.references.reference import TIMM
 
 FOLDER = Path(__file__).resolve().parents[2] / 'docs' / 'benchmarks'
@@ -40,7 +40,7 @@ AGAIN = 'plain, again'
 
 def with_timm(model: nn.Module, name: str) -> nn.Module:
     """Returns a copy in which timm's module replaces each layer, with its weights."""
-    (rival,) = [rival for rival in RIVALS[name] if rival.source == TIMM]
+    (rival,) = [rival for rival in REFERENCES[name] if rival.source == TIMM]
     twin = deepcopy(model)
     for path, layer in inserted_layers(twin).items():
         parent, _, child = path.rpartition('.')

@@ -5,8 +5,8 @@ from itertools import groupby
 
 from torch import nn
 
-from attn_plugins.insertion.containers import Kept, Plug
-from attn_plugins.insertion.host_tables.lookup import Place, Stages, places
+from attn_plugins.insertion.containers import Plug, UnfusedNorm
+from attn_plugins.insertion.host_tables.lookup import Location, Stages, places
 
 
 def children(module: nn.Module, path: str = '') -> dict[str, nn.Module]:
@@ -18,21 +18,21 @@ def children(module: nn.Module, path: str = '') -> dict[str, nn.Module]:
 
 
 def without_plugs(module: nn.Module) -> nn.Module:
-    while isinstance(module, (Plug, Kept)):
+    while isinstance(module, (Plug, UnfusedNorm)):
         module = module.wrapped
     return module
 
 
-def where(holds: Callable[[nn.Module], bool], place: str) -> Place:
+def where(holds: Callable[[nn.Module], bool], place: str) -> Location:
     """Builds a place that only those blocks have for which a condition holds."""
     return lambda block: place if holds(block) else None
 
 
-def if_there(name: str) -> Place:
+def if_there(name: str) -> Location:
     return where(lambda block: hasattr(block, name), f'after {name}')
 
 
-def child(path: str, index: int, kind: type = nn.Module, least: int = 0) -> Place:
+def child(path: str, index: int, kind: type = nn.Module, least: int = 0) -> Location:
     """Builds the place after the child number `index` of a kind in a Sequential.
 
     Blocks with fewer such children than that or than `least` do not have the place.

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from torch import nn
 
 # 'after PATH' or 'before PATH' from a block ('.' is the block itself), or a function that finds this text for a block.
-Place = str | Callable[[nn.Module], str | None]
+Location = str | Callable[[nn.Module], str | None]
 # Globs over the names of a host's modules, or a function that lists the modules of each stage.
 Stages = tuple[str, ...] | Callable[[nn.Module], list[tuple[str, ...]]]
 

@@ -11,7 +11,7 @@ from attn_plugins.insertion.host_tables.common import (
     OUTPUT,
 )
 from attn_plugins.insertion.host_tables.finders import where, with_blocks
-from attn_plugins.insertion.host_tables.lookup import Place, Stages
+from attn_plugins.insertion.host_tables.lookup import Location, Stages
 
 DARKNET = {
     'after_conv1': 'after conv1',
@@ -22,7 +22,7 @@ DARKNET = {
     **OUTPUT,
 }
 
-BLOCKS: dict[str, dict[str, Place]] = {
+BLOCKS: dict[str, dict[str, Location]] = {
     'mmdet.models.backbones.resnet.BasicBlock': BASIC,
     'mmdet.models.backbones.resnet.Bottleneck': BOTTLENECK,
     'mmdet.models.backbones.res2net.Bottle2neck': BOTTLE2NECK,

@@ -18,9 +18,9 @@ from attn_plugins.insertion.host_tables.finders import (
     where,
     with_blocks,
 )
-from attn_plugins.insertion.host_tables.lookup import Place, Stages
+from attn_plugins.insertion.host_tables.lookup import Location, Stages
 
-BLOCKS: dict[str, dict[str, Place]] = {
+BLOCKS: dict[str, dict[str, Location]] = {
     'mmpretrain.models.backbones.resnet.BasicBlock': BASIC,
     'mmpretrain.models.backbones.resnet.Bottleneck': BOTTLENECK,
     'mmpretrain.models.backbones.res2net.Bottle2neck': BOTTLE2NECK,

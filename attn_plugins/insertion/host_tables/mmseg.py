@@ -16,9 +16,9 @@ from attn_plugins.insertion.host_tables.finders import (
     children,
     runs,
 )
-from attn_plugins.insertion.host_tables.lookup import Place, Stages
+from attn_plugins.insertion.host_tables.lookup import Location, Stages
 
-BLOCKS: dict[str, dict[str, Place]] = {
+BLOCKS: dict[str, dict[str, Location]] = {
     'mmseg.models.backbones.resnet.BasicBlock': BASIC,
     'mmseg.models.backbones.resnet.Bottleneck': BOTTLENECK,
     'mmseg.models.utils.inverted_residual.InvertedResidual': CONVS,

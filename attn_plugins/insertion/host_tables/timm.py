@@ -12,9 +12,9 @@ from attn_plugins.insertion.host_tables.finders import (
     where,
     without_plugs,
 )
-from attn_plugins.insertion.host_tables.lookup import Place, Stages
+from attn_plugins.insertion.host_tables.lookup import Location, Stages
 
-BLOCKS: dict[str, dict[str, Place]] = {
+BLOCKS: dict[str, dict[str, Location]] = {
     'timm.models.resnet.BasicBlock': BASIC_BN,
     'timm.models.resnet.Bottleneck': BOTTLENECK_BN,
     # timm's norms hold their activation.

@@ -13,7 +13,7 @@ from attn_plugins.insertion.host_tables.finders import (
     up_to_pools,
     with_blocks,
 )
-from attn_plugins.insertion.host_tables.lookup import Place, Stages
+from attn_plugins.insertion.host_tables.lookup import Location, Stages
 
 # In torchvision each unit of convolution, norm and activation is a Sequential; the SE between them is not.
 UNITS = {
@@ -23,7 +23,7 @@ UNITS = {
     **OUTPUT,
 }
 
-BLOCKS: dict[str, dict[str, Place]] = {
+BLOCKS: dict[str, dict[str, Location]] = {
     'torchvision.models.resnet.BasicBlock': BASIC_BN,
     'torchvision.models.resnet.Bottleneck': BOTTLENECK_BN,
     'torchvision.models.mobilenetv2.InvertedResidual': {

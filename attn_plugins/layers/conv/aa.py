@@ -4,7 +4,7 @@ import torch
 import torch.fx
 from torch import Tensor, nn
 
-from attn_plugins.compat import traced_zip
+from attn_plugins.compat import strict_zip
 from attn_plugins.layers.conv.base import ConvLike, Size, init_conv
 from attn_plugins.layers.place import Place
 from attn_plugins.ops.augmented_attention import append_channels, relative_attention
@@ -137,7 +137,7 @@ class AAConv(ConvLike):
         # Not `unflatten`: after it an ONNX export treats the batch size as a constant.
         key, query, value = [
             part.reshape(x.shape[0], self.num_heads, width // self.num_heads, part.shape[2], part.shape[3])
-            for part, width in traced_zip((key, query, value), self.widths)
+            for part, width in strict_zip((key, query, value), self.widths)
         ]
         query = query * (self.widths[0] // self.num_heads) ** -0.5
         attended = relative_attention(query, key, value, self.relative_h, self.relative_w)

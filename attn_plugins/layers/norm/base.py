@@ -61,5 +61,5 @@ class NormLayer(ChecksMap, Wrapper):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
-        leaf = self.attn_leaf(x)
+        leaf = self.attn_fx_node(x)
         return self.adapt(x, self.bn(x)) if leaf is None else leaf

@@ -4,7 +4,7 @@ import torch
 import torch.fx
 from torch import Tensor, nn
 
-from attn_plugins.compat import traced_zip
+from attn_plugins.compat import strict_zip
 from attn_plugins.layers.checks import hidden_channels
 from attn_plugins.layers.layer import Layer
 from attn_plugins.layers.place import Place
@@ -89,7 +89,7 @@ class CoordAttention(Layer):
     def _gates(self, *strips: Tensor) -> tuple[Tensor, ...]:
         """Computes the gates of rows and columns, (N, C, H, 1) and (N, C, 1, W), from their means."""
         standing = [
-            strip if axis == 'h' else strip.transpose(2, 3) for axis, strip in traced_zip(self.axes, strips)
+            strip if axis == 'h' else strip.transpose(2, 3) for axis, strip in strict_zip(self.axes, strips)
         ]
         features = conv_strips(torch.cat(standing, 2), self.conv1.weight, self.conv1.bias)
         # torch's batch norm has wrong gradients where its input has the strides of channels_last and one column

@@ -6,7 +6,7 @@ from torch import nn
 
 from attn_plugins.insertion.tree import inserted_layers
 from benchmarks.layers import measure as measuring
-from benchmarks.layers.lower_bounds import FLOORS
+from benchmarks.layers.lower_bounds import LOWER_BOUNDS
 from benchmarks.layers.measure import (
     CASES,
     COMPILED,
@@ -19,7 +19,7 @@ from benchmarks.layers.measure import (
 )
 from benchmarks.layers.networks import EAGER as EAGER_NETWORK
 from benchmarks.layers.networks import LAYERS, WHOLE, build_network, measure_networks, prepared
-from benchmarks.layers.references import AUTHORS, RIVALS, TIMM, Rival
+from benchmarks.layers.references import AUTHORS, REFERENCES, TIMM, Reference
 from tests.stack import TORCH_2_1
 
 SHAPE = (2, 32, 7, 8)
@@ -37,15 +37,15 @@ class Twice(nn.Module):
         return 2 * self.like(x)
 
 
-def wrong() -> Rival:
-    (right,) = [rival for rival in RIVALS['SE'] if rival.source == AUTHORS]
+def wrong() -> Reference:
+    (right,) = [rival for rival in REFERENCES['SE'] if rival.source == AUTHORS]
     names = {f'like.{name}': ours for name, ours in right.names.items()}
-    return Rival(TIMM, lambda layer: Twice(right.build(layer)), names)
+    return Reference(TIMM, lambda layer: Twice(right.build(layer)), names)
 
 
 def test_a_wrong_rival_is_not_timed_and_not_compared(monkeypatch):
-    (right,) = [rival for rival in RIVALS['SE'] if rival.source == AUTHORS]
-    monkeypatch.setitem(measuring.RIVALS, 'SE', [right, wrong()])
+    (right,) = [rival for rival in REFERENCES['SE'] if rival.source == AUTHORS]
+    monkeypatch.setitem(measuring.REFERENCES, 'SE', [right, wrong()])
     (row,) = measure([BY_NAME['SE']], SHAPE, repeats=2, compile_it=False)
     assert row.contenders[AUTHORS].equal and row.speed_up(EAGER, AUTHORS) > 0
     assert not row.contenders[TIMM].equal and row.contenders[TIMM].error == pytest.approx(1)
@@ -86,20 +86,20 @@ def test_a_library_that_is_not_there_is_named():
         import no_such_library  # noqa: F401
 
     (_, found) = contenders_of(
-        BY_NAME['SE'], BY_NAME['SE'].build(SHAPE), torch.randn(SHAPE), False, [Rival(TIMM, build)]
+        BY_NAME['SE'], BY_NAME['SE'].build(SHAPE), torch.randn(SHAPE), False, [Reference(TIMM, build)]
     ).values()
     assert found.module is None and found.reason == 'no_such_library is not installed'
 
 
 def test_every_case_that_is_a_gate_or_a_norm_has_a_floor():
     gates = {case.type for case in CASES if not case.pairwise}
-    assert gates == set(FLOORS)
+    assert gates == set(LOWER_BOUNDS)
     for name in gates:
         case = BY_NAME[name]
         layer = case.build((8, 64, 16, 16))
         x = torch.randn(8, 64, 16, 16)
         counted = measuring.count_traffic(layer, x)
-        floor = FLOORS[name]
+        floor = LOWER_BOUNDS[name]
         # A batch norm, one operator, counts 2 + 3.
         least = 5 if name == 'BatchNorm2d' else floor.forward + floor.backward - 3
         assert sum(counted.values()) >= least * 4 * x.numel(), name

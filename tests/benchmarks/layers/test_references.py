@@ -6,9 +6,9 @@ from torch import nn
 
 from benchmarks.layers.equality import TOLERANCE
 from benchmarks.layers.measure import CASES, contenders_of
-from benchmarks.layers.references import AUTHORS, OPENMMLAB, RIVALS, TIMM, Rival
+from benchmarks.layers.references import AUTHORS, OPENMMLAB, REFERENCES, TIMM, Reference
 
-PAIRS = [(case, rival) for case in CASES for rival in RIVALS.get(case.type, ())]
+PAIRS = [(case, rival) for case in CASES for rival in REFERENCES.get(case.type, ())]
 
 
 @pytest.mark.parametrize('case, rival', PAIRS, ids=[f'{case.name}-{rival.source}' for case, rival in PAIRS])
@@ -22,24 +22,26 @@ def test_equals_the_layer(case, rival):
 
 
 def test_sources():
-    assert {rival.source for rivals in RIVALS.values() for rival in rivals} == {AUTHORS, TIMM, OPENMMLAB}
-    for rivals in RIVALS.values():
+    assert {rival.source for rivals in REFERENCES.values() for rival in rivals} == {AUTHORS, TIMM, OPENMMLAB}
+    for rivals in REFERENCES.values():
         sources = [rival.source for rival in rivals]
         assert len(sources) == len(set(sources)), 'a table has one column for each'
-    assert set(RIVALS) <= {case.type for case in CASES}
+    assert set(REFERENCES) <= {case.type for case in CASES}
 
 
 def test_every_parameter_needs_a_partner():
     layer = nn.Linear(3, 2)
     with pytest.raises(ValueError, match='Linear.bias has no partner in the layer'):
-        Rival(AUTHORS, lambda layer: nn.Linear(3, 2), {'weight': 'weight'}).with_weights_of(layer)
+        Reference(AUTHORS, lambda layer: nn.Linear(3, 2), {'weight': 'weight'}).with_weights_of(layer)
     with pytest.raises(ValueError, match='Linear has nothing for bias'):
-        Rival(AUTHORS, lambda layer: nn.Linear(3, 2, bias=False), {'weight': 'weight'}).with_weights_of(layer)
+        Reference(AUTHORS, lambda layer: nn.Linear(3, 2, bias=False), {'weight': 'weight'}).with_weights_of(
+            layer
+        )
 
 
 def test_weights_are_copied_not_shared():
     layer = nn.Linear(3, 2).double()
-    rival = Rival(AUTHORS, lambda layer: nn.Linear(3, 2), {'weight': 'weight', 'bias': 'bias'})
+    rival = Reference(AUTHORS, lambda layer: nn.Linear(3, 2), {'weight': 'weight', 'bias': 'bias'})
     copied = rival.with_weights_of(layer)
     assert torch.equal(copied.weight, layer.weight) and copied.weight.dtype == torch.float64
     layer.weight.data.zero_()

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from benchmarks.layers.measure import CASES
-from benchmarks.layers.references import AUTHORS, RIVALS
+from benchmarks.layers.references import AUTHORS, REFERENCES
 from benchmarks.layers.traffic import (
     Traffic,
     count_compiled_traffic,
@@ -100,7 +100,7 @@ KNOWN = {'SE': (3, 10), 'ECA': (3, 10), 'GC': (4, 13 if TORCH_2_1 else 11), 'GCT
 @pytest.mark.parametrize('name', KNOWN)
 def test_known_counts(name):
     (case,) = [case for case in CASES if case.name == name]
-    (rival,) = [rival for rival in RIVALS[name] if rival.source == AUTHORS]
+    (rival,) = [rival for rival in REFERENCES[name] if rival.source == AUTHORS]
     x = torch.randn(8, 256, 28, 28)
     found = count_traffic(rival.with_weights_of(case.build(x.shape)), x)
     size = 4 * x.numel()

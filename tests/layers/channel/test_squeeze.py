@@ -13,7 +13,7 @@ def descriptor(squeeze: Squeeze, x: torch.Tensor) -> torch.Tensor:
     """By the formulas of its statistics, to which what is measured in fewer passes is compared."""
     gating = ChannelGating(squeeze.statistics)
     values = gating.squeeze(x, *squeeze.constants())
-    for fast, value in zip(gating.squeeze_and_keep(x, *squeeze.constants())[0], values, strict=True):
+    for fast, value in zip(gating.squeeze_saving(x, *squeeze.constants())[0], values, strict=True):
         torch.testing.assert_close(fast, value)
     return squeeze(*values)
 

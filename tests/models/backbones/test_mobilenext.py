@@ -9,7 +9,7 @@ import torch
 
 from attn_plugins import inserted_layers, plug
 from attn_plugins.errors import UserError
-from attn_plugins.insertion.locate import Places
+from attn_plugins.insertion.locate import InsertionPoints
 from attn_plugins.models.backbones.mobilenext import MobileNeXt, Sandglass
 from tests.layers.starts import assert_drawn_from, kaiming, plain_norm
 
@@ -35,7 +35,7 @@ def test_parameters_are_those_of_the_authors_code(width, expected):
 )
 def test_parameters_with_a_layer_after_every_first_depthwise_convolution(cfg, expected, rounded):
     host = MobileNeXt()
-    stages = Places(host).having('after_depthwise')
+    stages = InsertionPoints(host).having('after_depthwise')
     assert stages == (
         True,
         True,

@@ -23,7 +23,7 @@ from benchmarks.layers.networks import (
     build_network,
     measure_networks,
 )
-from benchmarks.layers.references import RIVALS
+from benchmarks.layers.references import REFERENCES
 from benchmarks.layers.report import Setting, unequal, write_report
 
 CONFIG = Path('configs', 'resnet', 'resnet50_8xb32_in1k.py')
@@ -48,7 +48,9 @@ def measure_layers(args: argparse.Namespace, setting: Setting, progress: Progres
     groups = [
         list(group) for _, group in groupby(cases_of(args.layers), lambda case: case.group or case.name)
     ]
-    ways = [sum(1 + setting.compiled + len(RIVALS.get(case.type, ())) for case in group) for group in groups]
+    ways = [
+        sum(1 + setting.compiled + len(REFERENCES.get(case.type, ())) for case in group) for group in groups
+    ]
     task = progress.add_task('', total=sum(ways) * args.repeats)
     for group, number in zip(groups, ways, strict=True):
         progress.update(task, description=', '.join(case.name for case in group))

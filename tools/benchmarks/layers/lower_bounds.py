@@ -22,7 +22,7 @@ _STATISTICS = (
 # Layer -> its lower bound, for maps that do not fit the caches, so that what a later pass needs is read again. Vectors,
 # strips and maps of one channel are left out. Maps that are saved for the backward pass in place of another, such as
 # the places of maxima, are left out too.
-FLOORS = {
+LOWER_BOUNDS = {
     'BatchNorm2d': Floor(3, 5, _STATISTICS),
     'IEBN': Floor(3, 5, _STATISTICS + "; the gate's sums are of the same passes"),
     'NoisyBN': Floor(3, 5, _STATISTICS + '; the noise is one scale and shift per channel'),

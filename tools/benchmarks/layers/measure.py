@@ -17,8 +17,8 @@ from attn_plugins.compat import forget_graphs
 from attn_plugins.cost.cost import count_training_memory
 from attn_plugins.ops.mode import reference
 from benchmarks.layers.equality import ROUNDING, TOLERANCE, errors, results, scramble, worst
-from benchmarks.layers.lower_bounds import FLOORS
-from benchmarks.layers.references import RIVALS, Rival
+from benchmarks.layers.lower_bounds import LOWER_BOUNDS
+from benchmarks.layers.references import REFERENCES, Reference
 from benchmarks.layers.traffic import count_compiled_traffic, count_traffic
 
 # The layer itself, in its two ways to run.
@@ -161,7 +161,11 @@ def compiled(layer: nn.Module) -> nn.Module:
 
 
 def contenders_of(
-    case: Case, layer: nn.Module, x: Tensor, compile_it: bool = True, rivals: Sequence[Rival] | None = None
+    case: Case,
+    layer: nn.Module,
+    x: Tensor,
+    compile_it: bool = True,
+    rivals: Sequence[Reference] | None = None,
 ) -> dict[str, Contender]:
     """Prepares the layer (eager and compiled) and its references, each checked to compute the same in training.
 
@@ -174,7 +178,7 @@ def contenders_of(
         layer: Its layer, for `x`.
         x: The map, (N, C, H, W).
         compile_it: Whether the layer is compiled too.
-        rivals: By default those of `RIVALS`.
+        rivals: By default those of `REFERENCES`.
     """
     exact = deepcopy(layer).double()
     dy = torch.randn(x.shape, generator=torch.Generator().manual_seed(1)).to(x)
@@ -189,7 +193,7 @@ def contenders_of(
         contender.traffic = count_compiled_traffic(contender.module, x)
         allowed = {name: max(10 * error, ROUNDING) for name, error in rounding.items()}
         contender.judge(errors(results(contender.module, x, dy), expected), allowed)
-    for rival in RIVALS.get(case.type, ()) if rivals is None else rivals:
+    for rival in REFERENCES.get(case.type, ()) if rivals is None else rivals:
         try:
             theirs = rival.with_weights_of(exact)
         except ImportError as error:
@@ -202,7 +206,7 @@ def contenders_of(
     return found
 
 
-def _as_rivals(rival: Rival, theirs: nn.Module, expected: dict[str, Tensor]) -> dict[str, Tensor]:
+def _as_rivals(rival: Reference, theirs: nn.Module, expected: dict[str, Tensor]) -> dict[str, Tensor]:
     """Returns the layer's results under the names of a reference's parameters."""
     prefix = 'gradient of '
     maps = {name: expected[name] for name in ('output', 'gradient of the input')}
@@ -293,7 +297,7 @@ def measure(
 
 def _count(case: Case, layer: nn.Module, x: Tensor, contenders: dict[str, Contender]) -> Measured:
     """Adds all counted values to what was timed."""
-    floor = None if case.pairwise else FLOORS.get(case.type)
+    floor = None if case.pairwise else LOWER_BOUNDS.get(case.type)
     return Measured(
         case=case.name,
         shape=list(x.shape),

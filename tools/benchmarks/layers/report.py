@@ -16,7 +16,7 @@ from benchmarks.layers.plot import draw
 from benchmarks.layers.references import AUTHORS, OPENMMLAB, TIMM
 
 WAYS = (EAGER, COMPILED, AUTHORS, TIMM, OPENMMLAB)
-RIVALS = (AUTHORS, TIMM, OPENMMLAB)
+REFERENCES = (AUTHORS, TIMM, OPENMMLAB)
 HEADER = (
     'layer',
     'counted, operators',
@@ -38,7 +38,7 @@ operators*: by the operators of the eager layer, each distinct tensor once per o
 is one operator and counts 2 + 3, though its kernels read the map as often as its floor says. *Floor*: the least
 that any implementation must move when a map does not fit the caches; the reasons stand below. *Counted, compiler*:
 by torch's compiler of its own kernels, a buffer once per kernel, so a kernel that reads a channel twice from the
-cache counts one reading. *Kept*: MiB that the forward pass leaves for the backward pass, input included.
+cache counts one reading. *UnfusedNorm*: MiB that the forward pass leaves for the backward pass, input included.
 
 Measured (this machine, as busy as it was): milliseconds of one training step, forward and backward with the
 gradient of the input, gradients deleted before: median (first to third quartile). All of one row are timed in turn
@@ -112,7 +112,7 @@ def record(row: Measured) -> dict:
         found[f'{way}_error'] = contender and contender.error
         found[f'{way}_kept_bytes'] = row.kept.get(way)
     for way in (EAGER, COMPILED):
-        for rival in RIVALS:
+        for rival in REFERENCES:
             found[f'{way}_over_{rival}'] = row.speed_up(way, rival)
     return found
 

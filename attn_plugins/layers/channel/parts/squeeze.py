@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from attn_plugins.compat import traced_zip
+from attn_plugins.compat import strict_zip
 from attn_plugins.ops.statistics import (
     Maximum,
     Mean,
@@ -122,7 +122,7 @@ class StackSqueeze(Squeeze):
 
     def forward(self, *values: Tensor) -> Tensor:
         """(N, C) each -> (N, C, K)."""
-        parts = traced_zip(read_all(self.squeezes, values), self.squeezes)
+        parts = strict_zip(read_all(self.squeezes, values), self.squeezes)
         return torch.cat([part[:, :, None] if squeeze.features == 1 else part for part, squeeze in parts], 2)
 
 

@@ -3,12 +3,12 @@
 from benchmarks.layers.references.libraries import LIBRARIES
 from benchmarks.layers.references.published_channel import CHANNEL
 from benchmarks.layers.references.published_spatial import SPATIAL
-from benchmarks.layers.references.reference import AUTHORS, OPENMMLAB, TIMM, Rival
+from benchmarks.layers.references.reference import AUTHORS, OPENMMLAB, TIMM, Reference
 
-__all__ = ['AUTHORS', 'OPENMMLAB', 'RIVALS', 'TIMM', 'Rival']
+__all__ = ['AUTHORS', 'OPENMMLAB', 'REFERENCES', 'TIMM', 'Reference']
 
 # Layer's type -> the implementations of the same function.
-RIVALS: dict[str, list[Rival]] = {
+REFERENCES: dict[str, list[Reference]] = {
     name: [*filter(None, (CHANNEL.get(name) or SPATIAL.get(name),)), *LIBRARIES.get(name, ())]
     for name in {**CHANNEL, **SPATIAL, **LIBRARIES}
 }

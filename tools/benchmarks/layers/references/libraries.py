@@ -5,7 +5,7 @@ Each library is imported where its module is built, so none is needed to count o
 
 from torch import nn
 
-from benchmarks.layers.references.reference import OPENMMLAB, TIMM, Rival
+from benchmarks.layers.references.reference import OPENMMLAB, TIMM, Reference
 
 
 def _timm_se(layer: nn.Module) -> nn.Module:
@@ -121,25 +121,27 @@ _GENERALIZED = (
 
 LIBRARIES = {
     'SE': [
-        Rival(TIMM, _timm_se, {'fc1': 'excitation.fc1', 'fc2': 'excitation.fc2'}),
-        Rival(OPENMMLAB, _mmpretrain_se, {'conv1.conv': 'excitation.fc1', 'conv2.conv': 'excitation.fc2'}),
+        Reference(TIMM, _timm_se, {'fc1': 'excitation.fc1', 'fc2': 'excitation.fc2'}),
+        Reference(
+            OPENMMLAB, _mmpretrain_se, {'conv1.conv': 'excitation.fc1', 'conv2.conv': 'excitation.fc2'}
+        ),
     ],
-    'ECA': [Rival(TIMM, _timm_eca, {'conv': 'excitation.conv'})],
-    'GE': [Rival(TIMM, _timm_ge)],
-    'GC': [Rival(TIMM, _timm_gc, _TIMM_CONTEXT), Rival(OPENMMLAB, _mmcv_gc, _CONTEXT)],
+    'ECA': [Reference(TIMM, _timm_eca, {'conv': 'excitation.conv'})],
+    'GE': [Reference(TIMM, _timm_ge)],
+    'GC': [Reference(TIMM, _timm_gc, _TIMM_CONTEXT), Reference(OPENMMLAB, _mmcv_gc, _CONTEXT)],
     # timm stacks the mean first and the maximum second.
-    'CBAM': [Rival(TIMM, _timm_cbam, _CBAM, {'spatial.conv.conv.weight': lambda weight: weight.flip(1)})],
-    'CoordAttention': [Rival(TIMM, _timm_coord_attention, _COORD)],
+    'CBAM': [Reference(TIMM, _timm_cbam, _CBAM, {'spatial.conv.conv.weight': lambda weight: weight.flip(1)})],
+    'CoordAttention': [Reference(TIMM, _timm_coord_attention, _COORD)],
     'NonLocal': [
-        Rival(
+        Reference(
             OPENMMLAB,
             _mmcv_non_local,
             {f'{name}.conv': name for name in ('g', 'theta', 'phi', 'conv_out')},
         )
     ],
-    'GeneralizedAttention': [Rival(OPENMMLAB, _mmcv_generalized, {name: name for name in _GENERALIZED})],
+    'GeneralizedAttention': [Reference(OPENMMLAB, _mmcv_generalized, {name: name for name in _GENERALIZED})],
     'CrissCross': [
-        Rival(
+        Reference(
             OPENMMLAB,
             _mmcv_criss_cross,
             {'query_conv': 'query', 'key_conv': 'key', 'value_conv': 'value', 'gamma.scale': 'gamma'},

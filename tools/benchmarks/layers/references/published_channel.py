@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attn_plugins.ops.instance_enhance import iebn_as_published
-from benchmarks.layers.references.reference import AUTHORS, Rival
+from benchmarks.layers.references.reference import AUTHORS, Reference
 
 
 class PublishedSE(nn.Module):
@@ -172,15 +172,15 @@ class PublishedIEBN(nn.BatchNorm2d):
 _FC = {'reduce': 'excitation.fc1', 'restore': 'excitation.fc2'}
 _SWITCHED = 'excitation.excitations'
 CHANNEL = {
-    'SE': Rival(
+    'SE': Reference(
         AUTHORS, lambda layer: PublishedSE(layer.in_channels, layer.excitation.fc1.out_features), _FC
     ),
-    'ECA': Rival(
+    'ECA': Reference(
         AUTHORS,
         lambda layer: PublishedECA(layer.excitation.conv.kernel_size[0]),
         {'conv': 'excitation.conv'},
     ),
-    'SEM': Rival(
+    'SEM': Reference(
         AUTHORS,
         lambda layer: PublishedSEM(
             layer.in_channels,
@@ -196,30 +196,30 @@ CHANNEL = {
             'bias': f'{_SWITCHED}.2.bias',
         },
     ),
-    'SRM': Rival(
+    'SRM': Reference(
         AUTHORS,
         lambda layer: PublishedSRM(layer.in_channels),
         {'weight': 'excitation.weight', 'norm': 'excitation.norm'},
     ),
-    'GCT': Rival(
+    'GCT': Reference(
         AUTHORS,
         lambda layer: PublishedGCT(layer.in_channels, layer.excitation.eps),
         {name: f'excitation.{name}' for name in ('alpha', 'gamma', 'beta')},
     ),
-    'FCA': Rival(
+    'FCA': Reference(
         AUTHORS,
         lambda layer: PublishedFCA(
             layer.in_channels, layer.excitation.fc1.out_features, layer.squeezes[0].bases()
         ),
         _FC,
     ),
-    'GE': Rival(AUTHORS, lambda layer: PublishedGE()),
-    'GC': Rival(
+    'GE': Reference(AUTHORS, lambda layer: PublishedGE()),
+    'GC': Reference(
         AUTHORS,
         lambda layer: PublishedGC(layer.in_channels, layer.add.fc1.out_features),
         {'mask': 'mask', 'reduce': 'add.fc1', 'norm': 'add.norm', 'restore': 'add.fc2'},
     ),
-    'IEBN': Rival(
+    'IEBN': Reference(
         AUTHORS,
         lambda layer: PublishedIEBN(layer.num_features),
         {

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmarks.layers.references.reference import AUTHORS, Rival
+from benchmarks.layers.references.reference import AUTHORS, Reference
 
 
 class PooledGate(nn.Module):
@@ -203,7 +203,7 @@ class PublishedCAM(nn.Module):
 
 _FC = {'reduce': 'channel.excitation.fc1', 'restore': 'channel.excitation.fc2'}
 SPATIAL = {
-    'CBAM': Rival(
+    'CBAM': Reference(
         AUTHORS,
         lambda layer: PublishedCBAM(
             layer.in_channels,
@@ -212,7 +212,7 @@ SPATIAL = {
         ),
         {**_FC, 'spatial': 'spatial'},
     ),
-    'BAM': Rival(
+    'BAM': Reference(
         AUTHORS,
         lambda layer: PublishedBAM(
             layer.in_channels, layer.channel.fc1.out_features, layer.spatial.conv1.dilation[0]
@@ -230,21 +230,21 @@ SPATIAL = {
             'places.9': 'spatial.out',
         },
     ),
-    'SGE': Rival(
+    'SGE': Reference(
         AUTHORS, lambda layer: PublishedSGE(layer.gate.groups), {'weight': 'weight', 'bias': 'bias'}
     ),
-    'SimAM': Rival(AUTHORS, lambda layer: PublishedSimAM(layer.e_lambda)),
-    'TripletAttention': Rival(
+    'SimAM': Reference(AUTHORS, lambda layer: PublishedSimAM(layer.e_lambda)),
+    'TripletAttention': Reference(
         AUTHORS,
         lambda layer: PublishedTriplet(layer.gate_cw.conv.kernel_size[0]),
         {'over_height': 'gate_cw', 'over_width': 'gate_ch', 'over_channels': 'gate_hw'},
     ),
-    'CoordAttention': Rival(
+    'CoordAttention': Reference(
         AUTHORS,
         lambda layer: PublishedCoordAttention(layer.in_channels, layer.conv1.out_channels),
         {'reduce': 'conv1', 'norm': 'norm', 'row_gate': 'conv_h', 'column_gate': 'conv_w'},
     ),
-    'GALA': Rival(
+    'GALA': Reference(
         AUTHORS,
         lambda layer: PublishedGALA(
             layer.in_channels, layer.fc1.out_features, layer.local_conv.kernel_size[0]
@@ -259,10 +259,10 @@ SPATIAL = {
             'beta': 'beta',
         },
     ),
-    'PAM': Rival(
+    'PAM': Reference(
         AUTHORS,
         lambda layer: PublishedPAM(layer.in_channels, layer.query.out_channels),
         {name: name for name in ('query', 'key', 'value', 'gamma')},
     ),
-    'CAM': Rival(AUTHORS, lambda layer: PublishedCAM(), {'gamma': 'gamma'}),
+    'CAM': Reference(AUTHORS, lambda layer: PublishedCAM(), {'gamma': 'gamma'}),
 }

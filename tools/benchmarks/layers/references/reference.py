@@ -11,7 +11,7 @@ AUTHORS, TIMM, OPENMMLAB = 'authors', 'timm', 'openmmlab'
 
 
 @dataclass(frozen=True)
-class Rival:
+class Reference:
     """A reference: another implementation of a layer's function.
 
     Attributes:

@@ -17,7 +17,7 @@ RANDOM = 'random weights'
 
 
 @dataclass(frozen=True)
-class Subject:
+class LoadedModel:
     """A model that is ready to be visualized.
 
     Attributes:
@@ -53,7 +53,7 @@ class Subject:
         raise UserError(f'{self.name} has no class {word!r}: {nearest(word, self.classes)}')
 
 
-def load_subject(cfg: Config, checkpoint: str | Path | None = None, name: str = 'model') -> Subject:
+def load_subject(cfg: Config, checkpoint: str | Path | None = None, name: str = 'model') -> LoadedModel:
     """Builds a config's model and loads a checkpoint into it.
 
     Args:
@@ -71,10 +71,10 @@ def load_subject(cfg: Config, checkpoint: str | Path | None = None, name: str = 
     library = library_of(cfg)
     classes = meta.get('classes') or meta.get('CLASSES') or _classes_of(cfg, library)
     weights = RANDOM if checkpoint is None else Path(checkpoint).name
-    return Subject(name, cfg, library, model, tuple(map(str, classes)), weights)
+    return LoadedModel(name, cfg, library, model, tuple(map(str, classes)), weights)
 
 
-def load_trained(path: str | Path, name: str) -> Subject:
+def load_trained(path: str | Path, name: str) -> LoadedModel:
     """Loads a model from a work dir, whose last checkpoint is used, or from a checkpoint.
 
     Raises:
