@@ -147,7 +147,7 @@ def _say_beforehand(suite: 'Suite', plans: dict, console: 'Console') -> None:
     """Say how batches and learning rates differ from the configs, and what the seeds can show."""
     from attn_plugins.benchmark.plan import notes
     from attn_plugins.benchmark.report.compare import compare
-    from attn_plugins.benchmark.report.verdict import outlook
+    from attn_plugins.benchmark.report.summary import outlook
     from attn_plugins.benchmark.results import read_results
 
     for note in notes(plans.values()) + outlook(suite, compare(suite, read_results(suite, plans))):

@@ -10,7 +10,7 @@ from rich.console import Console
 from attn_plugins.benchmark.report.compare import Comparison, compare
 from attn_plugins.benchmark.report.section import Report
 from attn_plugins.benchmark.report.sections import legend_of, made_with, reported, sections_of
-from attn_plugins.benchmark.report.verdict import verdict
+from attn_plugins.benchmark.report.summary import verdict
 from attn_plugins.benchmark.report.writers import WRITERS, show
 from attn_plugins.benchmark.results import RunState
 from attn_plugins.benchmark.suite import Suite
@@ -25,7 +25,7 @@ def write_report(suite: Suite, states: Sequence[RunState]) -> dict[str, Path]:
         suite=suite.name,
         suite_file=str(suite.path),
         created=created.isoformat(timespec='seconds'),
-        verdict=report.verdict,
+        verdict=report.summary,
         legend=legend_of(report.sections),
         comparisons=[_comparison_entry(comparison) for comparison in comparisons],
         runs=[_run_entry(state) for state in reported(states)],

@@ -6,7 +6,7 @@ import pytest
 
 from attn_plugins.benchmark.metrics import headline
 from attn_plugins.benchmark.report.compare import compare
-from attn_plugins.benchmark.report.verdict import verdict
+from attn_plugins.benchmark.report.summary import verdict
 from attn_plugins.benchmark.results import read_results
 from attn_plugins.benchmark.suite import read_suite
 from attn_plugins.files import read_json, write_json

@@ -3,7 +3,7 @@
 import pytest
 
 from attn_plugins.benchmark.report.compare import compare
-from attn_plugins.benchmark.report.verdict import outlook
+from attn_plugins.benchmark.report.summary import outlook
 from attn_plugins.benchmark.results import read_results
 from attn_plugins.benchmark.statistics import least_difference
 from attn_plugins.benchmark.suite import read_suite

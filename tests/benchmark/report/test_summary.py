@@ -2,7 +2,7 @@
 
 import pytest
 
-from attn_plugins.benchmark.report.verdict import verdict
+from attn_plugins.benchmark.report.summary import verdict
 
 SEEDS = range(5)
 # Of five seeds; what is added to them has a spread of its own.
