@@ -1,6 +1,6 @@
 """Reads a layer's docstrings as the parts of its page; the convention is in CONTRIBUTING.md, section 3, point 6.
 
-docstring_parser reads Google's sections; the paragraphs before them, which are ours, are told apart by their labels.
+docstring_parser reads Google's sections; the paragraphs before them, which are ours, are recognised by their labels.
 """
 
 import inspect

@@ -25,7 +25,7 @@ def write_report(suite: Suite, states: Sequence[RunState]) -> dict[str, Path]:
         suite=suite.name,
         suite_file=str(suite.path),
         created=created.isoformat(timespec='seconds'),
-        verdict=report.summary,
+        verdict=report.verdict,
         legend=legend_of(report.sections),
         comparisons=[_comparison_entry(comparison) for comparison in comparisons],
         runs=[_run_entry(state) for state in reported(states)],
