@@ -50,7 +50,7 @@ def show(report: Report, console: Console) -> None:
             _show_table(section, console)
             for note in section.notes:
                 console.print(note, style='dim', markup=False)
-    console.print(report.verdict, style='dim', markup=False)
+    console.print(report.summary, style='dim', markup=False)
     console.print(report.verdict, style='italic', markup=False)
 
 
@@ -76,7 +76,7 @@ def _show_table(section: Section, console: Console) -> None:
 
 def markdown(report: Report) -> str:
     """Write a page of Markdown."""
-    blocks = [f'# {report.title}', report.verdict, report.verdict]
+    blocks = [f'# {report.title}', report.summary, report.verdict]
     for section in report.sections:
         if section.is_text:
             blocks.append(f'{"#" * section.level} {section.title}')
@@ -116,7 +116,7 @@ def csv_text(report: Report) -> str:
     file, part = io.StringIO(), ''
     writer = csv.DictWriter(file, CSV_COLUMNS, lineterminator='\n')
     writer.writeheader()
-    writer.writerow(dict(section=report.title, row='summary', text=report.verdict))
+    writer.writerow(dict(section=report.title, row='summary', text=report.summary))
     writer.writerow(dict(section=report.title, row='verdict', text=report.verdict))
     for section in report.sections:
         part = section.title if section.level == 2 else part
@@ -144,7 +144,7 @@ def _csv_cell(cell: Cell) -> dict:
 def latex(report: Report) -> str:
     """Write a part of a LaTeX document: its tables by booktabs, each with its notes."""
     blocks = [LATEX_HEAD, rf'\section*{{{escape_latex(report.title)}}}']
-    blocks += [escape_latex(text) for text in (report.verdict, report.verdict)]
+    blocks += [escape_latex(text) for text in (report.summary, report.verdict)]
     for section in report.sections:
         if section.is_text:
             command = 'subsection' if section.level == 2 else 'subsubsection'
