@@ -41,7 +41,7 @@ def difference_cell(difference: PairedDifference | None) -> Cell:
     low, high = map(_signed, difference.interval)
     detail = f'n = {difference.n}, 95 %: {low} to {high}'
     if not difference.is_clear:
-        detail += ', not clear of 0' if difference.std else ', without spread'
+        detail += ', includes 0' if difference.std else ', without spread'
     return Cell(f'{mean} ± {difference.std:.2f}', difference.mean, detail, difference)
 
 

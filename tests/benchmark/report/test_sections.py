@@ -121,7 +121,7 @@ def test_a_table_of_latex():
 \toprule
 preset & minus none & verdict \\
 \midrule
-a\_b & \begin{tabular}[t]{@{}r@{}}+1.50 $\pm$ 0.71 \\ \footnotesize n = 2, 95 \%: $-$4.85 to +7.85, not clear of 0"""
+a\_b & \begin{tabular}[t]{@{}r@{}}+1.50 $\pm$ 0.71 \\ \footnotesize n = 2, 95 \%: $-$4.85 to +7.85, includes 0"""
         r"""\end{tabular} & \parbox[t]{16em}{\raggedright no verdict \\ \footnotesize n = 2} \\
 \bottomrule
 \end{tabular}""",

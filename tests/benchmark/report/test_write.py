@@ -77,7 +77,7 @@ def test_numbers_of_the_report(suite):
     row = next(line for line in paths['md'].read_text().splitlines() if line.startswith('| ca '))
     # Differences 1 and 2: mean 1.5, std 0.7071, t(0.975, 1) = 12.7062, half of the interval 6.3531.
     assert '92.50 ± 2.12 (n = 2)' in row
-    assert '+1.50 ± 0.71 (n = 2, 95 %: −4.85 to +7.85, not clear of 0)' in row
+    assert '+1.50 ± 0.71 (n = 2, 95 %: −4.85 to +7.85, includes 0)' in row
     assert '| 2.000 M | 51.0 M | 1 min 40 s | 900 MB (process) |' in row
     content = json.loads(paths['json'].read_text())
     assert content['comparisons'][0]['presets'][1]['difference']['mean'] == 1.5
@@ -109,15 +109,15 @@ def test_a_gain_stands_beside_its_controls(controlled):
     table = text[text.index('### ca beside its controls') : text.index('## How to read')]
     rows = [line for line in table.splitlines() if line.startswith('|')]
     # ca - eca: 0.5, 1.5; ca - deep: -0.5, 2.5; t(0.975, 1) = 12.7062.
-    gain = '+1.50 ± 0.71 (n = 2, 95 %: −4.85 to +7.85, not clear of 0)'
+    gain = '+1.50 ± 0.71 (n = 2, 95 %: −4.85 to +7.85, includes 0)'
     assert rows == [
         '| preset | minus none | ca minus it |',
         '|---|--:|--:|',
         f'| ca | {gain} | – |',
         '| eca | +0.50 ± 0.00 (n = 2, 95 %: +0.50 to +0.50, without spread) '
-        '| +1.00 ± 0.71 (n = 2, 95 %: −5.35 to +7.35, not clear of 0) |',
-        '| deep | +0.50 ± 1.41 (n = 2, 95 %: −12.21 to +13.21, not clear of 0) '
-        '| +1.00 ± 2.12 (n = 2, 95 %: −18.06 to +20.06, not clear of 0) |',
+        '| +1.00 ± 0.71 (n = 2, 95 %: −5.35 to +7.35, includes 0) |',
+        '| deep | +0.50 ± 1.41 (n = 2, 95 %: −12.21 to +13.21, includes 0) '
+        '| +1.00 ± 2.12 (n = 2, 95 %: −18.06 to +20.06, includes 0) |',
         '| srm | – | – |',
     ]
     assert '| deep (none with a\\|b=<i>) |' in text
