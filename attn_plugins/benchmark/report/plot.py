@@ -8,22 +8,26 @@ import matplotlib
 
 matplotlib.use('Agg')
 from matplotlib import pyplot as plt
-from matplotlib.ticker import NullFormatter, ScalarFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from attn_plugins.benchmark.metrics import headline
 from attn_plugins.benchmark.report.compare import Comparison, PresetResult
 from attn_plugins.benchmark.suite_presets import BASELINE
 
 # Drawn in these colours, which the page then replaces by its own, light or dark.
-INK, FAINT, PLAIN, ACCENT = '#010101', '#020202', '#030303', '#040404'
-PAGE_COLOURS = {INK: 'var(--ink)', FAINT: 'var(--line)', PLAIN: 'var(--muted)', ACCENT: 'var(--accent)'}
+INK, FAINT, PLAIN = '#010101', '#020202', '#030303'
+PRESETS = tuple(f'#0{number}0{number}0{number}' for number in range(4, 10)) + ('#0a0a0a', '#0b0b0b')
+PAGE_COLOURS = {INK: 'var(--ink)', FAINT: 'var(--line)', PLAIN: 'var(--muted)'} | {
+    colour: f'var(--preset-{number})' for number, colour in enumerate(PRESETS, 1)
+}
 # Points (1/72 inch) a label needs for itself.
 LABEL_HEIGHT, LABEL_WIDTH = 11, 60
 # Inches; two stand side by side on the page.
 SIZE = (5.4, 3.5)
 # Validations from which on their metric is a curve.
 OFTEN = 4
-DASHES = ('solid', 'dashed', 'dotted', 'dashdot', (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
+# Of the second eight presets; beyond them styles repeat.
+DASHES = ('solid', 'dashed', 'dotted')
 STYLE = {
     'svg.fonttype': 'none',
     'font.size': 10,
@@ -53,6 +57,7 @@ def accuracy_cost_svg(comparison: Comparison) -> str | None:
     # The salt keeps the ids of several plots on one page apart, and the same plot the same text.
     with plt.rc_context({**STYLE, 'svg.hashsalt': f'cost {comparison.name}'}):
         figure, axes = plt.subplots(figsize=SIZE, layout='constrained')
+        colours = _colours(comparison)
         for point in points:
             axes.errorbar(
                 point.madds / 1e6,
@@ -62,7 +67,7 @@ def accuracy_cost_svg(comparison: Comparison) -> str | None:
                 markersize=7,
                 linewidth=1.2,
                 marker='s' if point.preset == BASELINE else 'o',
-                color=PLAIN if point.preset == BASELINE else ACCENT,
+                color=colours[point.preset][0],
             )
         axes.set_xlabel(f'multiply-adds of one image{_shape(comparison)}, million')
         axes.set_ylabel(_axis(comparison))
@@ -88,28 +93,40 @@ def learning_curves_svg(comparison: Comparison) -> str | None:
         return None
     with plt.rc_context({**STYLE, 'svg.hashsalt': f'curves {comparison.name}'}):
         figure, axes = plt.subplots(figsize=SIZE, layout='constrained')
-        for i, result in enumerate(results):
-            plain = result.preset == BASELINE
+        colours = _colours(comparison)
+        for result in results:
+            colour, dashes = colours[result.preset]
             for curve in result.curves.values():
                 points = _metric_curve(curve) if validated else curve['loss']
                 axes.plot(
                     *zip(*points, strict=True),
-                    color=PLAIN if plain else ACCENT,
-                    linestyle=DASHES[0] if plain else DASHES[i % len(DASHES)],
-                    linewidth=1.3,
+                    color=colour,
+                    linestyle=dashes,
+                    linewidth=1.1,
                     label=result.preset,
                 )
         axes.set_xlabel('iteration')
         axes.set_ylabel(_axis(comparison) if validated else 'training loss')
         if not validated:
             axes.set_yscale('log')
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axes.yaxis.set_major_formatter(ScalarFormatter())
             axes.yaxis.set_minor_formatter(NullFormatter())
         axes.grid(linewidth=0.6)
         axes.set_axisbelow(True)
         names = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
-        axes.legend(names.values(), names.keys(), frameon=False, handlelength=3)
+        figure.legend(names.values(), names.keys(), loc='outside right upper', frameon=False, handlelength=2)
         return _svg(figure, f'{comparison.name}: learning curves')
+
+
+def _colours(comparison: Comparison) -> dict[str, tuple[str, str]]:
+    """Give each preset of a comparison a colour and a line style, the same in every picture of it."""
+    others = [result.preset for result in comparison.presets if result.preset != BASELINE]
+    styles = {
+        name: (PRESETS[i % len(PRESETS)], DASHES[i // len(PRESETS) % len(DASHES)])
+        for i, name in enumerate(others)
+    }
+    return {BASELINE: (PLAIN, 'solid'), **styles}
 
 
 def _metric_curve(curve: dict[str, list]) -> list[tuple[int, float]]:

@@ -41,13 +41,16 @@ def verdict(comparisons: Sequence[Comparison]) -> str:
         sentences.append(
             'One seed shows no gain: it does not tell how much the result moves from seed to seed.'
         )
-    sentences += [
-        f'{c.name}/{result.preset}: {", ".join(result.caveats)}'
-        + ('; its comparisons rest on the others, which favours it.' if result.lost and result.score else '.')
-        for c in comparisons
-        for result in c.presets
-        if result.caveats
-    ]
+    caveats: dict[str, list[str]] = {}
+    for c in comparisons:
+        for result in filter(lambda result: result.caveats, c.presets):
+            favours = (
+                '; its comparisons rest on the others, which favours it'
+                if result.lost and result.score
+                else ''
+            )
+            caveats.setdefault(', '.join(result.caveats) + favours, []).append(f'{c.name}/{result.preset}')
+    sentences += [f'{", ".join(names)}: {text}.' for text, names in caveats.items()]
     sentences += [
         f'{name} minus {pair.second}: with one seed they {pair.start}.'
         for name, pair in pairs

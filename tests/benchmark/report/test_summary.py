@@ -109,3 +109,14 @@ def test_nothing_is_said_before_a_pair_has_finished(project):
         said(project, {('none', 0): 90.0, ('ca', 1): 99.0}, [0, 1])
         == 'There is no finished pair to compare yet.'
     )
+
+
+def test_what_several_presets_share_is_said_once(project, monkeypatch):
+    drawn = {(preset, seed): 90.0 + seed for preset in ('none', 'ca', 'se') for seed in range(3)} | {
+        ('ca', 2): float('nan')
+    }
+    text = said(project, drawn, range(3))
+    assert text.count('without a finite score') == 1
+    drawn[('se', 2)] = float('nan')
+    text = said(project, drawn, range(3))
+    assert 'toy/ca, toy/se: 1 of 3 seeds without a finite score; its comparisons rest on the others' in text
