@@ -1,12 +1,15 @@
 """Checks that a model's heads have the classes of the data: their number, their weights, and labels of mixed images."""
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from mmengine.config import Config
 
 from attn_plugins.datasets.sources import type_name
-from attn_plugins.datasets.survey import DatasetCheck
 from attn_plugins.registry import listed
+
+if TYPE_CHECKING:  # the options of configs are checked by it, before torch is imported
+    from attn_plugins.datasets.survey import DatasetCheck
 
 # The key, in a config or after --cfg-options, with which users declare that they mean it.
 SPARE = 'allow_spare_classes'
@@ -55,7 +58,7 @@ def heads_of(model: dict | Sequence, path: str) -> Iterator[tuple[str, dict]]:
 
 
 def compare_heads(
-    names: tuple[str, ...] | None, check: DatasetCheck, heads: list[tuple[str, dict]], spare: bool
+    names: tuple[str, ...] | None, check: 'DatasetCheck', heads: list[tuple[str, dict]], spare: bool
 ) -> None:
     """Adds a fault for heads with fewer classes than the data, or with more if that is not declared as meant.
 
