@@ -1,5 +1,6 @@
 """Runs every layer's golden cases and engineering checks; writes docs/layers/checks.json and the table in checks.md."""
 
+import argparse
 import json
 import sys
 from collections.abc import Callable
@@ -98,5 +99,6 @@ def main() -> int:
 
 
 if __name__ == '__main__':
+    argparse.ArgumentParser(description=__doc__).parse_args()
     with on_small_maps_too():  # the cases are small, and the fast forms are to be compared
         sys.exit(main())

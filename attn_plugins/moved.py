@@ -1,14 +1,18 @@
 """Imports modules by their old names: `attn_plugins.engine.hooks` is `attn_plugins.training.hooks`."""
 
 import sys
+from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
-# Old name -> new name, of modules and of whole packages, without 'attn_plugins.'.
+# Old name -> new name, without 'attn_plugins.': of packages, whose modules went there but for those in MOVED ...
+PACKAGES = {'analysis': 'cost', 'engine': 'training', 'losses': 'distillation.losses'}
+# ... and of modules.
 MOVED = {
-    'analysis': 'cost',
     'analysis.census': 'gates.census',
     'analysis.census_plot': 'gates.census_plot',
     'analysis.cost': 'cost.cost',
@@ -33,7 +37,6 @@ MOVED = {
     'benchmark.suite_controls': 'benchmark.suite_comparisons',
     'benchmark.tables': 'benchmark.report.sections',
     'benchmark.verdict': 'benchmark.report.summary',
-    'engine': 'training',
     'engine.distillation_hook': 'distillation.hook',
     'engine.preload': 'training.preload',
     'engine.preloaded': 'training.preloaded_process',
@@ -59,7 +62,6 @@ MOVED = {
     'layers.channel.reservoir': 'layers.channel.parts.reservoir',
     'layers.channel.squeeze': 'layers.channel.parts.squeeze',
     'layers.wrapper': 'layers.state_dict_keys',
-    'losses': 'distillation.losses',
     'losses.schedule': 'distillation.losses.loss_schedule',
     'visualization.subject': 'visualization.loaded_model',
     'ops.context': 'ops.context_gating',
@@ -80,7 +82,9 @@ NAMES = {
         **dict.fromkeys(('StdSqueeze', 'MeanStdSqueeze'), 'layers.channel.srm'),
         **dict.fromkeys(('L1Squeeze', 'L2Squeeze'), 'layers.channel.gct'),
     },
-    'training.config': dict.fromkeys(('preset_name', 'preset_names', 'preset_of'), 'training.presets'),
+    'training.config': dict.fromkeys(
+        ('preset_name', 'preset_names', 'preset_of', 'ROOT'), 'training.presets'
+    ),
     'training.hooks': dict.fromkeys(('TrainingRecordHook',), 'training.resume'),
     'training.runner': dict.fromkeys(('how_to_resume', 'TRAINING'), 'training.resume'),
 }
@@ -89,12 +93,12 @@ NAMES = {
 def new_name(name: str) -> str | None:
     """Returns the present name of a module that has moved; None if it has not."""
     old, rest = name.removeprefix('attn_plugins.'), ''
-    while old not in MOVED:
+    while old not in MOVED and old not in PACKAGES:
         old, dot, last = old.rpartition('.')
         if not dot:
             return None
         rest = f'.{last}{rest}'
-    return f'attn_plugins.{MOVED[old]}{rest}'
+    return f'attn_plugins.{ {**PACKAGES, **MOVED}[old] }{rest}'
 
 
 class _Alias(MetaPathFinder, Loader):
@@ -109,11 +113,28 @@ class _Alias(MetaPathFinder, Loader):
         return None
 
     def exec_module(self, module: ModuleType) -> None:
-        """Replaces the empty module that was created for it by the present module."""
+        """Replaces the empty module that was created for it by the present module.
+
+        An old package stays a module of its own, which finds its old modules first and then what the present package
+        has: `engine.resume` is not `training.resume`.
+        """
+        if module.__name__.removeprefix('attn_plugins.') in PACKAGES:
+            module.__path__ = []
+            module.__getattr__ = partial(_from_old_package, module.__name__)  # type: ignore[method-assign]
+            return
         present = import_module(new_name(module.__name__) or module.__name__)
         for name, home in NAMES.get(present.__name__.removeprefix('attn_plugins.'), {}).items():
             setattr(present, name, getattr(import_module(f'attn_plugins.{home}'), name))
         sys.modules[module.__name__] = present
+
+
+def _from_old_package(package: str, name: str) -> Any:
+    """Finds an attribute of an old package: one of its modules, or what the present package has."""
+    if name.startswith('__'):
+        raise AttributeError(name)
+    with suppress(ModuleNotFoundError):
+        return import_module(f'{package}.{name}')
+    return getattr(import_module(new_name(package) or package), name)
 
 
 def keep_old_names() -> None:

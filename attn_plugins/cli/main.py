@@ -3,6 +3,8 @@
 import sys
 from importlib import import_module
 
+from attn_plugins.registry import nearest
+
 # Command -> description. The module of the same name is the command line.
 COMMANDS = {
     'train': 'train a config; run again, it resumes',
@@ -20,11 +22,18 @@ COMMANDS = {
     'make_digit_scenes': 'write DigitScenes, the embedded data set',
 }
 
+# What is no command of an installed package any more.
+MOVED = {'benchmark_layers': 'it is in the repository of attn_plugins, as python tools/benchmark_layers.py'}
+
 
 def main(argv: list[str] | None = None) -> int | None:
     """Calls a command's own command line with the remaining arguments."""
     words = sys.argv[1:] if argv is None else argv
     name = words[0].replace('-', '_') if words else ''
+    if name not in ('', '__help', '_h', *COMMANDS):
+        hint = MOVED.get(name) or nearest(name, COMMANDS)
+        print(f'error: there is no command {words[0]!r}: {hint}', file=sys.stderr)
+        return 2
     if name not in COMMANDS:
         width = max(map(len, COMMANDS))
         lines = [f'  {command:{width}}  {text}' for command, text in COMMANDS.items()]
@@ -36,6 +45,6 @@ def main(argv: list[str] | None = None) -> int | None:
             'attn-plugins COMMAND --help says more.',
             sep='\n',
         )
-        return 0 if name in ('', '__help', '_h') else 2
+        return 0
     sys.argv[0] = f'attn-plugins {name}'
     return import_module(f'attn_plugins.cli.{name}').main(words[1:])

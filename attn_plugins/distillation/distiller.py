@@ -15,7 +15,6 @@ from attn_plugins.randomness import next_number, own_stream
 from attn_plugins.registry import LOSSES, MODELS, build_part
 
 
-@MODELS.register_module()
 def Distiller(
     student: dict,
     teacher: dict | None = None,
@@ -68,6 +67,11 @@ def Distiller(
             made = Distillation(terms, Teacher(teacher, data_preprocessor, random_teacher))
             made.attach(model)
     return model
+
+
+MODELS.register_module(
+    module=Distiller
+)  # no decorator: mmengine's has no types, and the function would have none
 
 
 def _build_loss(cfg: dict) -> DistillationLoss:

@@ -83,7 +83,6 @@ def _plug(model: nn.Module, plugins: Entries | None, strict_plugins: bool, place
     warn_of_untrained(model)
 
 
-@MODELS.register_module()
 def Plugged(
     host: str | type | None = None,
     plugins: Entries | None = (),
@@ -113,6 +112,11 @@ def Plugged(
             f"host={host!r} must be a type, with its options beside it: host='ResNet', depth=50"
         )
     return plug(_build_host(host, host_options), plugins, strict_plugins, place)
+
+
+MODELS.register_module(
+    module=Plugged
+)  # no decorator: mmengine's has no types, and the function would have none
 
 
 def _build_host(host: str | type, options: dict) -> nn.Module:

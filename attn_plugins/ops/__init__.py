@@ -2,3 +2,5 @@
 
 The docstring of each op gives its formula. If an op computes it in another order, `..._as_published` beside it computes
 the formula as written, and `tests/ops` compares values and gradients of both in float64."""
+
+from attn_plugins.ops import mode as mode

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
+from mmengine.model import MMSeparateDistributedDataParallel, is_model_wrapper
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
@@ -22,6 +23,17 @@ from attn_plugins.insertion import compile_layers, inserted_layers
 from attn_plugins.registry import HOOKS
 from attn_plugins.training.checkpoint import check_fits, read_weights
 from attn_plugins.training.exact_resume import INEXACT
+
+# Options of DistributedDataParallel, and of mmengine's, that can be read from one.
+DISTRIBUTED = (
+    'device_ids',
+    'process_group',
+    'broadcast_buffers',
+    'find_unused_parameters',
+    'static_graph',
+    'gradient_as_bucket_view',
+    'detect_anomalous_params',
+)
 
 
 @HOOKS.register_module()
@@ -39,13 +51,26 @@ class ChannelsLastHook(Hook):
         if the weights' layout changes after that, it copies the first gradients into wrong places (torch 2.1.2 and
         2.12.1).
         """
-        model = runner.model
-        model.to(memory_format=torch.channels_last)
-        if isinstance(model, DistributedDataParallel):
-            plain = model.module
-            del model, runner.model
-            gc.collect()  # the old wrapper's hooks on the weights are removed with it
-            runner.model = runner.wrap_model(runner.cfg.get('model_wrapper_cfg'), plain)
+        runner.model.to(memory_format=torch.channels_last)
+        if not isinstance(runner.optim_wrapper, (OptimWrapper, OptimWrapperDict)):
+            return  # no gradients: a validation or a test
+        if isinstance(runner.model, MMSeparateDistributedDataParallel):
+            for name in [name for name, _ in runner.model.module.named_children()]:
+                _wrap_anew(runner.model.module, name)
+        else:
+            _wrap_anew(runner, 'model')
+
+
+def _wrap_anew(owner: object, name: str) -> None:
+    """Wraps a distributed model of its owner anew, with the options that it had; leaves any other as it is."""
+    wrapper = getattr(owner, name)
+    if isinstance(wrapper, DistributedDataParallel):
+        kind, plain = type(wrapper), wrapper.module
+        options = {option: getattr(wrapper, option) for option in DISTRIBUTED if hasattr(wrapper, option)}
+        del wrapper
+        setattr(owner, name, plain)
+        gc.collect()  # the old wrapper's hooks on the weights are removed with it
+        setattr(owner, name, kind(plain, **options))
 
 
 @HOOKS.register_module()

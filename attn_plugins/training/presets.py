@@ -83,7 +83,7 @@ def check_takes_preset(cfg: Config, path: Path, attention: str) -> None:
             return
         raise UserError(
             f'{path} takes no preset but none, so not {attention}: choose a config that does, or let it take '
-            'them as the README shows under Presets'
+            'them as docs/presets.md shows'
         )
     folder = next(
         (parent / PRESETS for parent in path.resolve().parents if (parent / PRESETS).is_dir()),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from attn_plugins.cli.main import COMMANDS
+from attn_plugins.cli.main import COMMANDS, main
 
 ROOT = Path(__file__).parents[2]
 TOOLS = [path for path in (ROOT / 'tools').glob('*.py') if path.name != '_environment.py']
@@ -52,3 +52,12 @@ def test_every_command_has_a_tool():
     """So the tools' answers are those of `attn-plugins COMMAND --help`."""
     imports = '\n'.join(tool.read_text() for tool in TOOLS)
     assert all(f'from attn_plugins.cli.{command} import main' in imports for command in COMMANDS)
+
+
+def test_a_command_that_is_not_there(capsys):
+    assert main(['trian', 'x']) == 2
+    assert capsys.readouterr().err == "error: there is no command 'trian': did you mean train?\n"
+    assert main(['benchmark-layers']) == 2
+    assert 'python tools/benchmark_layers.py' in capsys.readouterr().err
+    assert main([]) == main(['--help']) == 0
+    assert 'usage: attn-plugins COMMAND' in capsys.readouterr().out

@@ -2,6 +2,9 @@
 named.
 """
 
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -22,7 +25,9 @@ def test_maps_follow_and_numbers_stay():
     model.eval()
     x = torch.randn(2, 3, 32, 32, dtype=torch.float64)
     expected = model(x)[-1]
-    HOOKS.build(dict(type='attn_plugins.ChannelsLastHook')).before_run(SimpleNamespace(model=model))
+    HOOKS.build(dict(type='attn_plugins.ChannelsLastHook')).before_run(
+        SimpleNamespace(model=model, optim_wrapper=None)
+    )
     formats = []
     for name, module in model.named_modules():
         if name.endswith('attn_ca'):
@@ -106,3 +111,61 @@ def test_offsets_of_deformable_convolutions_keep_their_start_on_weights_of_a_pla
     torch.save(weights, tmp_path / 'c.pth')
     with pytest.raises(UserError, match=r'1 of the .* \(first: layer4.0.conv2.conv_offset.bias'):
         hook.before_train(runner)
+
+
+def test_channels_last_wraps_a_distributed_model_once_with_its_options(tmp_path):
+    """Also the parts of a model that are wrapped one by one; nothing is wrapped for a test."""
+    script = tmp_path / 'script.py'
+    script.write_text(SCRIPT)
+    env = dict(
+        os.environ,
+        CUDA_VISIBLE_DEVICES='',
+        RANK='0',
+        WORLD_SIZE='1',
+        MASTER_ADDR='127.0.0.1',
+        MASTER_PORT='0',
+    )
+    done = subprocess.run([sys.executable, script], env=env, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.split() == ['right'] * 3, done.stdout + done.stderr
+
+
+SCRIPT = """
+import torch
+import torch.distributed
+from mmengine.model import BaseModel, MMDistributedDataParallel, MMSeparateDistributedDataParallel
+from mmengine.optim import OptimWrapper
+from types import SimpleNamespace
+from attn_plugins.training.hooks import ChannelsLastHook
+
+torch.distributed.init_process_group('gloo', store=torch.distributed.HashStore(), rank=0, world_size=1)
+
+class Model(BaseModel):
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = torch.nn.Conv2d(3, 4, 3), torch.nn.Conv2d(4, 4, 3)
+
+    def forward(self, inputs, data_samples=None, mode='tensor'):
+        return self.two(self.one(inputs))
+
+def run(model, trains=True):
+    optimizer = OptimWrapper(torch.optim.SGD(model.parameters(), 0.1)) if trains else None
+    runner = SimpleNamespace(model=model, optim_wrapper=optimizer)
+    ChannelsLastHook().before_run(runner)
+    return runner.model
+
+first = MMDistributedDataParallel(Model(), find_unused_parameters=True, broadcast_buffers=False)
+keys = list(first.state_dict())
+again = run(first)
+assert again is not first and list(again.state_dict()) == keys
+assert again.find_unused_parameters and not again.broadcast_buffers
+assert again.module.one.weight.is_contiguous(memory_format=torch.channels_last)
+print('right')
+apart = MMSeparateDistributedDataParallel(Model(), broadcast_buffers=False)
+keys, parts = list(apart.state_dict()), [apart.module.one, apart.module.two]
+again = run(apart)
+assert again is apart and list(again.state_dict()) == keys
+assert again.module.one is not parts[0] and type(again.module.one) is type(parts[0])
+print('right')
+assert run(first, trains=False) is first
+print('right')
+"""

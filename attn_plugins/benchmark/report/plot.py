@@ -103,7 +103,7 @@ def learning_curves_svg(comparison: Comparison) -> str | None:
                     color=colour,
                     linestyle=dashes,
                     linewidth=1.1,
-                    label=result.preset,
+                    label=_as_it_is(result.preset),
                 )
         axes.set_xlabel('iteration')
         axes.set_ylabel(_axis(comparison) if validated else 'training loss')
@@ -117,6 +117,11 @@ def learning_curves_svg(comparison: Comparison) -> str | None:
         names = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
         figure.legend(names.values(), names.keys(), loc='outside right upper', frameon=False, handlelength=2)
         return _svg(figure, f'{comparison.name}: learning curves')
+
+
+def _as_it_is(name: str) -> str:
+    """Escape what matplotlib would read as mathematics."""
+    return name.replace('$', r'\$')
 
 
 def _colours(comparison: Comparison) -> dict[str, tuple[str, str]]:
@@ -164,7 +169,10 @@ def _label(figure, axes, points: list[PresetResult]):
                 label_y = other_y + LABEL_HEIGHT
         placed.append((x, label_y))
         axes.annotate(
-            point.preset, (point.madds / 1e6, point.score.mean), (7, label_y - y), textcoords='offset points'
+            _as_it_is(point.preset),
+            (point.madds / 1e6, point.score.mean),
+            (7, label_y - y),
+            textcoords='offset points',
         )
 
 

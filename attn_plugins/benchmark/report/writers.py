@@ -12,7 +12,8 @@ from rich.text import Text
 from attn_plugins.benchmark.report.section import Cell, Report, Section, Table
 
 CSV_COLUMNS = ('section', 'table', 'row', 'column', 'value', 'std', 'n', 'low', 'high', 'text', 'detail')
-LITERAL_BAR = r'\|'  # in a table of Markdown
+# What Markdown takes for markup; an underscore within a word is none.
+MARKUP = re.compile(r'[\\`*<|]|(?<!\w)_|_(?!\w)')
 # What LaTeX takes for a command, and characters that its fonts may lack.
 LATEX = {
     '\\': r'\textbackslash{}',
@@ -76,22 +77,27 @@ def _show_table(section: Section, console: Console) -> None:
 
 def markdown(report: Report) -> str:
     """Write a page of Markdown."""
-    blocks = [f'# {report.title}', report.summary, report.verdict]
+    blocks = [f'# {escape_markdown(report.title)}', *map(escape_markdown, (report.summary, report.verdict))]
     for section in report.sections:
         if section.is_text:
-            blocks.append(f'{"#" * section.level} {section.title}')
+            blocks.append(f'{"#" * section.level} {escape_markdown(section.title)}')
             blocks += [f'`{section.about}`'] if section.about else []
             blocks += [_markdown_table(section.table)] if section.table else []
-            blocks += section.notes
+            blocks += map(escape_markdown, section.notes)
     return '\n\n'.join(blocks) + '\n'
 
 
 def _markdown_table(table: Table) -> str:
     rows = [table.header]
     rows += [[cell.text + (f' ({cell.detail})' if cell.detail else '') for cell in row] for row in table.rows]
-    lines = [f'| {" | ".join(_one_line(text).replace("|", LITERAL_BAR) for text in row)} |' for row in rows]
+    lines = [f'| {" | ".join(map(escape_markdown, row))} |' for row in rows]
     lines.insert(1, f'|{"|".join("---" if is_text else "--:" for is_text in table.is_text)}|')
     return '\n'.join(lines)
+
+
+def escape_markdown(text: str) -> str:
+    """Escape what Markdown or HTML takes for markup; write it in one line."""
+    return MARKUP.sub(r'\\\g<0>', _one_line(text))
 
 
 def html(report: Report) -> str:

@@ -9,7 +9,7 @@ from rich.console import Console
 from attn_plugins.benchmark.report import print_report, sections, write_report, writers
 from attn_plugins.benchmark.report.cells import difference_cell, number_cell, word_cell
 from attn_plugins.benchmark.report.section import Cell, Report, Section, Table
-from attn_plugins.benchmark.report.writers import escape_latex
+from attn_plugins.benchmark.report.writers import escape_latex, escape_markdown
 from attn_plugins.benchmark.results import read_results
 from attn_plugins.benchmark.statistics import paired_difference
 from attn_plugins.benchmark.suite import read_suite
@@ -145,3 +145,26 @@ def test_pictures_alone_are_for_the_page():
         assert 'circle' not in text
     page = writers.html(report)
     assert '<svg></svg>' in page and 'A circle.' in page and '<h3>Pictures</h3>' in page
+
+
+@pytest.mark.parametrize(
+    'text, escaped',
+    [
+        ('a_b, 3 * 2', r'a_b, 3 \* 2'),
+        ('<b> | `x`', r'\<b> \| \`x\`'),
+        ('_x_ and\nmore', r'\_x\_ and more'),
+        ('−1.50 ± 0.71 (n = 2)', '−1.50 ± 0.71 (n = 2)'),
+    ],
+)
+def test_markdown_shows_names_as_they_are(text, escaped):
+    assert escape_markdown(text) == escaped
+
+
+def test_names_with_dollars_are_no_mathematics(project):
+    """matplotlib refuses them otherwise, and no report was written."""
+    variant = {'$^$': {'cfg_options': {'model.backbone.depth': 34}}}
+    suite = read_suite(project.suite(presets=['none', variant], configs=dict(toy=dict(config='toy.py'))))
+    curve = dict(loss=[[1, 2.0], [2, 1.0]], validation=[])
+    for run in suite.runs:
+        project.put_result(run, 90.0, curve=curve)
+    assert '$^$' in write_report(suite, read_results(suite))['html'].read_text()

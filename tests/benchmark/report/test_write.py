@@ -120,7 +120,7 @@ def test_a_gain_stands_beside_its_controls(controlled):
         '| +1.00 ± 2.12 (n = 2, 95 %: −18.06 to +20.06, includes 0) |',
         '| srm | – | – |',
     ]
-    assert '| deep (none with a\\|b=<i>) |' in text
+    assert '| deep (none with a\\|b=\\<i>) |' in text
     page = paths['html'].read_text()
     assert Page(page).open == [] and Page(page).tags.count('table') == 5
     assert '<h3>ca beside its controls</h3>' in page and 'none with a|b=&lt;i&gt;' in page
