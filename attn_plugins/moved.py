@@ -130,7 +130,7 @@ class _Alias(MetaPathFinder, Loader):
 
 def _from_old_package(package: str, name: str) -> Any:
     """Finds an attribute of an old package: one of its modules, or what the present package has."""
-    if name.startswith('__'):
+    if name.startswith('__') and name != '__all__':
         raise AttributeError(name)
     with suppress(ModuleNotFoundError):
         return import_module(f'{package}.{name}')

@@ -30,6 +30,7 @@ def test_an_old_package_leaves_the_present_one_as_it_is():
     code = 'import attn_plugins.engine.resume, attn_plugins.training.resume\n'
     code += 'from attn_plugins.training import resume\nfrom attn_plugins.engine import resume as old, hooks\n'
     code += 'from attn_plugins.losses import DistillationLoss\nfrom attn_plugins.analysis import LEFT_OUT\n'
+    code += 'from attn_plugins.losses import *\nActivationTransfer\n'
     code += 'print(resume.__name__, old.__name__, hooks.__name__)'
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     names = ['resume', 'exact_resume', 'hooks']

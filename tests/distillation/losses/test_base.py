@@ -7,7 +7,7 @@ import pickle
 import pytest
 from mmengine.config import Config
 
-from attn_plugins import losses
+from attn_plugins.distillation import losses
 from attn_plugins.distillation.losses import DistillationLoss, Schedule
 from attn_plugins.registry import LOSSES, build_part
 
