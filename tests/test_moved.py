@@ -18,11 +18,10 @@ def test_an_old_name_is_the_present_module(old):
 
 @pytest.mark.parametrize('old', MOVED)
 def test_an_old_module_is_found_in_its_package(old):
-    """`from attn_plugins.engine import start`, in a process of its own and after other imports."""
+    """As by `from attn_plugins.engine import start`."""
     package, _, name = old.rpartition('.')
-    code = f'from attn_plugins.{package} import {name} as m\nprint(m.__name__)'
     scope: dict = {}
-    exec(code.replace('print(m.__name__)', ''), scope)
+    exec(f'from attn_plugins.{package} import {name} as m', scope)
     assert scope['m'].__name__ == f'attn_plugins.{MOVED[old]}'
 
 
