@@ -14,6 +14,7 @@ BUDGET = {
     'configs': 180,
     'cost': 30,
     'datasets': 40,
+    'demo': 5,
     'diagram': 1,
     'distillation': 30,
     'docs': 30,

@@ -332,6 +332,8 @@ def test_digit_scenes_of_any_size_are_whole_as_they_were_written(folder):
         'the folder data/digit_scenes_700/classes is missing (. holds nothing): run `python tools/make_digit_scenes.py '
         '--root data/digit_scenes_700 --train 700`, which writes the whole set'
     ]
+    (sentence,) = check(dict(dataset, data_root='data/digit_scenes_700_64px/classes/'))
+    assert '--root data/digit_scenes_700_64px --train 700 --size 64`' in sentence
     write_digit_scenes(
         'elsewhere/digit_scenes', train=1, val=1, size=64, progress=False
     )  # most digits do not occur

@@ -150,6 +150,7 @@ class CifarResNet(StagedBackbone):
         groups (int): Of the 3x3 convolutions of bottlenecks.
         width_per_group (int, optional): Channels of a group in the first stage; by default a bottleneck's 3x3
             convolution has as many channels as planes.
+        stem_stride (int): Of the stem's convolution; 2 for larger images, whose maps then cost a quarter.
         out_indices (Sequence[int]): Stages, 0 to 2 for `layer1` to `layer3`, whose output is returned.
         frozen_stages (int): How many stages are frozen besides the stem; 0 freezes the stem alone, -1 nothing.
         norm_cfg (dict, optional): As in mmcv's `ConvModule`; batch norm.
@@ -170,6 +171,7 @@ class CifarResNet(StagedBackbone):
         widen_factor: float = 1.0,
         groups: int = 1,
         width_per_group: int | None = None,
+        stem_stride: int = 1,
         out_indices: Sequence[int] = (2,),
         frozen_stages: int = -1,
         norm_cfg: dict | None = None,
@@ -185,7 +187,7 @@ class CifarResNet(StagedBackbone):
         kind, norm_cfg = BLOCKS[block], norm_cfg or dict(type='BN')
         number = blocks_per_stage(type(self).__name__, depth, kind.convs, others=2)
         channels = round(base_channels * widen_factor)
-        stem = ConvModule(3, channels, 3, padding=1, norm_cfg=norm_cfg)
+        stem = ConvModule(3, channels, 3, stem_stride, 1, norm_cfg=norm_cfg)
         stages = {}
         for stage in range(3):
             planes = round(base_channels * widen_factor * 2**stage)
