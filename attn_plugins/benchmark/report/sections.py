@@ -13,6 +13,7 @@ from attn_plugins.benchmark.report.cells import (
     word_cell,
 )
 from attn_plugins.benchmark.report.compare import Comparison, PresetResult
+from attn_plugins.benchmark.report.findings import findings
 from attn_plugins.benchmark.report.section import Cell, Section, Table
 from attn_plugins.benchmark.results import RunState, clock
 from attn_plugins.benchmark.suite import Suite
@@ -22,8 +23,9 @@ SCORES_LEGEND = (
     'Scores marked % are percent points, whatever the library reports; they are of the last checkpoint in the test, '
     'mean ± standard deviation over n seeds. '
     'Parameters and multiply-adds (M-Adds) are counted (convolutions and matrix products, one image, no element-wise '
-    'work); train time (median per run, with validation) and memory (the most that was held: on a GPU by torch, else '
-    'by the process) are measured on the machine named below, as busy as it was.'
+    'work); latency (the forward pass of one image), train time (median per run, with validation) and memory (the most '
+    'that was held: on a GPU by torch, else by the process) are measured on the machine named below, beside what the '
+    'notes below each table say, and hold for no other.'
 )
 BEST_LEGEND = (
     'Best validation: the highest score among the validations of each training, which may be of an earlier '
@@ -52,6 +54,7 @@ def presets(comparison: Comparison) -> Iterator[Section]:
         f'minus {BASELINE}': lambda result: difference_cell(result.difference),
         'parameters': lambda result: million_cell(result.parameters, 3),
         'M-Adds': lambda result: million_cell(result.madds, 1),
+        'latency': _latency_cell,
         'train time': _time_cell,
         'memory': lambda result: number_cell(result.memory_mb or None, '{:,.0f} MB', result.memory_of),
     }
@@ -59,22 +62,33 @@ def presets(comparison: Comparison) -> Iterator[Section]:
     if not any(result.best for result in results):
         del columns[f'best validation{unit}']
         legend.remove(BEST_LEGEND)
-    notes = [f'{result.preset}: {caveat}' for result in results for caveat in result.caveats]
-    notes += _not_counted(results)
+    # Those of the other presets stand in their sentences.
+    plain = [result for result in results if result.preset == BASELINE]
+    notes = [f'{result.preset}: {caveat}' for result in plain for caveat in result.caveats]
+    notes += [*_not_counted(results), *comparison.times]
     yield Section(
-        comparison.name, _table(columns, results), about=comparison.config, notes=notes, legend=legend
+        comparison.name,
+        _table(columns, results),
+        about=comparison.config,
+        findings=findings(comparison),
+        notes=notes,
+        legend=legend,
     )
 
 
 def _score_cell(result: PresetResult) -> Cell:
     """Write the mean over the finished seeds, and what became of the others: what is missing is never left out."""
-    by_state: dict[str, list[str]] = {}
-    for seed, (state, _) in result.unfinished.items():
-        by_state.setdefault(state, []).append(str(seed))
-    missing = [
-        f'seed{"s" if seeds[1:] else ""} {", ".join(seeds)} {state}' for state, seeds in by_state.items()
-    ]
-    return estimate_cell(result.score, missing)
+    return estimate_cell(result.score, result.missing)
+
+
+def _latency_cell(result: PresetResult) -> Cell:
+    if result.latency is None:
+        return NOTHING
+    median, *ends = (result.latency[key] for key in ('median_ms', 'p20_ms', 'p80_ms'))
+    digits = 1 if median < 100 else 0
+    detail = ' to '.join(f'{end:.{digits}f}' for end in ends)
+    detail += ', beside other work' if result.latency['is_busy'] else ''
+    return Cell(f'{median:.{digits}f} ms', median, detail)
 
 
 def _time_cell(result: PresetResult) -> Cell:
