@@ -35,7 +35,8 @@ def _with_plain(comparison: Comparison, preset: str) -> Pair | None:
 def _caution(result: PresetResult, plain: PresetResult | None, pair: Pair | None) -> str:
     """Say what comes before any reading of the difference; empty if there is nothing."""
     words = _known(result)
-    words += [f'of {BASELINE} {caveat}' for caveat in _known(plain)] if plain else []
+    if plain and result.score:
+        words += [f'of {BASELINE} {caveat}' for caveat in _known(plain)]
     if pair and pair.start == NOT_ON_RECORD:
         words.append(f'whether it starts from the weights of {BASELINE} is not on record')
     elif pair and pair.start:
@@ -114,6 +115,8 @@ def _because(result: PresetResult) -> str:
 
 def _cost(result: PresetResult, plain: PresetResult) -> str:
     """Say what the preset costs beside the plain model: counted, then measured."""
+    if result.parameters is None and result.madds is None and result.latency is None:
+        return 'what it costs is not known'
     counted = [
         _more(getattr(result, key), getattr(plain, key), name, digits)
         for key, name, digits in (('parameters', 'parameters', 3), ('madds', 'M-Adds', 1))
