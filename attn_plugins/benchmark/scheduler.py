@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from attn_plugins.benchmark import latency
+from attn_plugins.benchmark.commands import note_command
 from attn_plugins.benchmark.executors import Executor
 from attn_plugins.benchmark.plan import Plan, check_all_data, plan_run, settle_changes, write_inputs
 from attn_plugins.benchmark.results import OVER, RunState, read_results
@@ -21,7 +22,7 @@ PAUSE = 0.3
 
 
 def run_suite(
-    suite: Suite, plans: dict[Run, Plan], executor: Executor, view, redo: bool = False
+    suite: Suite, plans: dict[Run, Plan], executor: Executor, view, redo: bool = False, command: str = ''
 ) -> list[RunState]:
     """Carry out what is not finished yet, then measure latencies; a run that fails is recorded and the others go on.
 
@@ -33,6 +34,7 @@ def run_suite(
         executor: Where to run.
         view: Told of every event: `started(run)`, `ended(state)`, `look(states)` and more, see progress.py.
         redo: Train anew what was trained with other settings.
+        command: The command that this is, for the report.
 
     Returns:
         list[RunState]: The state of each run.
@@ -51,6 +53,8 @@ def run_suite(
                     f'visible: go on where there are as many, or delete {run.folder} and set processes in the suite'
                 )
         check_all_data([plans[run] for run in waiting])
+        if command:
+            note_command(suite.folder, command)
         for run in waiting:  # what failed before is tried again, so it blocks nobody now
             (run.folder / FAILURE).unlink(missing_ok=True)
             if (read_json(run.folder / RESULT) or {}).get('state') == 'failed':

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from mmengine.logging import MMLogger
 
 from attn_plugins.cli.arguments import positive
+from attn_plugins.cli.called import command_line
 from attn_plugins.cli.errors import friendly_errors
+from attn_plugins.cli.next_steps import next_steps
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -82,7 +84,7 @@ def main(argv: list[str] | None = None) -> int:
         console = Console()
         suite = read_suite(args.suite, args.work_dir)
         if args.command == 'run':
-            return run(suite, args.jobs, args.redo, console)
+            return run(suite, args, command_line(sys.argv[1:] if argv is None else argv), console)
         # Without an executor, which asks torch for GPUs: a run that has begun keeps the processes it began with.
         plans = plan_suite(suite, devices=1)
         if args.command == 'plan':
@@ -107,21 +109,24 @@ def _hush_configs() -> None:
         del sys.modules[name]
 
 
-def run(suite: 'Suite', jobs: int | None, redo: bool, console: 'Console') -> int:
-    """Carry out a suite and report it; return 1 when a run has failed."""
+def run(suite: 'Suite', args: argparse.Namespace, command: str, console: 'Console') -> int:
+    """Carry out a suite, report it and name what comes next; return 1 when a run has failed."""
     from attn_plugins.benchmark.executors import LocalExecutor
     from attn_plugins.benchmark.plan import plan_suite
     from attn_plugins.benchmark.progress import view_of
     from attn_plugins.benchmark.results import OVER
     from attn_plugins.benchmark.scheduler import run_suite
 
-    executor = LocalExecutor(jobs)
+    executor = LocalExecutor(args.jobs)
     plans = plan_suite(suite, executor.devices)
     _say_beforehand(suite, plans, console)
     with view_of(suite, executor.parallel, console) as view:
-        states = run_suite(suite, plans, executor, view, redo)
+        states = run_suite(suite, plans, executor, view, args.redo, command)
     report(suite, states, console)
-    return int(any(state.state not in (*OVER, 'not needed') for state in states))
+    is_over = all(state.state in (*OVER, 'not needed') for state in states)
+    if is_over:
+        _say_afterwards(next_steps(suite, states, args.suite, args.work_dir), console)
+    return int(not is_over)
 
 
 def plan(suite: 'Suite', console: 'Console') -> None:
@@ -152,6 +157,13 @@ def _say_beforehand(suite: 'Suite', plans: dict, console: 'Console') -> None:
 
     for note in notes(plans.values()) + outlook(suite, compare(suite, read_results(suite, plans))):
         console.print(note, soft_wrap=True, markup=False)
+
+
+def _say_afterwards(commands: dict[str, str], console: 'Console') -> None:
+    """Print what comes next, a command to a line of its own, so that it can be copied."""
+    console.print('\nWhat comes next:', markup=False)
+    for what, command in commands.items():
+        console.print(f'  # {what}\n  {command}', soft_wrap=True, markup=False, highlight=False)
 
 
 def report(suite: 'Suite', states: 'list[RunState]', console: 'Console') -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 
+from attn_plugins.benchmark.commands import read_commands
 from attn_plugins.benchmark.report.cells import (
     NOTHING,
     difference_cell,
@@ -201,10 +202,12 @@ def unfinished(suite: Suite, states: Sequence[RunState]) -> Iterator[Section]:
 def origin(suite: Suite, states: Sequence[RunState]) -> Iterator[Section]:
     """Make the table of what the results were made with; more than one machine or commit means that they differ."""
     found = made_with(states)
+    again = f'not on record (an older version); it is run by python tools/benchmark.py run {suite.path}'
+    commands = read_commands(suite.folder) or [again]
     threads = [f', {number} thread(s) each' for number in found['threads'] if number]
     processes = ' or '.join(map(str, found['processes']))
     items = [
-        ('Command', f'python tools/benchmark.py run {suite.path}'),
+        *(('Command', command) for command in commands),
         ('Seeds', ', '.join(map(str, found['seeds']))),
         *(('Machine', _machine(machine)) for machine in found['machines']),
         *([('Per run', f'{processes} process(es){"".join(threads)}')] if processes else []),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from attn_plugins.benchmark.commands import read_commands
 from attn_plugins.benchmark.report.compare import Comparison, compare
 from attn_plugins.benchmark.report.section import Report
 from attn_plugins.benchmark.report.sections import legend_of, made_with, reported, sections_of
@@ -29,7 +30,7 @@ def write_report(suite: Suite, states: Sequence[RunState]) -> dict[str, Path]:
         legend=legend_of(report.sections),
         comparisons=[_comparison_entry(comparison) for comparison in comparisons],
         runs=[_run_entry(state) for state in reported(states)],
-        made_with=made_with(states),
+        made_with=dict(made_with(states), commands=read_commands(suite.folder)),
     )
     paths = {suffix: suite.folder / f'report.{suffix}' for suffix in ('json', *WRITERS)}
     suite.folder.mkdir(parents=True, exist_ok=True)
