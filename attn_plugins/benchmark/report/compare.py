@@ -194,7 +194,7 @@ def _compare(
     by_preset: dict[str, list[RunState]] = {}
     for state in states:
         by_preset.setdefault(state.run.preset_name, []).append(state)
-    scores = {name: _finite_scores(group, test) for name, group in by_preset.items()}
+    scores = {name: finite_scores(group, test) for name, group in by_preset.items()}
 
     rule = suite.more_seeds[key]
     first_stage = range(rule.first) if rule else ()
@@ -305,7 +305,8 @@ def _preset_result(
     )
 
 
-def _finite_scores(states: Sequence[RunState], test: str) -> dict[int, float]:
+def finite_scores(states: Sequence[RunState], test: str) -> dict[int, float]:
+    """Read the score of each seed that has one, as far as it is finite."""
     scores = {s.run.seed: headline(s.metrics(test)).value for s in states if _has(s, test)}
     return {seed: score for seed, score in scores.items() if math.isfinite(score)}
 

@@ -3,6 +3,7 @@
 from attn_plugins.benchmark.decision import LEAST_SEEDS, NO_VERDICT, Verdict
 from attn_plugins.benchmark.metrics import Metric
 from attn_plugins.benchmark.report.caveats import NOT_ON_RECORD
+from attn_plugins.benchmark.report.cells import signed
 from attn_plugins.benchmark.report.compare import EXPLORATORY, Comparison, Pair, PresetResult
 from attn_plugins.benchmark.statistics import PairedDifference
 from attn_plugins.benchmark.suite_presets import BASELINE
@@ -34,9 +35,9 @@ def _with_plain(comparison: Comparison, preset: str) -> Pair | None:
 
 def _caution(result: PresetResult, plain: PresetResult | None, pair: Pair | None) -> str:
     """Say what comes before any reading of the difference; empty if there is nothing."""
-    words = _known(result)
+    words = known(result)
     if plain and result.score:
-        words += [f'of {BASELINE} {caveat}' for caveat in _known(plain)]
+        words += [f'of {BASELINE} {caveat}' for caveat in known(plain)]
     if pair and pair.start == NOT_ON_RECORD:
         words.append(f'whether it starts from the weights of {BASELINE} is not on record')
     elif pair and pair.start:
@@ -44,7 +45,7 @@ def _caution(result: PresetResult, plain: PresetResult | None, pair: Pair | None
     return f'caution, {", and ".join(words)}' if words else ''
 
 
-def _known(result: PresetResult) -> list[str]:
+def known(result: PresetResult) -> list[str]:
     """List the caveats of a preset's runs and the seeds without a result; what diverged is among the caveats."""
     if result.score is None:
         return result.caveats
@@ -76,7 +77,7 @@ def difference_words(metric: Metric, difference: PairedDifference, other: str) -
     text = f'{metric.name} {far} {"on the mean of " if n > 1 else "with "}{_seeds(n)}'
     if n == 1:
         return text
-    low, high = (f'{end:+.2f}'.replace('-', '−') for end in difference.interval)
+    low, high = map(signed, difference.interval)
     more = ('less', difference.below) if difference.mean < 0 else ('more', difference.above)
     return f'{text} (95 %: {low} to {high}), {more[0]} in {more[1]} of {n} seeds'
 

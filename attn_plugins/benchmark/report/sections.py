@@ -50,13 +50,13 @@ def presets(comparison: Comparison) -> Iterator[Section]:
     unit = ', %' if metric and metric.unit else ''
     columns = {
         'preset': lambda result: word_cell(result.preset, result.variant),
-        (metric.name if metric else 'score') + unit: _score_cell,
+        (metric.name if metric else 'score') + unit: score_cell,
         f'best validation{unit}': lambda result: estimate_cell(result.best),
         f'minus {BASELINE}': lambda result: difference_cell(result.difference),
         'parameters': lambda result: million_cell(result.parameters, 3),
         'M-Adds': lambda result: million_cell(result.madds, 1),
-        'latency': _latency_cell,
-        'train time': _time_cell,
+        'latency': latency_cell,
+        'train time': time_cell,
         'memory': lambda result: number_cell(result.memory_mb or None, '{:,.0f} MB', result.memory_of),
     }
     legend = [SCORES_LEGEND, BEST_LEGEND]
@@ -77,12 +77,13 @@ def presets(comparison: Comparison) -> Iterator[Section]:
     )
 
 
-def _score_cell(result: PresetResult) -> Cell:
+def score_cell(result: PresetResult) -> Cell:
     """Write the mean over the finished seeds, and what became of the others: what is missing is never left out."""
     return estimate_cell(result.score, result.missing)
 
 
-def _latency_cell(result: PresetResult) -> Cell:
+def latency_cell(result: PresetResult) -> Cell:
+    """Write the median, below it the 20th and the 80th percentile."""
     if result.latency is None:
         return NOTHING
     median, *ends = (result.latency[key] for key in ('median_ms', 'p20_ms', 'p80_ms'))
@@ -92,7 +93,8 @@ def _latency_cell(result: PresetResult) -> Cell:
     return Cell(f'{median:.{digits}f} ms', median, detail)
 
 
-def _time_cell(result: PresetResult) -> Cell:
+def time_cell(result: PresetResult) -> Cell:
+    """Write the seconds of a training."""
     seconds = result.train_seconds
     return NOTHING if seconds is None else Cell(clock(seconds), seconds)
 

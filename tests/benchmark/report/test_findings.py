@@ -99,8 +99,8 @@ def test_what_makes_the_number_doubtful_comes_first(project):
     )
     assert text == (
         'ca: caution, 1 of 4 seeds diverged, and 1 of 4 seeds at the level of chance, so nothing was learnt, and 1 of '
-        '4 seeds resumed, and not as if without a break (its checkpoint is of another tool), and seed 3 waiting, and of '
-        'none 1 of 4 seeds still improving at the end, so not converged; top-1 as none, to the second digit, on the '
+        '4 seeds resumed, and not as if without a break (its checkpoint is of another tool), and seed 3 waiting, and '
+        'of none 1 of 4 seeds still improving at the end, so not converged; top-1 as none, to the second digit, on the '
         'mean of 2 seeds (95 %: +0.00 to +0.00), more in 0 of 2 seeds, of the 4 that are planned, which favours ca: '
         f'not decided, as a verdict needs 5 seeds; {AS_MANY}'
     )
