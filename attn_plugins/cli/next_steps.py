@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 PLUG = (
     'import attn_plugins, torchvision; model = attn_plugins.plug(torchvision.models.resnet18(), '
     "[dict(cfg=dict(type='attn_plugins.CoordAttention'), after='layer*')]); "
-    "print(*attn_plugins.inserted_layers(model).items(), sep='\\n')"
+    "print(*attn_plugins.inserted_layers(model), sep='\\n')"
 )
 
 
