@@ -113,7 +113,7 @@ def test_other_work_beside_it_is_marked(project):
     result['steps']['toy'] |= dict(other_cores=0.9, load_before=3.1)
     write_json(file, result)
     cells, notes = cells_of(suite)
-    assert cells[0] == ('10.0 ms', '9.5 to 12.5, beside other work')
+    assert cells[0] == ('10.0 ms', '9.5 to 12.5, busy')
     assert any('while other processes took 0.9 cores (load 3.1 before)' in note for note in notes)
     assert 'measured beside other work.' in findings(compare(suite, read_results(suite))[0])[0]
 

@@ -35,9 +35,9 @@ def _with_plain(comparison: Comparison, preset: str) -> Pair | None:
 
 def _caution(result: PresetResult, plain: PresetResult | None, pair: Pair | None) -> str:
     """Say what comes before any reading of the difference; empty if there is nothing."""
-    words = known(result)
-    if plain and result.score:
-        words += [f'of {BASELINE} {caveat}' for caveat in known(plain)]
+    own, plains = known(result), known(plain) if plain and result.score else []
+    words = [f'{caveat}, of {BASELINE} too' if caveat in plains else caveat for caveat in own]
+    words += [f'of {BASELINE} {caveat}' for caveat in plains if caveat not in own]
     if pair and pair.start == NOT_ON_RECORD:
         words.append(f'whether it starts from the weights of {BASELINE} is not on record')
     elif pair and pair.start:

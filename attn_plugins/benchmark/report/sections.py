@@ -89,7 +89,7 @@ def latency_cell(result: PresetResult) -> Cell:
     median, *ends = (result.latency[key] for key in ('median_ms', 'p20_ms', 'p80_ms'))
     digits = 1 if median < 100 else 0
     detail = ' to '.join(f'{end:.{digits}f}' for end in ends)
-    detail += ', beside other work' if result.latency['is_busy'] else ''
+    detail += ', busy' if result.latency['is_busy'] else ''
     return Cell(f'{median:.{digits}f} ms', median, detail)
 
 

@@ -82,7 +82,7 @@ class Setting:
 
 
 def sides_of(suites: Sequence[tuple[Suite, Sequence[RunState]]]) -> list[Side]:
-    """Name the suites and compare the presets of each; by their folders where two have one name.
+    """Name the suites and compare the presets of each; where two have one name, they go by their folders.
 
     Raises:
         UserError: A suite stands there twice, has no result, or the first shares nothing with the others.
@@ -97,22 +97,28 @@ def sides_of(suites: Sequence[tuple[Suite, Sequence[RunState]]]) -> list[Side]:
         folders.add(suite.folder.resolve())
         if not any(state.state == 'finished' and state.run.trial is None for state in states):
             raise UserError(f'suite {suite.name} has no finished run in {suite.folder}: run it first')
-    names = [suite.name for suite, _ in suites]
-    alone = len(set(names)) == len(names)
+    labels = next(
+        words
+        for words in (
+            [suite.name for suite, _ in suites],
+            [suite.folder.resolve().name for suite, _ in suites],
+            [str(suite.folder) for suite, _ in suites],
+        )
+        if len(set(words)) == len(words)
+    )
     sides = [
         Side(
-            suite.name if alone else str(suite.folder),
+            label,
             suite,
             states,
             {(c.key, c.test): c for c in compare(suite, states)},
         )
-        for suite, states in suites
+        for label, (suite, states) in zip(labels, suites, strict=True)
     ]
     if not together(sides):
-        labels = ' and '.join(side.label for side in sides)
         raise UserError(
-            f'{labels} have no config, test and preset of equal names in common, so nothing stands side by side: name '
-            'suites that share some'
+            f'{" and ".join(labels)} have no config, test and preset of equal names in common, so nothing stands '
+            'side by side: name suites that share some'
         )
     return sides
 

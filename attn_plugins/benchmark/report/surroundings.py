@@ -13,7 +13,7 @@ MORE_LOAD = 1.0
 def of_training(states: Sequence[RunState]) -> list[str]:
     """Say how many runs ran side by side on how many cores, and the load when they ended, of trainings on record."""
     loads: dict[str, list[float]] = {}
-    other: list[str] = []
+    others: dict[int, list[float]] = {}
     for state in states:
         step, made_with = state.steps['train'], state.made_with
         parallel, load, cores = step.get('parallel'), step.get('load'), made_with['machine']['cores']
@@ -23,7 +23,7 @@ def of_training(states: Sequence[RunState]) -> list[str]:
         loads.setdefault(f'{together} on {_cores(cores)}', []).append(load)
         own = parallel * (made_with['processes'] or 1) * (made_with['threads'] or 1)
         if load > max(own, cores) + MORE_LOAD:
-            other.append(f'{state.run.name}, load {load:.1f} on {_cores(cores)}')
+            others.setdefault(cores, []).append(load)
     words = [f'{text} (load {_range(found)} at their end)' for text, found in loads.items()]
     if sum(map(len, loads.values())) < len(states):
         words.append(
@@ -32,8 +32,11 @@ def of_training(states: Sequence[RunState]) -> list[str]:
     notes = [f'Train times were measured with {"; ".join(words)}.'] if loads else []
     if not loads and words:
         notes = [f'Train times: {words[0]}.']
-    if other:
-        notes.append(f'Trained beside other work, so slower than alone: {"; ".join(other)}.')
+    notes += [
+        f'{len(found)} of {len(states)} trainings ran beside other work (load {_range(found)} on {_cores(cores)}), '
+        'which makes their times longer.'
+        for cores, found in others.items()
+    ]
     return notes
 
 
@@ -61,7 +64,7 @@ def of_latency(latencies: dict, folder: Path) -> list[str]:
         )
         if is_busy(latencies):
             notes.append(
-                f'Latency was measured while other processes took {latencies["other_cores"]:.1f} cores (load '
+                f'Latency (busy) was measured while other processes took {latencies["other_cores"]:.1f} cores (load '
                 f'{latencies["load_before"]:.1f} before): to measure it alone, delete {folder} and run the suite again.'
             )
     reasons: dict[str, list[str]] = {}

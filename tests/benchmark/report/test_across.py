@@ -66,7 +66,7 @@ def test_scores_stand_beside_each_other_with_the_difference_of_the_seeds_in_comm
     )
     assert '| preset | top-1, before, % | top-1, after, % | after minus before | pairs |' in shown['md']
     said = (
-        'ca in after: top-1 1.50 points above its score in before on the mean of 2 seeds (95 %: −4.85 to +7.85), more '
+        ': top-1 1.50 points above its score in before on the mean of 2 seeds (95 %: −4.85 to +7.85), more '
         'in 2 of 2 seeds.'
     )
     for suffix in ('screen', 'md', 'html', 'csv', 'tex'):
@@ -74,7 +74,7 @@ def test_scores_stand_beside_each_other_with_the_difference_of_the_seeds_in_comm
         assert all(part in text for part in ('Not in all suites', 'toy/test/none', 'toy/test/se')), suffix
         assert 'No verdict is given across suites' in text and 'Settings that differ' in text
         assert 'Made with: before' in text and 'Made with: after' in text
-        assert said in text.replace(r'$-$', '−').replace(r'\%', '%'), suffix
+        assert 'ca in after' in text and said in text.replace(r'$-$', '−').replace(r'\%', '%'), suffix
     content = json.loads(shown['json'])
     assert content['settings'] == [
         dict(name='lr', values=['0.1', '0.2'], runs=['toy/ca/seed0', 'toy/ca/seed1'])
@@ -140,7 +140,7 @@ def test_suites_of_one_name_go_by_their_folders(project, before):
     for run in again.runs:
         project.put_result(run, 95.0)
     sides = sides_of([(suite, read_results(suite)) for suite in (before, again)])
-    assert [side.label for side in sides] == ['work_dirs/before', 'work_dirs/again']
+    assert [side.label for side in sides] == ['before', 'again']
     assert [row.preset for row in together(sides)[0].rows] == ['none', 'ca']
 
 

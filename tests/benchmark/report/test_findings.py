@@ -106,6 +106,15 @@ def test_what_makes_the_number_doubtful_comes_first(project):
     )
 
 
+def test_what_both_have_is_said_once(project):
+    values = {(preset, 0): 90.0 for preset in ('none', 'ca')}
+    chance = {key: dict(test=dict(chance={'accuracy/top1': 95.0})) for key in values}
+    _, [text] = put(project, [0], values, chance)
+    assert text.startswith(
+        'ca: caution, 1 of 1 seeds at the level of chance, so nothing was learnt, of none too; top-1 as none,'
+    )
+
+
 def test_starts_that_differ_come_first(project):
     values = {('none', 0): 90.0, ('ca', 0): 91.0}
     other = {('ca', 0): dict(start={'conv1.weight': '8x3x3x3 ffff'})}
@@ -182,7 +191,7 @@ def test_every_writer_shows_the_sentence(project):
     shown = {suffix: path.read_text() for suffix, path in write_report(suite, read_results(suite)).items()}
     assert text in console.export_text()
     assert f'* {text}' in shown['md'] and text in shown['tex']
-    assert f'<li>{text.replace(chr(39), "&#39;")}</li>' in shown['html']
+    assert f'<li><strong>ca</strong>{text.removeprefix("ca").replace(chr(39), "&#39;")}</li>' in shown['html']
     lines = list(csv.DictReader(io.StringIO(shown['csv'])))
     assert [line['text'] for line in lines if line['row'] == 'finding'] == [text]
 
