@@ -8,14 +8,12 @@ import logging
 import sys
 from pathlib import Path
 
-import numpy as np
 import torch
-from rich.progress import track
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 from attn_plugins.benchmark.suite import read_suite  # noqa: E402
-from attn_plugins.cost.cost import measure_latency  # noqa: E402
+from attn_plugins.cost.cost import measure_in_turn  # noqa: E402
 from attn_plugins.cost.forward_pass import make_input  # noqa: E402
 from attn_plugins.machine import machine, versions  # noqa: E402
 from attn_plugins.training.config import load_config  # noqa: E402
@@ -38,14 +36,10 @@ def main() -> None:
             cfg = load_config(run.config, run.preset, run.cfg_options or None)
             model = build_model(cfg).eval()
             built[name] = model, make_input(cfg, model)
-    times = {name: [] for name in built}
-    for _ in track(range(args.repeats), 'measured'):  # slow changes of the machine reach all of them alike
-        for name, (model, inputs) in built.items():
-            times[name].append(measure_latency(model, inputs, repeats=1)['median_ms'])
-    runs = {}
-    for name, values in times.items():
-        quantiles = np.percentile(values, [20, 50, 80]).round(3).tolist()
-        runs[name] = dict(zip(('p20_ms', 'median_ms', 'p80_ms'), quantiles, strict=True))
+    runs = {
+        name: {key: round(latency[key], 3) for key in ('p20_ms', 'median_ms', 'p80_ms')}
+        for name, latency in measure_in_turn(built, args.repeats).items()
+    }
     content = dict(
         machine=machine(),
         versions=versions(),

@@ -224,8 +224,13 @@ def check_all_data(plans: Iterable[Plan]) -> None:
             checked.add(data)
 
 
-def write_inputs(plan: Plan, suite: Suite) -> None:
+def write_inputs(plan: Plan, suite: Suite, parallel: int) -> None:
     """Write what the run's process reads: config.py and run.json. The runs it needs have finished.
+
+    Args:
+        plan: The run, resolved.
+        suite: Its suite.
+        parallel: How many runs may run at a time, which its seconds depend on.
 
     Raises:
         UserError: The checkpoint of one of them is gone.
@@ -259,6 +264,7 @@ def write_inputs(plan: Plan, suite: Suite) -> None:
             preset=run.preset,
             seed=run.seed,
             processes=plan.processes,
+            parallel=parallel,
             steps=run.steps,
             needs=[other.name for other in run.needs],
             weights=sources,

@@ -17,6 +17,8 @@ from attn_plugins.benchmark.suite import Run, Suite
 # Seconds between two lines about the state when there is no terminal, and between two drawings when there is one.
 PLAIN_EVERY = 30.0
 DRAW_EVERY = 0.5
+# Seconds between two lines about the measuring of latencies, which takes seconds.
+MEASURING_EVERY = 3.0
 
 
 class PlainView:
@@ -26,7 +28,8 @@ class PlainView:
 
     def __init__(self, suite: Suite, parallel: int, console: Console):
         self.suite, self.parallel, self.console = suite, parallel, console
-        self._next_look = 0.0
+        self._next_look = self._next_measured = 0.0
+        self._measured = ''
 
     def __enter__(self):
         return self
@@ -47,6 +50,16 @@ class PlainView:
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + self.every
             self.show(states)
+
+    def measuring(self, progress: dict) -> None:
+        """Show how far the measuring of latencies is; called several times a second."""
+        if time.monotonic() >= self._next_measured and progress['text'] != self._measured:
+            self._next_measured, self._measured = time.monotonic() + MEASURING_EVERY, progress['text']
+            self._say(progress['text'])
+
+    def measured_nothing(self, why: str) -> None:
+        """Say that the measuring of latencies broke off."""
+        self._say(f'latency could not be measured: {why}')
 
     def show(self, states: list[RunState]) -> None:
         """Show how all runs stand."""
@@ -76,11 +89,19 @@ class LiveView(PlainView):
         )
         self._whole = self._bars.add_task(self.suite.name, total=1.0, text='')
         self._tasks: dict[Run, TaskID] = {}
+        self._latency: TaskID | None = None
         self._bars.start()
         return self
 
     def __exit__(self, *error):
         self._bars.stop()
+
+    def measuring(self, progress: dict) -> None:
+        """Redraw the bar of the measuring."""
+        if self._latency is None:
+            self._latency = self._bars.add_task('latency', total=1.0, text='')
+        self._bars.update(self._latency, completed=progress['done'], text=progress['text'])
+        self._bars.refresh()
 
     def show(self, states: list[RunState]) -> None:
         """Redraw the bars."""

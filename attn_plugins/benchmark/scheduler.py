@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from attn_plugins.benchmark import latency
+from attn_plugins.benchmark.commands import note_command
 from attn_plugins.benchmark.executors import Executor
 from attn_plugins.benchmark.plan import Plan, check_all_data, plan_run, settle_changes, write_inputs
 from attn_plugins.benchmark.results import OVER, RunState, read_results
-from attn_plugins.benchmark.run_folder import FAILURE, LOG, RESULT, Locked, folder_lock
+from attn_plugins.benchmark.run_folder import FAILURE, LOG, PROGRESS, RESULT, Locked, folder_lock
 from attn_plugins.benchmark.suite import Run, Suite
 from attn_plugins.errors import UserError
 from attn_plugins.files import read_json, write_json
@@ -20,9 +22,9 @@ PAUSE = 0.3
 
 
 def run_suite(
-    suite: Suite, plans: dict[Run, Plan], executor: Executor, view, redo: bool = False
+    suite: Suite, plans: dict[Run, Plan], executor: Executor, view, redo: bool = False, command: str = ''
 ) -> list[RunState]:
-    """Carry out what is not finished yet; a run that fails is recorded and the others go on.
+    """Carry out what is not finished yet, then measure latencies; a run that fails is recorded and the others go on.
 
     Runs that failed or were cut off in an earlier call are taken up again from their last checkpoint.
 
@@ -30,8 +32,9 @@ def run_suite(
         suite: The suite.
         plans: Its runs, resolved; those that are tuned are resolved anew, with their best values.
         executor: Where to run.
-        view: Told of every event: `started(run)`, `ended(state)` and `look(states)`, see progress.py.
+        view: Told of every event: `started(run)`, `ended(state)`, `look(states)` and more, see progress.py.
         redo: Train anew what was trained with other settings.
+        command: The command that this is, for the report.
 
     Returns:
         list[RunState]: The state of each run.
@@ -50,6 +53,8 @@ def run_suite(
                     f'visible: go on where there are as many, or delete {run.folder} and set processes in the suite'
                 )
         check_all_data([plans[run] for run in waiting])
+        if command:
+            note_command(suite.folder, command)
         for run in waiting:  # what failed before is tried again, so it blocks nobody now
             (run.folder / FAILURE).unlink(missing_ok=True)
             if (read_json(run.folder / RESULT) or {}).get('state') == 'failed':
@@ -62,6 +67,7 @@ def run_suite(
                 if codes:
                     raise SystemExit(codes[0])
                 time.sleep(PAUSE)
+            _measure_latency(suite, executor, view, codes)
         finally:
             executor.stop()
     return read_results(suite)
@@ -71,15 +77,34 @@ def _note_ended(suite: Suite, executor: Executor, view) -> None:
     for run, code in executor.ended():
         if (read_json(run.folder / RESULT) or {}).get('state') not in (*OVER, 'failed'):
             # The run's process itself died, by the kernel's hand or by an error before the run began.
-            lines = _tail(run.folder / LOG)
-            why = (
-                f'ended by {signal.Signals(-code).name}'
-                + (' (out of memory?)' if -code == signal.SIGKILL else '')
-                if code < 0
-                else (lines or [f'exited with {code}'])[-1]
-            )
-            _fail(run, f"the run's process left no result: {why}")
+            _fail(run, f"the run's process left no result: {_why(run.folder, code)}")
         view.ended(_state_of(run, suite))
+
+
+def _why(folder: Path, code: int) -> str:
+    """Say why a process left no result."""
+    if code < 0:
+        killed = ' (out of memory?)' if -code == signal.SIGKILL else ''
+        return f'ended by {signal.Signals(-code).name}{killed}'
+    return (_tail(folder / LOG) or [f'exited with {code}'])[-1]
+
+
+def _measure_latency(suite: Suite, executor: Executor, view, codes: list[int]) -> None:
+    """Measure the models' latencies, as far as that is not done, while nothing else of the suite runs."""
+    work = latency.prepare(suite, executor.threads)
+    if work is None:
+        return
+    executor.start(work, processes=1)
+    ended = []
+    while not ended:
+        ended = executor.ended()
+        view.measuring(read_json(work.folder / PROGRESS) or latency.STARTING)
+        if codes:
+            raise SystemExit(codes[0])
+        time.sleep(PAUSE)
+    result, [(_, code)] = read_json(work.folder / RESULT) or {}, ended
+    if result.get('state') != 'finished':
+        view.measured_nothing(result.get('error') or _why(work.folder, code))
 
 
 def _state_of(run: Run, suite: Suite) -> RunState:
@@ -119,7 +144,7 @@ def _start_ready(
                     plan = plans[run] = plan_run(run, plans, executor.devices)
                     if _is_settled(plan, suite, view, redo):
                         continue
-                write_inputs(plan, suite)
+                write_inputs(plan, suite, executor.parallel)
             except UserError as error:  # of this run alone
                 _fail(run, str(error))
                 view.ended(_state_of(run, suite))

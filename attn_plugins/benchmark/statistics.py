@@ -66,6 +66,7 @@ class PairedDifference(Estimate):
         margin: What difference does not matter, as declared.
         first: How many seeds were there before others were added by their spread (`seeds_needed`); None where all were
             from the start.
+        above, below: How many seeds have a difference above zero, and below it; one within rounding is neither.
     """
 
     correlation: float | None
@@ -76,6 +77,8 @@ class PairedDifference(Estimate):
     p_equivalence: float | None
     margin: float | None
     first: int | None
+    above: int
+    below: int
 
 
 def estimate(
@@ -147,7 +150,8 @@ def paired_difference(
             tests['p_equivalence'] = float(equivalence_p(whole.mean, coarse, margin))
     if whole.n > 2 and all(spread(pairs, scale)):
         tests['correlation'] = float(stats.pearsonr(*pairs).statistic)
-    return PairedDifference(**vars(whole), **tests, margin=margin, first=first)
+    above, below = (sum(sign * value > ROUNDING * scale for value in values) for sign in (1, -1))
+    return PairedDifference(**vars(whole), **tests, margin=margin, first=first, above=above, below=below)
 
 
 def spread(values: np.ndarray, scale: float) -> np.ndarray:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attn_plugins.benchmark import latency
+from attn_plugins.benchmark.other_work import load_average
 from attn_plugins.benchmark.run_folder import CONFIG, PROGRESS, START
 from attn_plugins.files import read_json
 
@@ -32,7 +34,10 @@ class StepKind:
 
 
 def train(folder: Path, run: dict, step: dict) -> dict:
-    """Train, from the last checkpoint if there is one; keep time, memory, checkpoint and a hash of the start."""
+    """Train, from the last checkpoint if there is one; keep time, memory, checkpoint and a hash of the start.
+
+    Beside the time stands how many runs ran at a time, and how busy the machine was at the end.
+    """
     from attn_plugins.errors import UserError
     from attn_plugins.training.checkpoint import latest_checkpoint
     from attn_plugins.training.hooks import ProgressHook, StartWeightsHook
@@ -53,6 +58,8 @@ def train(folder: Path, run: dict, step: dict) -> dict:
     start = read_json(folder / START)  # None where another version began the training
     return dict(
         {key: progress[key] for key in ('train_seconds', 'memory_mb', 'memory_of')},
+        parallel=run.get('parallel'),
+        load=load_average(),
         checkpoint=checkpoint.name,
         inexact=progress.get('inexact', ''),
         start=start and start_hash(start),
@@ -101,11 +108,12 @@ def count(folder: Path, run: dict, step: dict) -> dict:
         return dict(parameters=None, madds=None, input_shape=None, why_not=' '.join(reason.split()))
 
 
-# In the order in which a run carries them out.
+# In the order in which a run carries them out; latencies are measured once for all runs (latency.py).
 STEPS = {
     'train': StepKind(train, seconds_before=seconds_trained),
     'test': StepKind(test, entries=tests_of),
     'count': StepKind(count),
+    latency.FOLDER: StepKind(latency.measure, entries=lambda run: {}),
 }
 
 

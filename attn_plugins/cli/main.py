@@ -46,5 +46,6 @@ def main(argv: list[str] | None = None) -> int | None:
             sep='\n',
         )
         return 0
-    sys.argv[0] = f'attn-plugins {name}'
+    as_module = sys.argv[0].endswith('__main__.py')
+    sys.argv[0] = f'{"python -m attn_plugins" if as_module else "attn-plugins"} {name}'
     return import_module(f'attn_plugins.cli.{name}').main(words[1:])

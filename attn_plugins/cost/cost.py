@@ -1,6 +1,7 @@
 """Computes what a model costs: parameters and multiply-adds (counted), latency and peak memory (measured)."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from copy import deepcopy
 from math import prod
@@ -18,6 +19,9 @@ from attn_plugins.compat import CPU_ATTENTION, IN_PLACE_PRODUCTS, OldFlopCounter
 from attn_plugins.cost.forward_pass import ForwardPass, make_input
 from attn_plugins.errors import UserError
 from attn_plugins.training.library import build_model
+
+# Timed passes of each model that are made whatever they take.
+LEAST_REPEATS = 3
 
 
 def count_cost(cfg: Config, size: tuple[int, int] | None = None) -> dict:
@@ -145,18 +149,58 @@ def measure_latency(model: nn.Module, inputs: Tensor, repeats: int = 20) -> dict
     Raises:
         UserError: The model cannot run on this input.
     """
+    return measure_in_turn({'': (model, inputs)}, repeats)['']
+
+
+def measure_in_turn(
+    models: Mapping[str, tuple[nn.Module, Tensor]],
+    repeats: int = 20,
+    seconds: float | None = None,
+    after_round: Callable[[float], None] = lambda done: None,
+) -> dict[str, dict]:
+    """Measures several models as :func:`measure_latency` does, one pass of each and then the next of each.
+
+    So slow changes of the machine reach all of them alike.
+
+    Args:
+        models: Name -> model and its batch (N, C, H, W).
+        repeats: Number of timed passes of each.
+        seconds: Ends with fewer passes, but at least three of each, when another round would take longer in all.
+        after_round: Called after each round with the share of the work that is done.
+
+    Returns:
+        dict: Name -> what :func:`measure_latency` returns; `repeats` are those that were made.
+
+    Raises:
+        UserError: A model cannot run on its input.
+    """
     threads = torch.get_num_threads()
     # Timer sets the number of threads, to one unless told otherwise, and synchronises only the current device.
-    timer = Timer('run()', globals=dict(run=ForwardPass(model, inputs)), num_threads=threads)
-    device = torch.cuda.device(inputs.device) if inputs.device.type == 'cuda' else nullcontext()
-    with torch.inference_mode(), device:
-        times = [1e3 * timer.timeit(1).median for _ in range(repeats)]
+    timers = {
+        name: Timer('run()', globals=dict(run=ForwardPass(*model)), num_threads=threads)
+        for name, model in models.items()
+    }
+    times: dict[str, list[float]] = {name: [] for name in models}
+    started = time.monotonic()
+    for done in range(1, repeats + 1):
+        for name, (_, inputs) in models.items():
+            device = torch.cuda.device(inputs.device) if inputs.device.type == 'cuda' else nullcontext()
+            with torch.inference_mode(), device:
+                times[name].append(1e3 * timers[name].timeit(1).median)
+        taken = time.monotonic() - started
+        after_round(done / repeats)
+        if seconds is not None and done >= LEAST_REPEATS and taken * (done + 1) / done > seconds:
+            break
+    return {name: _latency(times[name], inputs, threads) for name, (_, inputs) in models.items()}
+
+
+def _latency(times: list[float], inputs: Tensor, threads: int) -> dict:
     p20, median, p80 = np.percentile(times, [20, 50, 80]).tolist()
     return dict(
         median_ms=median,
         p20_ms=p20,
         p80_ms=p80,
-        repeats=repeats,
+        repeats=len(times),
         batch=len(inputs),
         threads=threads,
         dtype=str(inputs.dtype).removeprefix('torch.'),

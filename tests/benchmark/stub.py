@@ -69,15 +69,43 @@ def count(folder: Path, run: dict, step: dict) -> dict:
     return dict(parameters=1000, madds=10, input_shape=[1, 3, 8, 8])
 
 
+def latency(folder: Path, run: dict, step: dict) -> dict:
+    """Made-up milliseconds: 10, of ca 12; a model called `broken` cannot be measured."""
+    hold = Path('hold')
+    write_json(folder / PROGRESS, dict(text='measuring latency, 0 of 1', done=0.0))
+    while hold.is_file() and hold.read_text() == f'latency {step["name"]}':
+        time.sleep(0.05)
+    print(f'measured {step["name"]}', flush=True)
+    presets = {
+        preset: dict(
+            median_ms=12.0 if preset == 'ca' else 10.0,
+            p20_ms=9.5,
+            p80_ms=12.5,
+            repeats=20,
+            batch=1,
+            threads=step['threads'],
+            dtype='float32',
+            device='cpu',
+        )
+        for preset in step['models']
+        if preset != 'broken'
+    }
+    why_not = {'broken': 'it has no forward'} if 'broken' in step['models'] else {}
+    return dict(presets=presets, why_not=why_not, load_before=0.1, other_cores=0.0)
+
+
 STEPS = dict(
-    train=StepKind(train, seconds_before=seconds_trained), test=StepKind(test), count=StepKind(count)
+    train=StepKind(train, seconds_before=seconds_trained),
+    test=StepKind(test),
+    count=StepKind(count),
+    latency=StepKind(latency),
 )
 
 
 class InlineExecutor(Executor):
     """Carries a run out when it is started, in this process: where a process is not the point."""
 
-    devices = parallel = 1
+    devices = parallel = threads = 1
 
     def __init__(self):
         self._over: list[tuple[Run, int]] = []

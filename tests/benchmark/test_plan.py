@@ -24,7 +24,7 @@ def finish(suite, plans):
         with zipfile.ZipFile(each.run.folder / 'epoch_3.pth', 'w') as file:
             file.writestr('weights', '')
         (each.run.folder / 'last_checkpoint').write_text('/moved/away/epoch_3.pth')
-        write_inputs(each, suite)
+        write_inputs(each, suite, 1)
         write_json(each.run.folder / 'result.json', dict(state='finished', steps={}))
 
 
@@ -133,7 +133,7 @@ def test_a_changed_variant_alone_is_done_again(project):
 def test_a_run_that_failed_before_its_first_checkpoint_may_be_mended(project):
     suite, plans = plan(project)
     run = suite.runs[0]
-    write_inputs(plans[run.name], suite)
+    write_inputs(plans[run.name], suite, 1)
     write_json(run.folder / 'result.json', dict(state='failed', error='no such optimizer'))
     project.config.write_text(project.config.read_text() + 'batch = 2\n')
     settle_changes({each.run: each for each in plan(project)[1].values()}, redo=False)

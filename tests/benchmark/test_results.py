@@ -51,7 +51,7 @@ def test_time_left_follows_what_finished_runs_took(project):
 def test_what_was_trained_with_other_settings_is_told(project):
     suite = read_suite(project.suite(presets=['none']))
     for run, plan in plan_suite(suite, devices=1).items():
-        write_inputs(plan, suite) if not run.needs else None
+        write_inputs(plan, suite, 1) if not run.needs else None
         project.put_result(run, 90.0)
     project.config.write_text(project.config.read_text().replace('max_epochs=3', 'max_epochs=4'))
     now = read_results(suite, plan_suite(suite, devices=1))

@@ -1,6 +1,10 @@
 """benchmark.py: a suite of real trainings, one step each, and bad input."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,7 +14,7 @@ from mmengine.config import Config
 from attn_plugins.benchmark import executors
 from attn_plugins.cli.benchmark import main
 from tests.benchmark.stub import InlineExecutor
-from tests.cli.conftest import CLASSIFICATION, CONFIGS
+from tests.cli.conftest import CLASSIFICATION, CONFIGS, ROOT
 
 OPTIONS = {
     'train_dataloader.batch_size': 8,
@@ -72,6 +76,40 @@ def test_a_suite_that_grows(workspace):
     assert f'first/ca/seed0/{trained["checkpoint"]}' in (folder / 'second/ca/seed0/run.log').read_text()
     assert len(json.loads((folder / 'report.json').read_text())['comparisons']) == 3
     assert 'Runs without a result' not in (folder / 'report.html').read_text()
+    check_latency(folder)
+    check_next_steps(workspace, result.stdout)
+
+
+def check_latency(folder):
+    """Of both configs, measured by a process of its own, each when its suite had finished."""
+    steps = json.loads((folder / 'latency/result.json').read_text())['steps']
+    assert list(steps) == ['first', 'second']
+    for step in steps.values():
+        latency = step['presets']['ca']
+        assert latency['median_ms'] > 0 and latency['threads'] == 1 and latency['device'] == 'cpu'
+        assert step['other_cores'] >= 0 and not step['why_not']
+    assert (folder / 'latency/run.log').read_text().count('$ first') == 1
+    page = (folder / 'report.md').read_text()
+    assert ' ms (' in page and 'Train times were measured with up to 2 runs side by side' in page
+
+
+def check_next_steps(workspace, said):
+    """Each printed command works as it is, copied into a shell in the same folder."""
+    lines = said[said.index('What comes next:') :].splitlines()[1:]
+    commands = [line.strip() for line in lines if line.startswith('  ') and not line.startswith('  #')]
+    assert len(commands) == 3 and len(lines) == 6
+    path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
+    env = workspace.environment(PYTHONPATH=str(ROOT), PATH=path)
+    answers = []
+    for command in commands:
+        done = subprocess.run(
+            ['bash', '-c', command], cwd=workspace.folder, env=env, capture_output=True, text=True
+        )
+        assert done.returncode == 0, f'{command}\n{done.stdout}{done.stderr}'
+        answers.append(done.stdout)
+    assert '2 runs: 0 of 2 finished' in answers[0] and (workspace.folder / 'my_tiny.yml').is_file()
+    assert answers[1].split() == [f'layer{stage}.1.attn_ca' for stage in range(1, 5)]
+    assert (workspace.folder / answers[2].strip()).read_bytes().startswith(b'\x89PNG')
 
 
 def test_a_gain_beside_a_plain_model_of_more_parameters(workspace, monkeypatch, capsys):
@@ -106,6 +144,38 @@ def test_a_gain_beside_a_plain_model_of_more_parameters(workspace, monkeypatch, 
     assert 'toy/wide/seed1' in capsys.readouterr().out
     assert main(['run', path]) == 0
     assert 'started' not in capsys.readouterr().out
+
+
+def test_what_was_typed_stands_in_the_report_and_a_suite_that_failed_has_no_next_steps(
+    workspace, monkeypatch, capsys
+):
+    monkeypatch.chdir(workspace.folder)
+    monkeypatch.setattr(executors, 'LocalExecutor', lambda jobs: InlineExecutor())
+    monkeypatch.setattr(sys, 'argv', ['attn-plugins benchmark', 'benchmark'])
+    path = write_suite(workspace, toy={})
+    path.write_text(path.read_text().replace('param_scheduler: null', 'breaks: true'))
+    assert main(['run', 'tiny.yml']) == 1
+    assert 'What comes next' not in capsys.readouterr().out
+    write_suite(workspace, toy={})
+    for words in (
+        ['--redo', '--work-dir', 'a b'],
+        ['--work-dir', 'a b', '--jobs', '1'],
+        ['--redo', '--work-dir', 'a b'],
+    ):
+        assert main(['run', 'tiny.yml', *words]) == 0
+    said = capsys.readouterr().out
+    assert said.count('What comes next:') == 3
+    assert (
+        "attn-plugins visualize cam --suite tiny.yml --config toy --seed 0 --presets ca --work-dir 'a b'"
+        in said
+    )
+    assert main(['report', 'tiny.yml', '--work-dir', 'a b']) == 0
+    page = (workspace.folder / 'a b' / 'report.csv').read_text()
+    lines = [line for line in page.splitlines() if 'attn-plugins benchmark run' in line and ',value,' in line]
+    assert [line.partition('attn-plugins benchmark run ')[2].rstrip(',') for line in lines] == [
+        "tiny.yml --redo --work-dir 'a b'",
+        "tiny.yml --work-dir 'a b' --jobs 1",
+    ]
 
 
 @pytest.fixture

@@ -9,12 +9,13 @@ class Executor(ABC):
     """Starts runs somewhere, says which have ended, and can stop them.
 
     A run reads and writes nothing but its folder: what is started is `WORKER` with that folder, in as many processes as
-    asked for.
+    asked for. After the runs the measurement of latencies is started in the same way, alone (latency.py).
 
     Attributes:
         devices: How many processes have a device of their own: GPUs, or cores where there is none.
         most: How many processes a run can have at all; None if any number.
         parallel: How many runs of one process fit at the same time, to estimate the time left.
+        threads: How many threads a run of one process has.
     """
 
     WORKER = 'attn_plugins.benchmark.worker'
@@ -22,6 +23,7 @@ class Executor(ABC):
     devices: int
     most: int | None = None
     parallel: int
+    threads: int
 
     @property
     @abstractmethod

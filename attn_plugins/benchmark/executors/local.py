@@ -62,6 +62,7 @@ class LocalExecutor(Executor):
         # A slot is a GPU, or on a CPU a share of the cores.
         self._slots = self.gpus or [f'share {i}' for i in range(jobs or fit)]
         self.parallel = min(jobs or len(self._slots), len(self._slots))
+        self.threads = max(1, cores() // len(self._slots))
         self.jobs, self.worker, self.preload = jobs, worker, preload
         self._free = list(self._slots)
         self._working: list[Job] = []

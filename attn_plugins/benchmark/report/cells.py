@@ -35,10 +35,10 @@ def difference_cell(difference: PairedDifference | None) -> Cell:
     """Write a paired difference with its spread and interval; of one pair only the number and 'n = 1'."""
     if difference is None:
         return NOTHING
-    mean = _signed(difference.mean)
+    mean = signed(difference.mean)
     if difference.n == 1:
         return Cell(mean, difference.mean, 'n = 1', difference)
-    low, high = map(_signed, difference.interval)
+    low, high = map(signed, difference.interval)
     detail = f'n = {difference.n}, 95 %: {low} to {high}'
     if not difference.is_clear:
         detail += ', includes 0' if difference.std else ', without spread'
@@ -50,5 +50,6 @@ def p_cell(p: float | None, detail: str = '') -> Cell:
     return NOTHING if p is None else Cell(p_text(p).removeprefix('= '), p, detail)
 
 
-def _signed(value: float) -> str:
+def signed(value: float) -> str:
+    """Write a difference with its sign."""
     return f'{value:+.2f}'.replace('-', '−')

@@ -8,8 +8,10 @@ from pathlib import Path
 from statistics import median
 
 from attn_plugins.benchmark.decision import BETTER, WORSE, Verdict, verdicts
+from attn_plugins.benchmark.latency import folder_of, read_latencies
 from attn_plugins.benchmark.metrics import Metric, headline
 from attn_plugins.benchmark.report.caveats import caveats, diverged, unshared, validations
+from attn_plugins.benchmark.report.surroundings import is_busy, of_latency, of_training
 from attn_plugins.benchmark.results import OVER, RunState
 from attn_plugins.benchmark.statistics import Estimate, PairedDifference, estimate, paired_difference
 from attn_plugins.benchmark.suite import Run, Suite
@@ -40,6 +42,8 @@ class PresetResult:
         difference: Score minus that of the plain model with the same seed, over the seeds both have finished.
         parameters, madds: Counted; None when unknown.
         why_not_counted: The reason, when they are unknown.
+        latency: `median_ms`, `p20_ms`, `p80_ms` of one image, as measured, and `is_busy`, whether beside other work;
+            None where it was not measured.
         train_seconds, memory_mb: Medians over the finished seeds, as measured.
         memory_of: 'GPU' or 'process'.
         unfinished: Seed -> (state, what went wrong) of the runs that have no result.
@@ -56,11 +60,27 @@ class PresetResult:
     parameters: int | None
     madds: int | None
     why_not_counted: str
+    latency: dict | None
     train_seconds: float | None
     memory_mb: float | None
     memory_of: str
     unfinished: dict[int, tuple[str, str]]
     curves: dict[int, dict[str, list]]
+
+    @property
+    def seeds(self) -> int:
+        """How many seeds it is to be trained with."""
+        return len(self.curves) + len(self.unfinished)
+
+    @property
+    def missing(self) -> list[str]:
+        """What became of the seeds without a result, by their states: 'seeds 1, 2 failed'."""
+        by_state: dict[str, list[str]] = {}
+        for seed, (state, _) in self.unfinished.items():
+            by_state.setdefault(state, []).append(str(seed))
+        return [
+            f'seed{"s" if seeds[1:] else ""} {", ".join(seeds)} {state}' for state, seeds in by_state.items()
+        ]
 
 
 @dataclass(frozen=True)
@@ -112,8 +132,8 @@ class Controlled:
 class Comparison:
     """One config of the suite in one of its tests.
 
-    Its metric, its presets in the suite's order, their differences, those with controls, and what was tried to tune
-    each.
+    Its metric, its presets in the suite's order, their differences, those with controls, what was tried to tune each,
+    and how its times were measured.
     """
 
     name: str
@@ -126,6 +146,7 @@ class Comparison:
     pairs: list[Pair]
     controls: list[Controlled]
     tuned: dict[str, list[Tried]]
+    times: list[str]
 
 
 def compare(suite: Suite, states: Sequence[RunState]) -> list[Comparison]:
@@ -173,7 +194,7 @@ def _compare(
     by_preset: dict[str, list[RunState]] = {}
     for state in states:
         by_preset.setdefault(state.run.preset_name, []).append(state)
-    scores = {name: _finite_scores(group, test) for name, group in by_preset.items()}
+    scores = {name: finite_scores(group, test) for name, group in by_preset.items()}
 
     rule = suite.more_seeds[key]
     first_stage = range(rule.first) if rule else ()
@@ -182,9 +203,10 @@ def _compare(
     def difference(first: str, second: str) -> PairedDifference | None:
         return paired_difference(scores[first], scores.get(second, {}), suite.margins[key], first_stage)
 
+    latencies = read_latencies(suite, key)
     gains = {name: None if name == BASELINE else difference(name, BASELINE) for name in scores}
     presets = [
-        _preset_result(name, group, scores[name], gains[name], test, metric)
+        _preset_result(name, group, scores[name], gains[name], test, metric, latencies)
         for name, group in by_preset.items()
     ]
     declared = suite.comparisons[key]
@@ -219,6 +241,7 @@ def _compare(
             for name, others in suite.controls[key].items()
         ],
         tuned=tuned,
+        times=[*of_latency(latencies, folder_of(suite)), *of_training(finished)],
     )
 
 
@@ -230,7 +253,7 @@ def _pair(
     start: str,
 ) -> Pair:
     lost = [result.preset for result in (first, second) if result.lost]
-    seeds, n = len(first.curves) + len(first.unfinished), difference.n if difference else 0
+    seeds, n = first.seeds, difference.n if difference else 0
     words = [f'on {n} of {seeds} seeds' + (f', which favours {lost[0]}' if len(lost) == 1 else '')]
     words = words if 0 < n < seeds else []
     words += [f'{result.preset}: {", ".join(result.caveats)}' for result in (first, second) if result.caveats]
@@ -255,6 +278,7 @@ def _preset_result(
     difference: PairedDifference | None,
     test: str,
     metric: Metric | None,
+    latencies: dict,
 ) -> PresetResult:
     done = [state for state in states if _has(state, test)]
     counted = next((state.steps['count'] for state in done if 'count' in state.steps), {})
@@ -271,6 +295,8 @@ def _preset_result(
         parameters=counted.get('parameters'),
         madds=counted.get('madds'),
         why_not_counted=counted.get('why_not', ''),
+        latency=latencies['presets'].get(preset)
+        and dict(latencies['presets'][preset], is_busy=is_busy(latencies)),
         train_seconds=median(step['train_seconds'] for step in trained) if done else None,
         memory_mb=median(step['memory_mb'] for step in trained) if done else None,
         memory_of=trained[0]['memory_of'] if done else '',
@@ -279,7 +305,8 @@ def _preset_result(
     )
 
 
-def _finite_scores(states: Sequence[RunState], test: str) -> dict[int, float]:
+def finite_scores(states: Sequence[RunState], test: str) -> dict[int, float]:
+    """Read the score of each seed that has one, as far as it is finite."""
     scores = {s.run.seed: headline(s.metrics(test)).value for s in states if _has(s, test)}
     return {seed: score for seed, score in scores.items() if math.isfinite(score)}
 

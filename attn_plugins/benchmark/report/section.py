@@ -46,6 +46,7 @@ class Section:
         table: Its table, if it has one.
         level: Of the heading: 2, or 3 for a part of the section of level 2 before it.
         about: The file that it is about, below the heading.
+        findings: Sentences below the table that say what it shows; they are read first, so no writer makes them small.
         notes: Paragraphs below the table.
         legend: Paragraphs that explain its numbers; the report prints each of them once, below all tables.
         plots: Pictures, as `<svg>` elements. A section of pictures alone is for pages that can show them.
@@ -55,6 +56,7 @@ class Section:
     table: Table | None = None
     level: int = 2
     about: str = ''
+    findings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     legend: list[str] = field(default_factory=list)
     plots: list[str] = field(default_factory=list)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 
+from attn_plugins.benchmark.commands import read_commands
 from attn_plugins.benchmark.report.cells import (
     NOTHING,
     difference_cell,
@@ -13,6 +14,7 @@ from attn_plugins.benchmark.report.cells import (
     word_cell,
 )
 from attn_plugins.benchmark.report.compare import Comparison, PresetResult
+from attn_plugins.benchmark.report.findings import findings
 from attn_plugins.benchmark.report.section import Cell, Section, Table
 from attn_plugins.benchmark.results import RunState, clock
 from attn_plugins.benchmark.suite import Suite
@@ -22,8 +24,9 @@ SCORES_LEGEND = (
     'Scores marked % are percent points, whatever the library reports; they are of the last checkpoint in the test, '
     'mean ± standard deviation over n seeds. '
     'Parameters and multiply-adds (M-Adds) are counted (convolutions and matrix products, one image, no element-wise '
-    'work); train time (median per run, with validation) and memory (the most that was held: on a GPU by torch, else '
-    'by the process) are measured on the machine named below, as busy as it was.'
+    'work); latency (the forward pass of one image), train time (median per run, with validation) and memory (the most '
+    'that was held: on a GPU by torch, else by the process) are measured on the machine named below, beside what the '
+    'notes below each table say, and hold for no other.'
 )
 BEST_LEGEND = (
     'Best validation: the highest score among the validations of each training, which may be of an earlier '
@@ -47,37 +50,51 @@ def presets(comparison: Comparison) -> Iterator[Section]:
     unit = ', %' if metric and metric.unit else ''
     columns = {
         'preset': lambda result: word_cell(result.preset, result.variant),
-        (metric.name if metric else 'score') + unit: _score_cell,
+        (metric.name if metric else 'score') + unit: score_cell,
         f'best validation{unit}': lambda result: estimate_cell(result.best),
         f'minus {BASELINE}': lambda result: difference_cell(result.difference),
         'parameters': lambda result: million_cell(result.parameters, 3),
         'M-Adds': lambda result: million_cell(result.madds, 1),
-        'train time': _time_cell,
+        'latency': latency_cell,
+        'train time': time_cell,
         'memory': lambda result: number_cell(result.memory_mb or None, '{:,.0f} MB', result.memory_of),
     }
     legend = [SCORES_LEGEND, BEST_LEGEND]
     if not any(result.best for result in results):
         del columns[f'best validation{unit}']
         legend.remove(BEST_LEGEND)
-    notes = [f'{result.preset}: {caveat}' for result in results for caveat in result.caveats]
-    notes += _not_counted(results)
+    # Those of the other presets stand in their sentences.
+    plain = [result for result in results if result.preset == BASELINE]
+    notes = [f'{result.preset}: {caveat}' for result in plain for caveat in result.caveats]
+    notes += [*_not_counted(results), *comparison.times]
     yield Section(
-        comparison.name, _table(columns, results), about=comparison.config, notes=notes, legend=legend
+        comparison.name,
+        _table(columns, results),
+        about=comparison.config,
+        findings=findings(comparison),
+        notes=notes,
+        legend=legend,
     )
 
 
-def _score_cell(result: PresetResult) -> Cell:
+def score_cell(result: PresetResult) -> Cell:
     """Write the mean over the finished seeds, and what became of the others: what is missing is never left out."""
-    by_state: dict[str, list[str]] = {}
-    for seed, (state, _) in result.unfinished.items():
-        by_state.setdefault(state, []).append(str(seed))
-    missing = [
-        f'seed{"s" if seeds[1:] else ""} {", ".join(seeds)} {state}' for state, seeds in by_state.items()
-    ]
-    return estimate_cell(result.score, missing)
+    return estimate_cell(result.score, result.missing)
 
 
-def _time_cell(result: PresetResult) -> Cell:
+def latency_cell(result: PresetResult) -> Cell:
+    """Write the median, below it the 20th and the 80th percentile."""
+    if result.latency is None:
+        return NOTHING
+    median, *ends = (result.latency[key] for key in ('median_ms', 'p20_ms', 'p80_ms'))
+    digits = 1 if median < 100 else 0
+    detail = ' to '.join(f'{end:.{digits}f}' for end in ends)
+    detail += ', busy' if result.latency['is_busy'] else ''
+    return Cell(f'{median:.{digits}f} ms', median, detail)
+
+
+def time_cell(result: PresetResult) -> Cell:
+    """Write the seconds of a training."""
     seconds = result.train_seconds
     return NOTHING if seconds is None else Cell(clock(seconds), seconds)
 
@@ -187,10 +204,12 @@ def unfinished(suite: Suite, states: Sequence[RunState]) -> Iterator[Section]:
 def origin(suite: Suite, states: Sequence[RunState]) -> Iterator[Section]:
     """Make the table of what the results were made with; more than one machine or commit means that they differ."""
     found = made_with(states)
+    again = f'not on record (an older version); it is run by python tools/benchmark.py run {suite.path}'
+    commands = read_commands(suite.folder) or [again]
     threads = [f', {number} thread(s) each' for number in found['threads'] if number]
     processes = ' or '.join(map(str, found['processes']))
     items = [
-        ('Command', f'python tools/benchmark.py run {suite.path}'),
+        *(('Command', command) for command in commands),
         ('Seeds', ', '.join(map(str, found['seeds']))),
         *(('Machine', _machine(machine)) for machine in found['machines']),
         *([('Per run', f'{processes} process(es){"".join(threads)}')] if processes else []),

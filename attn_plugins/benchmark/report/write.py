@@ -7,18 +7,22 @@ from pathlib import Path
 
 from rich.console import Console
 
+from attn_plugins.benchmark.commands import COMMANDS, read_commands
+from attn_plugins.benchmark.report.across import folder_across, report_across
 from attn_plugins.benchmark.report.compare import Comparison, compare
 from attn_plugins.benchmark.report.section import Report
 from attn_plugins.benchmark.report.sections import legend_of, made_with, reported, sections_of
+from attn_plugins.benchmark.report.side_by_side import Side
 from attn_plugins.benchmark.report.summary import verdict
 from attn_plugins.benchmark.report.writers import WRITERS, show
 from attn_plugins.benchmark.results import RunState
 from attn_plugins.benchmark.suite import Suite
+from attn_plugins.errors import UserError
 from attn_plugins.files import write_json, write_text
 
 
-def write_report(suite: Suite, states: Sequence[RunState]) -> dict[str, Path]:
-    """Write the report's files into the suite's folder; return their paths by suffix."""
+def write_report(suite: Suite, states: Sequence[RunState], out: Path | None = None) -> dict[str, Path]:
+    """Write the report's files into a folder, by default the suite's; return their paths by suffix."""
     comparisons, created = compare(suite, states), datetime.now().astimezone()
     report = report_of(suite, states, comparisons, created)
     content = dict(
@@ -29,10 +33,30 @@ def write_report(suite: Suite, states: Sequence[RunState]) -> dict[str, Path]:
         legend=legend_of(report.sections),
         comparisons=[_comparison_entry(comparison) for comparison in comparisons],
         runs=[_run_entry(state) for state in reported(states)],
-        made_with=made_with(states),
+        made_with=dict(made_with(states), commands=read_commands(suite.folder)),
     )
-    paths = {suffix: suite.folder / f'report.{suffix}' for suffix in ('json', *WRITERS)}
-    suite.folder.mkdir(parents=True, exist_ok=True)
+    return _write(report, content, out or suite.folder, suite.folder)
+
+
+def write_across(sides: Sequence[Side], console: Console, out: Path | None = None) -> dict[str, Path]:
+    """Show the report of suites side by side and write its files, by default beside the first suite's folder."""
+    report, content = report_across(sides, datetime.now().astimezone())
+    show(report, console)
+    return _write(report, content, out or folder_across(sides))
+
+
+def _write(report: Report, content: dict, folder: Path, own: Path | None = None) -> dict[str, Path]:
+    """Write a report in every form.
+
+    Raises:
+        UserError: The folder is that of another suite, whose report would be lost.
+    """
+    if (folder / COMMANDS).is_file() and (own is None or folder.resolve() != own.resolve()):
+        raise UserError(
+            f'{folder} is the folder of a suite, whose own report lies there: name another by --out'
+        )
+    paths = {suffix: folder / f'report.{suffix}' for suffix in ('json', *WRITERS)}
+    folder.mkdir(parents=True, exist_ok=True)
     write_json(paths['json'], content)
     for suffix, write in WRITERS.items():
         write_text(paths[suffix], write(report))

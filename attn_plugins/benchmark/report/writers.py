@@ -49,6 +49,8 @@ def show(report: Report, console: Console) -> None:
     for section in report.sections:
         if section.table:
             _show_table(section, console)
+            for finding in section.findings:
+                console.print(finding, markup=False, highlight=False)
             for note in section.notes:
                 console.print(note, style='dim', markup=False)
     console.print(report.summary, style='dim', markup=False)
@@ -83,6 +85,11 @@ def markdown(report: Report) -> str:
             blocks.append(f'{"#" * section.level} {escape_markdown(section.title)}')
             blocks += [f'`{section.about}`'] if section.about else []
             blocks += [_markdown_table(section.table)] if section.table else []
+            blocks += (
+                ['\n'.join(f'* {escape_markdown(text)}' for text in section.findings)]
+                if section.findings
+                else []
+            )
             blocks += map(escape_markdown, section.notes)
     return '\n\n'.join(blocks) + '\n'
 
@@ -132,6 +139,7 @@ def csv_text(report: Report) -> str:
         for row in section.table.rows if section.table else ():
             for column, cell in zip(section.table.header, row, strict=True):
                 writer.writerow(dict(where, row=row[0].text, column=column, **_csv_cell(cell)))
+        writer.writerows(dict(where, row='finding', text=text) for text in section.findings)
         if section.is_text:
             writer.writerows(dict(where, row='note', text=note) for note in section.notes)
     return file.getvalue()
@@ -157,6 +165,7 @@ def latex(report: Report) -> str:
             blocks.append(rf'\{command}*{{{escape_latex(section.title)}}}')
             blocks += [rf'\texttt{{{escape_latex(section.about)}}}'] if section.about else []
             blocks += [_latex_table(section.table)] if section.table else []
+            blocks += map(escape_latex, section.findings)
             blocks += map(escape_latex, section.notes)
     return '\n\n'.join(blocks) + '\n'
 
