@@ -1,4 +1,4 @@
-"""Defines the kinds of steps of a run: train, test, count, pictures; a new one is a function and a line in `STEPS` here."""
+"""Defines the kinds of steps of a run: train, test, count, pictures. A new one is a function and a line in `STEPS`."""
 
 import os
 import time

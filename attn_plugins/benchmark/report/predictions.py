@@ -6,6 +6,7 @@ from pathlib import Path
 
 from attn_plugins.benchmark.report.compare import Comparison, PresetResult
 from attn_plugins.benchmark.report.section import Grid, GridCell, Picture, Section
+from attn_plugins.benchmark.run_folder import PICTURES
 
 TITLE = 'Predictions'
 HOW_TO_READ = (
@@ -31,7 +32,7 @@ def predictions(comparison: Comparison) -> Iterator[Section]:
     grid = Grid(
         header=['truth', *(result.preset for result in shown)],
         rows=[_row(shown, number) for number in range(max((len(r.drawn.images) for r in shown), default=0))],
-        folders={result.preset: result.drawn.folder for result in shown},
+        folders={result.preset: f'{result.drawn.folder}/{PICTURES}' for result in shown},
     )
     yield Section(TITLE, level=3, notes=notes, grid=grid)
 
