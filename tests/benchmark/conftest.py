@@ -54,7 +54,7 @@ class Project:
         for test in run.tests:
             done[test] = dict(metrics={'accuracy/top1': value}, seconds=5.0)
         for name, changes in steps.items():
-            done[name].update(changes)
+            done.setdefault(name, {}).update(changes)
         for step in run.steps:
             if step['name'] in done:  # without pictures, as of a version that drew none
                 done[step['name']]['step'] = step

@@ -204,8 +204,15 @@ def _label(figure, axes, points: list[PresetResult]):
 
 
 def _for_page(svg: str, title: str) -> str:
-    """Cut the XML header off, scale to the page's width, name the picture and hand its colours to the page."""
+    """Cut the XML header off, scale to the page's width, name the picture and hand its colours to the page.
+
+    Ids that nothing refers to, as `xtick_1`, are the same in every plot; they become classes, as a page has an id once.
+    """
     svg = svg[svg.index('<svg') :]
+    used = set(re.findall(r'(?:href="|url\()#([^")]+)', svg))
+    svg = re.sub(
+        r'\bid="([^"]+)"', lambda found: found[0] if found[1] in used else f'class="{found[1]}"', svg
+    )
     box = re.search(r'viewBox="[^"]+"', svg)[0]
     svg = f'<svg {box} role="img" aria-label="{escape(title)}">' + svg[svg.index('>') + 1 :]
     for drawn, wanted in PAGE_COLOURS.items():
