@@ -132,13 +132,13 @@ def _resized_sample(sample: BaseDataElement, old: tuple[int, int], new: tuple[in
     sample, (y, x) = deepcopy(sample), np.divide(new, old)
     for name in ('pred_instances', 'gt_instances'):
         if name in sample:
-            instances = sample.get(name)
+            instances = getattr(sample, name)
             instances.bboxes = instances.bboxes * torch.tensor([x, y, x, y], dtype=instances.bboxes.dtype)
             if 'masks' in instances:
                 instances.masks = _nearest(instances.masks, new)
     for name in ('pred_sem_seg', 'gt_sem_seg'):
         if name in sample:
-            sample.set_field(PixelData(data=_nearest(sample.get(name).data, new)), name)
+            setattr(sample, name, PixelData(data=_nearest(getattr(sample, name).data, new)))
     return sample
 
 
