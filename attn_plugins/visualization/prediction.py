@@ -118,13 +118,13 @@ def _visualizer(subject: LoadedModel, palette: Sequence | None) -> Visualizer:
         from mmdet.visualization import DetLocalVisualizer
 
         visualizer = DetLocalVisualizer(line_width=2, text_color=(255, 255, 255))
-        visualizer.dataset_meta = dict(classes=subject.classes, palette=palette)
-        return visualizer
-    from mmseg.visualization import SegLocalVisualizer
+    else:
+        from mmseg.visualization import SegLocalVisualizer
 
-    classes = subject.classes
-    palette = palette or np.random.RandomState(0).randint(0, 255, (len(classes), 3)).tolist()
-    return SegLocalVisualizer(classes=list(classes), palette=list(palette), alpha=0.6)
+        visualizer = SegLocalVisualizer(alpha=0.6)
+        palette = palette or np.random.RandomState(0).randint(0, 255, (len(subject.classes), 3)).tolist()
+    visualizer.dataset_meta = dict(classes=subject.classes, palette=palette)
+    return visualizer
 
 
 def _resized_sample(sample: BaseDataElement, old: tuple[int, int], new: tuple[int, int]) -> BaseDataElement:
