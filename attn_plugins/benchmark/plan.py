@@ -204,6 +204,11 @@ def settle_changes(plans: Mapping[Run, Plan], redo: bool) -> None:
         shutil.rmtree(plan.run.folder)
 
 
+def write_steps(run: Run) -> None:
+    """Write what a finished run is to do beside what it has done; its config and settings stay as they were."""
+    write_json(run.folder / RUN, dict(read_json(run.folder / RUN), steps=run.steps))
+
+
 def check_all_data(plans: Iterable[Plan]) -> None:
     """Refuse to start when the data of a config are not complete, before anything has been trained in vain.
 

@@ -8,6 +8,7 @@ from attn_plugins.benchmark.metrics import headline
 from attn_plugins.benchmark.plan import Plan
 from attn_plugins.benchmark.run_folder import FAILURE, HOLDER, PROGRESS, RANK_FAILURES, RESULT, RUN, is_locked
 from attn_plugins.benchmark.seeds import MoreSeeds, seeds_wanted
+from attn_plugins.benchmark.steps import has_finished, left_of
 from attn_plugins.benchmark.suite import Run, Suite
 from attn_plugins.files import read_json
 
@@ -53,6 +54,11 @@ class RunState:
             step.get('wall_seconds', step.get('train_seconds', 0.0) + step.get('seconds', 0.0))
             for step in self.steps.values()
         )
+
+    @property
+    def lacks_extras(self) -> bool:
+        """Whether it has finished, but for steps that its version did not have, or that were cut off."""
+        return self.state == 'finished' and bool(left_of(self.run.steps, self.steps))
 
     def metrics(self, test: str) -> dict[str, float]:
         """Look up the metrics of a test."""
@@ -138,9 +144,7 @@ def _seeds_wanted(suite: Suite, key: str, rule: MoreSeeds, first: list[RunState]
 def _state(run: Run, result: dict, states: dict[Run, RunState]) -> tuple[str, str]:
     """Find out the state of a run and what went wrong."""
     # A test that the suite has got since is still to be done.
-    if result.get('state') == 'finished' and all(
-        result['steps'].get(step['name'], {}).get('step') == step for step in run.steps
-    ):
+    if result.get('state') == 'finished' and has_finished(run.steps, result['steps']):
         return 'finished', ''
     if result.get('state') in ('failed', 'diverged'):
         return _first_failure(run) or (result['state'], str(result.get('error', '')))

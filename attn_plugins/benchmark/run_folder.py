@@ -15,6 +15,7 @@ PROGRESS = 'progress.json'
 RESULT = 'result.json'
 START = 'start.json'  # a digest of each weight it began with (training/shared_start.py)
 LOG = 'run.log'  # all that the run's process printed
+PICTURES = 'pictures'  # a folder: what the model predicts for images of its test (pictures.py)
 # Written by a process of a run that is not the first and has failed: 'failure.rank1.json'.
 RANK_FAILURES = 'failure.rank*.json'
 # Written by the suite when a run's process has died, or could not be started.

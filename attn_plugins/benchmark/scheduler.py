@@ -10,7 +10,14 @@ from pathlib import Path
 from attn_plugins.benchmark import latency
 from attn_plugins.benchmark.commands import note_command
 from attn_plugins.benchmark.executors import Executor
-from attn_plugins.benchmark.plan import Plan, check_all_data, plan_run, settle_changes, write_inputs
+from attn_plugins.benchmark.plan import (
+    Plan,
+    check_all_data,
+    plan_run,
+    settle_changes,
+    write_inputs,
+    write_steps,
+)
 from attn_plugins.benchmark.results import OVER, RunState, read_results
 from attn_plugins.benchmark.run_folder import FAILURE, LOG, PROGRESS, RESULT, Locked, folder_lock
 from attn_plugins.benchmark.suite import Run, Suite
@@ -45,7 +52,8 @@ def run_suite(
     """
     with _alone_in(suite), _terminated_as_interrupted() as codes:
         settle_changes(plans, redo)
-        waiting = [state.run for state in read_results(suite) if state.state not in OVER]
+        states = read_results(suite)
+        waiting = [state.run for state in states if state.state not in OVER]
         for run in waiting:
             if executor.most and plans[run].processes > executor.most:
                 raise UserError(
@@ -59,6 +67,7 @@ def run_suite(
             (run.folder / FAILURE).unlink(missing_ok=True)
             if (read_json(run.folder / RESULT) or {}).get('state') == 'failed':
                 (run.folder / RESULT).unlink()
+        waiting += [state.run for state in states if state.lacks_extras]
         try:
             while waiting or executor.running:
                 _note_ended(suite, executor, view)
@@ -130,6 +139,14 @@ def _start_ready(
     left = []
     for run in waiting:
         plan = plans[run]
+        if states[run].lacks_extras:
+            if executor.has_room(1):
+                write_steps(run)
+                executor.start(run, 1)
+                view.started(run)
+            else:
+                left.append(run)
+            continue
         if states[run].state == 'not needed':
             continue
         if states[run].state == 'blocked':

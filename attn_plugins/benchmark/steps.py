@@ -1,8 +1,8 @@
-"""Defines the kinds of steps of a run: train, test, count. A new kind is a function here and a line in `STEPS`."""
+"""Defines the kinds of steps of a run: train, test, count, pictures. A new one is a function and a line in `STEPS`."""
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,11 +26,14 @@ class StepKind:
         entries: The kind's steps in a run: name of the step -> its options, which stand in run.json beside kind and
             name. None for a single step that is called as the kind is and has no options.
         seconds_before: What an earlier call has spent on the step that this one goes on with, by the run's folder.
+        is_extra: Whether a run has finished without it. It is carried out after the others, and is made up for by the
+            next `run` of a suite whose results lack it, as those of an older version do.
     """
 
     carry_out: Callable[[Path, dict, dict], dict]
     entries: Callable[['Run'], dict[str, dict]] | None = None
     seconds_before: Callable[[Path], float] = lambda folder: 0.0
+    is_extra: bool = False
 
 
 def train(folder: Path, run: dict, step: dict) -> dict:
@@ -99,13 +102,34 @@ def count(folder: Path, run: dict, step: dict) -> dict:
     from mmengine.config import Config
 
     from attn_plugins.cost.cost import count_cost
-    from attn_plugins.explain import explain
 
     try:
         return count_cost(Config.fromfile(folder / CONFIG))
     except Exception as error:  # any model's own error: a finished training must not be lost to it
-        reason = explain(error) or f'{type(error).__name__}: {error}'
-        return dict(parameters=None, madds=None, input_shape=None, why_not=' '.join(reason.split()))
+        return dict(parameters=None, madds=None, input_shape=None, why_not=_reason(error))
+
+
+def pictures(folder: Path, run: dict, step: dict) -> dict:
+    """Draw predictions and what they rest on, in the first process; of what cannot be drawn keep the reason."""
+    if int(os.environ.get('RANK', 0)) > 0:
+        return {}
+    from attn_plugins.benchmark.pictures import draw_pictures
+
+    try:
+        return dict(images=draw_pictures(folder, step['cfg_options']), why_not='')
+    except Exception as error:  # any model's own error, as above
+        return dict(images=[], why_not=_reason(error))
+
+
+def pictures_of(run: 'Run') -> dict[str, dict]:
+    """List the step for the runs whose predictions are shown, with the options of their first test."""
+    return {'pictures': dict(cfg_options=next(iter(run.tests.values())))} if run.is_shown else {}
+
+
+def _reason(error: Exception) -> str:
+    from attn_plugins.explain import explain
+
+    return ' '.join((explain(error) or f'{type(error).__name__}: {error}').split())
 
 
 # In the order in which a run carries them out; latencies are measured once for all runs (latency.py).
@@ -114,6 +138,7 @@ STEPS = {
     'test': StepKind(test, entries=tests_of),
     'count': StepKind(count),
     latency.FOLDER: StepKind(latency.measure, entries=lambda run: {}),
+    'pictures': StepKind(pictures, entries=pictures_of, is_extra=True),
 }
 
 
@@ -128,7 +153,24 @@ def steps_of(run: 'Run') -> list[dict]:
 
 def fixed_names() -> list[str]:
     """List the names of steps that no test of a suite may have."""
-    return [word for word, kind in STEPS.items() if kind.entries is None]
+    return [word for word, kind in STEPS.items() if kind.entries is not tests_of]
+
+
+def left_of(steps: Iterable[dict], done: Mapping[str, dict]) -> list[dict]:
+    """List those of a run's steps that are not done yet, or were done with other options.
+
+    Args:
+        steps: The entries of run.json.
+        done: What result.json keeps of each step, by its name.
+    """
+    return [step for step in steps if done.get(step['name'], {}).get('step') != step]
+
+
+def has_finished(
+    steps: Iterable[dict], done: Mapping[str, dict], kinds: Mapping[str, StepKind] = STEPS
+) -> bool:
+    """Tell whether nothing is left of a run but extra steps."""
+    return all(kinds[step['kind']].is_extra for step in left_of(steps, done))
 
 
 def _config(folder: Path):

@@ -39,6 +39,7 @@ class Run:
         trial: The number of the combination of values that it tries for others (tuning.py); None of a run that counts.
         trials: Those of which its own values are the best ones.
         tuning: What is tuned, of a trial and of what is trained after it.
+        is_shown: Whether pictures of its predictions are drawn: it has the first seed of its config and preset.
     """
 
     config_key: str
@@ -55,6 +56,7 @@ class Run:
     trial: int | None = None
     trials: tuple['Run', ...] = field(default=(), compare=False)
     tuning: Tuning | None = field(default=None, compare=False)
+    is_shown: bool = field(default=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -150,7 +152,9 @@ class _Matrix:
             for preset in entry.presets:
                 folder = self.folder / key / preset.name / f'seed{seed}'
                 run = self._run(key, entry, preset, seed, seed, folder)
-                run = replace(run, trials=trials[preset.name], tuning=entry.tuning)
+                run = replace(
+                    run, trials=trials[preset.name], tuning=entry.tuning, is_shown=seed == entry.seeds[0]
+                )
                 self._of[key, preset.name, seed] = run
                 self.runs.append(run)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from attn_plugins.benchmark.run_folder import RANK_FAILURES, RESULT, RUN, folder_lock
-from attn_plugins.benchmark.steps import STEPS, StepKind
+from attn_plugins.benchmark.steps import STEPS, StepKind, has_finished, left_of
 from attn_plugins.files import read_json, write_json
 from attn_plugins.training.preloaded_process import die_with_parent
 
@@ -38,19 +38,20 @@ def carry_out(folder: Path, kinds: Mapping[str, StepKind] = STEPS) -> int:
     # The first step's seconds include the start of the process. From here on by a clock that nobody sets.
     begun = time.monotonic() - max(0.0, time.time() - psutil.Process().create_time())
     run, first = read_json(folder / RUN), is_first()
-    result = _begun_result(folder, run)
+    result = _begun_result(folder, run, kinds)
     try:
-        for step in run['steps']:
-            if result['steps'].get(step['name'], {}).get('step') != step:
-                print(f'$ {step["name"]}', flush=True)
-                kind = kinds[step['kind']]
-                before = kind.seconds_before(folder)
-                kept = kind.carry_out(folder, run, step)
-                begun, wall = time.monotonic(), time.monotonic() - begun + before
-                result['steps'][step['name']] = dict(kept, wall_seconds=wall, step=step)
-                gc.collect()  # a Runner that is over still holds its model in reference cycles
-                if first:
-                    write_json(folder / RESULT, result)
+        for step in left_of(run['steps'], result['steps']):
+            print(f'$ {step["name"]}', flush=True)
+            kind = kinds[step['kind']]
+            before = kind.seconds_before(folder)
+            kept = kind.carry_out(folder, run, step)
+            begun, wall = time.monotonic(), time.monotonic() - begun + before
+            result['steps'][step['name']] = dict(kept, wall_seconds=wall, step=step)
+            gc.collect()  # a Runner that is over still holds its model in reference cycles
+            if has_finished(run['steps'], result['steps'], kinds):
+                result['state'] = 'finished'  # whatever becomes of the extra steps
+            if first:
+                write_json(folder / RESULT, result)
         result['state'] = 'finished'
     except Exception as error:  # any model's own error is this run's, and the suite goes on with the others
         traceback.print_exc()
@@ -67,11 +68,13 @@ def carry_out(folder: Path, kinds: Mapping[str, StepKind] = STEPS) -> int:
     return int(result['state'] != 'finished')
 
 
-def _begun_result(folder: Path, run: dict) -> dict:
-    """Describe this process, and keep the steps that an earlier one has finished."""
+def _begun_result(folder: Path, run: dict, kinds: Mapping[str, StepKind]) -> dict:
+    """Describe this process, and keep the steps that an earlier one has finished; of a finished run keep all."""
     from attn_plugins.machine import git_commit, machine, versions
 
     earlier = read_json(folder / RESULT) or dict(steps={})
+    if has_finished(run['steps'], earlier['steps'], kinds):
+        return earlier  # it says how its scores were made
     return dict(
         state='begun',
         config_hash=run['config_hash'],

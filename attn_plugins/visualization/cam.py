@@ -126,4 +126,4 @@ def _by_library(
 
 
 def _enlarged(heat: Tensor, inputs: Tensor) -> np.ndarray:
-    return F.interpolate(heat[None, None], size=inputs.shape[2:], mode='bilinear')[0, 0].numpy()
+    return F.interpolate(heat[None, None], size=inputs.shape[2:], mode='bilinear')[0, 0].cpu().numpy()

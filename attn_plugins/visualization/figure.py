@@ -12,9 +12,13 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
+
+from attn_plugins.visualization.fit_texts import fit_texts
 
 STYLE = {'font.size': 8, 'axes.titlesize': 8, 'axes.labelsize': 8, 'figure.dpi': 100, 'savefig.dpi': 160}
 CELL = 1.75  # inches, width and height of one picture
+EDGE = 0.04  # inches that stay free around the outermost texts
 GREY, RED = '#555555', '#d62728'
 
 
@@ -36,15 +40,30 @@ def grid(
         figure, axes = plt.subplots(
             rows, columns, figsize=(width, height), squeeze=False, layout='constrained'
         )
-        figure.get_layout_engine().set(
-            rect=(0, below / height, 1, 1 - below / height), w_pad=0.03, h_pad=0.03
-        )
+        _keep_free(figure, below)
         try:
             yield figure, axes
-            figure.text(0.01, 0.06 / height, '\n'.join(lines), color=GREY, fontsize=7.5, va='bottom')
-            figure.savefig(path, metadata={'Software': None})
+            for _ in range(2):  # in higher rows pictures have another size
+                figure.set_figheight(figure.get_figheight() + fit_texts(figure, axes))
+                _keep_free(figure, below)
+            figure.text(
+                0.01, 0.06 / figure.get_figheight(), '\n'.join(lines), color=GREY, fontsize=7.5, va='bottom'
+            )
+            figure.savefig(path, metadata={'Software': None}, bbox_inches=_whole(figure))
         finally:
             plt.close(figure)
+
+
+def _keep_free(figure: Figure, below: float) -> None:
+    """Keeps the pictures out of the lowest inches, which are for the caption."""
+    share = below / figure.get_figheight()
+    figure.get_layout_engine().set(rect=(0, share, 1, 1 - share), w_pad=0.03, h_pad=0.03)
+
+
+def _whole(figure: Figure) -> Bbox:
+    """Returns the figure's box in inches, wider where a text would reach over its edge."""
+    figure.draw_without_rendering()
+    return Bbox.union([figure.bbox_inches, figure.get_tightbbox().padded(EDGE)])
 
 
 def plain(axes: Axes) -> None:

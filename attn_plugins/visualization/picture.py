@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import DATASETS, DefaultScope
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from attn_plugins.datasets.check import check_data
 from attn_plugins.errors import UserError
@@ -64,12 +65,17 @@ def first_images(cfg: Config, library: str, number: int) -> list[Path]:
     if cfg.get('test_dataloader') is None:
         raise UserError('the config has no test_dataloader: name images with --images')
     check_data(cfg, ('test_dataloader',))
-    with DefaultScope.overwrite_default_scope(library):
-        dataset = DATASETS.build(cfg.test_dataloader.dataset)
+    dataset = build_test_data(cfg, library)
     paths = [dataset.get_data_info(i).get('img_path') for i in range(min(number, len(dataset)))]
     if None in paths:
         raise UserError('the test data set does not hold its images as files: name images with --images')
     return [Path(path) for path in paths]
+
+
+def build_test_data(cfg: Config, library: str) -> Dataset:
+    """Builds a config's test data set."""
+    with DefaultScope.overwrite_default_scope(library):
+        return DATASETS.build(cfg.test_dataloader.dataset)
 
 
 def _read_pixels(path: Path) -> np.ndarray:

@@ -54,9 +54,10 @@ class Project:
         for test in run.tests:
             done[test] = dict(metrics={'accuracy/top1': value}, seconds=5.0)
         for name, changes in steps.items():
-            done[name].update(changes)
+            done.setdefault(name, {}).update(changes)
         for step in run.steps:
-            done[step['name']]['step'] = step
+            if step['name'] in done:  # without pictures, as of a version that drew none
+                done[step['name']]['step'] = step
         write_json(
             run.folder / PROGRESS, dict(done=1.0, text='testing', train_seconds=100.0, **(curve or {}))
         )

@@ -94,11 +94,16 @@ def latency(folder: Path, run: dict, step: dict) -> dict:
     return dict(presets=presets, why_not=why_not, load_before=0.1, other_cores=0.0)
 
 
+def pictures(folder: Path, run: dict, step: dict) -> dict:
+    return dict(images=[], why_not='the stub sees nothing')
+
+
 STEPS = dict(
     train=StepKind(train, seconds_before=seconds_trained),
     test=StepKind(test),
     count=StepKind(count),
     latency=StepKind(latency),
+    pictures=StepKind(pictures, is_extra=True),
 )
 
 

@@ -56,7 +56,7 @@ def test_the_inputs_of_a_run(project):
     )
     record = read_json(plans['target/ca/seed5'].run.folder / 'run.json')
     assert record['needs'] == ['source/ca/seed5']
-    assert [step['name'] for step in record['steps']] == ['train', 'test', 'count']
+    assert [step['name'] for step in record['steps']] == ['train', 'test', 'count', 'pictures']
     assert record['settings']['train_cfg.max_epochs'] == '3'
 
 

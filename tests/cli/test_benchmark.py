@@ -46,7 +46,12 @@ def test_a_suite_that_grows(workspace):
     result = workspace.run('benchmark.py', 'run', write_suite(workspace, first=dict(processes=2)))
     assert result.returncode == 0, result.stdout + result.stderr
     first = json.loads((folder / 'first/ca/seed0/result.json').read_text())
-    assert list(first['steps']) == ['train', 'test', 'count'] and first['processes'] == 2
+    assert list(first['steps']) == ['train', 'test', 'count', 'pictures'] and first['processes'] == 2
+    drawn = first['steps']['pictures']
+    assert drawn['why_not'] == '' and len(drawn['images']) == 3
+    for image in drawn['images']:
+        assert (folder / 'first/ca/seed0' / image['truth']['file']).is_file() and image['prediction']['words']
+        assert (folder / 'first/ca/seed0' / image['evidence']['file']).is_file()
     assert 0 <= first['steps']['test']['metrics']['accuracy/top1'] <= 100
     assert first['steps']['count']['parameters'] > first['steps']['count']['madds'] / 1000 > 0
     trained = first['steps']['train']
@@ -69,7 +74,7 @@ def test_a_suite_that_grows(workspace):
     assert result.returncode == 0, result.stdout + result.stderr
     assert 'started second/ca/seed0' in result.stdout and 'started first' not in result.stdout
     second = json.loads((folder / 'second/ca/seed0/result.json').read_text())
-    assert list(second['steps']) == ['train', 'whole', 'single', 'count']
+    assert list(second['steps']) == ['train', 'whole', 'single', 'count', 'pictures']
     assert first['config_hash'] != second['config_hash']
     checkpoint = torch.load(folder / 'first/ca/seed0' / trained['checkpoint'], weights_only=False)
     assert any(key.startswith('backbone.') and 'attn_ca' in key for key in checkpoint['state_dict'])

@@ -23,7 +23,27 @@ from attn_plugins.training.presets import preset_name
 
 # Words of a metric that is not known to be better when it is higher.
 NEUTRAL = {BETTER: 'higher', WORSE: 'lower'}
+NOT_YET_DRAWN = (
+    'it was trained by a version that drew none; the next `run` of the suite draws them, without training'
+)
 EXPLORATORY = Verdict('exploratory', "not among the suite's comparisons")
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Pictures of what the run of a preset's first seed predicts.
+
+    Attributes:
+        seed: The seed.
+        folder: The run's.
+        images: What was drawn of each image, as the step keeps it (benchmark/pictures.py).
+        why_not: The reason, when nothing was.
+    """
+
+    seed: int
+    folder: str
+    images: list[dict]
+    why_not: str
 
 
 @dataclass(frozen=True)
@@ -48,6 +68,7 @@ class PresetResult:
         memory_of: 'GPU' or 'process'.
         unfinished: Seed -> (state, what went wrong) of the runs that have no result.
         curves: Seed -> learning curve of the finished runs: `loss` and `validation`, pairs of iteration and value.
+        drawn: Its predictions in the first of the tests; None in another, or where their run has not finished.
     """
 
     preset: str
@@ -66,6 +87,7 @@ class PresetResult:
     memory_of: str
     unfinished: dict[int, tuple[str, str]]
     curves: dict[int, dict[str, list]]
+    drawn: Drawn | None
 
     @property
     def seeds(self) -> int:
@@ -302,7 +324,17 @@ def _preset_result(
         memory_of=trained[0]['memory_of'] if done else '',
         unfinished={s.run.seed: (s.state, s.error) for s in states if not _has(s, test)},
         curves={s.run.seed: {key: s.progress[key] for key in ('loss', 'validation')} for s in done},
+        drawn=_drawn(states) if test == next(iter(states[0].run.tests)) else None,
     )
+
+
+def _drawn(states: Sequence[RunState]) -> Drawn | None:
+    """Find the pictures of the first seed's run; what became of a run without a result, other words say."""
+    state = next((state for state in states if state.run.is_shown and state.state == 'finished'), None)
+    if state is None:
+        return None
+    step = state.steps.get('pictures', dict(images=[], why_not=NOT_YET_DRAWN))
+    return Drawn(state.run.seed, str(state.run.folder), step['images'], step['why_not'])
 
 
 def finite_scores(states: Sequence[RunState], test: str) -> dict[int, float]:

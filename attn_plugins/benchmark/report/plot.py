@@ -8,7 +8,7 @@ import matplotlib
 
 matplotlib.use('Agg')
 from matplotlib import pyplot as plt
-from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, ScalarFormatter
 
 from attn_plugins.benchmark.metrics import headline
 from attn_plugins.benchmark.report.compare import Comparison, PresetResult
@@ -20,10 +20,13 @@ PRESETS = tuple(f'#0{number}0{number}0{number}' for number in range(4, 10)) + ('
 PAGE_COLOURS = {INK: 'var(--ink)', FAINT: 'var(--line)', PLAIN: 'var(--muted)'} | {
     colour: f'var(--preset-{number})' for number, colour in enumerate(PRESETS, 1)
 }
-# Points (1/72 inch) a label needs for itself.
-LABEL_HEIGHT, LABEL_WIDTH = 11, 60
-# Inches; two stand side by side on the page.
-SIZE = (5.4, 3.5)
+# Points (1/72 inch) that a line of labels and a letter need; longer names are cut, and whole in the legend of curves.
+LABEL_HEIGHT, LETTER_WIDTH, LETTERS = 11, 6, 16
+# Inches; two stand side by side on a wide page, and on a narrow one a letter is still 10 pixels high.
+SIZE = (4.7, 3.3)
+# Inches of a line of the legend, of a letter in it, and of what stands beside the letters.
+LEGEND_LINE, LETTER, HANDLE = 0.2, 0.09, 0.6
+TICKS = 5
 # Validations from which on their metric is a curve.
 OFTEN = 4
 # Of the second eight presets; beyond them styles repeat.
@@ -72,7 +75,9 @@ def accuracy_cost_svg(comparison: Comparison) -> str | None:
         axes.set_xlabel(f'multiply-adds of one image{_shape(comparison)}, million')
         axes.set_ylabel(_axis(comparison))
         axes.margins(x=0.22, y=0.16)
-        axes.ticklabel_format(useOffset=False)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MaxNLocator(TICKS))
+            axis.set_major_formatter(_plain_numbers())
         axes.grid(linewidth=0.6)
         axes.set_axisbelow(True)
         _label(figure, axes, points)
@@ -109,14 +114,35 @@ def learning_curves_svg(comparison: Comparison) -> str | None:
         axes.set_ylabel(_axis(comparison) if validated else 'training loss')
         if not validated:
             axes.set_yscale('log')
-            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axes.yaxis.set_major_formatter(ScalarFormatter())
-            axes.yaxis.set_minor_formatter(NullFormatter())
+            low, high = axes.get_ylim()
+            # Within a decade the ticks of a logarithmic axis may be one or none.
+            few = high / low < 10
+            axes.yaxis.set_major_locator(MaxNLocator(TICKS) if few else LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(_plain_numbers())
+        axes.xaxis.set_major_locator(MaxNLocator(TICKS, integer=True))
         axes.grid(linewidth=0.6)
         axes.set_axisbelow(True)
-        names = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
-        figure.legend(names.values(), names.keys(), loc='outside right upper', frameon=False, handlelength=2)
+        _add_legend(figure, dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True)))
         return _svg(figure, f'{comparison.name}: learning curves')
+
+
+def _plain_numbers() -> ScalarFormatter:
+    """Write ticks in full: neither as multiples of a power nor as differences from a number beside the axis."""
+    formatter = ScalarFormatter(useOffset=False)
+    formatter.set_scientific(False)
+    return formatter
+
+
+def _add_legend(figure, lines: dict) -> None:
+    """Write the names below the curves, in as many columns as they leave room for; the figure becomes higher."""
+    columns = max(1, min(len(lines), int(SIZE[0] / (HANDLE + LETTER * max(map(len, lines))))))
+    legend = figure.legend(
+        lines.values(), lines.keys(), loc='outside lower left', ncols=columns, frameon=False, handlelength=2.5
+    )
+    for handle in legend.get_lines():
+        handle.set_linewidth(2.2)
+    figure.set_figheight(SIZE[1] + LEGEND_LINE * -(-len(lines) // columns))
 
 
 def _as_it_is(name: str) -> str:
@@ -160,16 +186,17 @@ def _label(figure, axes, points: list[PresetResult]):
     """Write each preset beside its point, lower ones first, moved up where they would cover each other."""
     figure.draw_without_rendering()
     to_points = 72 / figure.dpi
-    placed: list[tuple[float, float]] = []
+    placed: list[tuple[float, float, float]] = []
     for point in sorted(points, key=lambda point: point.score.mean):
+        name = point.preset if len(point.preset) <= LETTERS else f'{point.preset[: LETTERS - 1]}…'
         x, y = axes.transData.transform((point.madds / 1e6, point.score.mean)) * to_points
-        label_y = y + 5
-        for other_x, other_y in placed:
-            if abs(other_x - x) < LABEL_WIDTH and abs(label_y - other_y) < LABEL_HEIGHT:
+        end, label_y = x + LETTER_WIDTH * (len(name) + 2), y + 5
+        for other_x, other_end, other_y in sorted(placed, key=lambda other: other[2]):
+            if other_x < end and x < other_end and abs(label_y - other_y) < LABEL_HEIGHT:
                 label_y = other_y + LABEL_HEIGHT
-        placed.append((x, label_y))
+        placed.append((x, end, label_y))
         axes.annotate(
-            _as_it_is(point.preset),
+            _as_it_is(name),
             (point.madds / 1e6, point.score.mean),
             (7, label_y - y),
             textcoords='offset points',
@@ -177,8 +204,15 @@ def _label(figure, axes, points: list[PresetResult]):
 
 
 def _for_page(svg: str, title: str) -> str:
-    """Cut the XML header off, scale to the page's width, name the picture and hand its colours to the page."""
+    """Cut the XML header off, scale to the page's width, name the picture and hand its colours to the page.
+
+    Ids that nothing refers to, as `xtick_1`, are the same in every plot; they become classes, as a page has an id once.
+    """
     svg = svg[svg.index('<svg') :]
+    used = set(re.findall(r'(?:href="|url\()#([^")]+)', svg))
+    svg = re.sub(
+        r'\bid="([^"]+)"', lambda found: found[0] if found[1] in used else f'class="{found[1]}"', svg
+    )
     box = re.search(r'viewBox="[^"]+"', svg)[0]
     svg = f'<svg {box} role="img" aria-label="{escape(title)}">' + svg[svg.index('>') + 1 :]
     for drawn, wanted in PAGE_COLOURS.items():

@@ -38,6 +38,39 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A picture of a page: its data URI, what it shows in words, and its size in pixels."""
+
+    source: str
+    alt: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class GridCell:
+    """Pictures side by side, and words below them."""
+
+    pictures: list[Picture]
+    words: str
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Rows of pictures.
+
+    Attributes:
+        header: The names of its columns.
+        rows: Its cells.
+        folders: Name of a column -> where its pictures lie as files, for pages that cannot hold them.
+    """
+
+    header: list[str]
+    rows: list[list[GridCell]]
+    folders: dict[str, str]
+
+
+@dataclass(frozen=True)
 class Section:
     """One item of a report.
 
@@ -49,7 +82,8 @@ class Section:
         findings: Sentences below the table that say what it shows; they are read first, so no writer makes them small.
         notes: Paragraphs below the table.
         legend: Paragraphs that explain its numbers; the report prints each of them once, below all tables.
-        plots: Pictures, as `<svg>` elements. A section of pictures alone is for pages that can show them.
+        grid: Its pictures in rows, if it has any to show.
+        plots: Plots, as `<svg>` elements. A section of pictures alone is for pages that can show them.
     """
 
     title: str
@@ -59,12 +93,13 @@ class Section:
     findings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     legend: list[str] = field(default_factory=list)
+    grid: Grid | None = None
     plots: list[str] = field(default_factory=list)
 
     @property
     def is_text(self) -> bool:
         """Whether there is anything to show without pictures."""
-        return self.table is not None or not self.plots
+        return self.table is not None or not (self.plots or self.grid)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from attn_plugins.benchmark.report.cells import (
 )
 from attn_plugins.benchmark.report.compare import Comparison, PresetResult
 from attn_plugins.benchmark.report.findings import findings
+from attn_plugins.benchmark.report.predictions import predictions
 from attn_plugins.benchmark.report.section import Cell, Section, Table
 from attn_plugins.benchmark.results import RunState, clock
 from attn_plugins.benchmark.suite import Suite
@@ -255,7 +256,7 @@ def _table(columns: dict, rows: Sequence) -> Table:
 
 
 # Of every config in every test, and then of the suite as a whole.
-OF_A_COMPARISON = [presets, differences, controls, tuning, pictures]
+OF_A_COMPARISON = [presets, differences, controls, tuning, pictures, predictions]
 OF_THE_SUITE = [unfinished, origin]
 
 

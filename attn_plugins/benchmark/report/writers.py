@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table as ScreenTable
 from rich.text import Text
 
-from attn_plugins.benchmark.report.section import Cell, Report, Section, Table
+from attn_plugins.benchmark.report.section import Cell, Grid, Report, Section, Table
 
 CSV_COLUMNS = ('section', 'table', 'row', 'column', 'value', 'std', 'n', 'low', 'high', 'text', 'detail')
 # What Markdown takes for markup; an underscore within a word is none.
@@ -81,7 +81,7 @@ def markdown(report: Report) -> str:
     """Write a page of Markdown."""
     blocks = [f'# {escape_markdown(report.title)}', *map(escape_markdown, (report.summary, report.verdict))]
     for section in report.sections:
-        if section.is_text:
+        if section.is_text or section.grid:
             blocks.append(f'{"#" * section.level} {escape_markdown(section.title)}')
             blocks += [f'`{section.about}`'] if section.about else []
             blocks += [_markdown_table(section.table)] if section.table else []
@@ -90,6 +90,7 @@ def markdown(report: Report) -> str:
                 if section.findings
                 else []
             )
+            blocks += [_markdown_folders(section.grid)] if section.grid and section.grid.folders else []
             blocks += map(escape_markdown, section.notes)
     return '\n\n'.join(blocks) + '\n'
 
@@ -100,6 +101,10 @@ def _markdown_table(table: Table) -> str:
     lines = [f'| {" | ".join(map(escape_markdown, row))} |' for row in rows]
     lines.insert(1, f'|{"|".join("---" if is_text else "--:" for is_text in table.is_text)}|')
     return '\n'.join(lines)
+
+
+def _markdown_folders(grid: Grid) -> str:
+    return '\n'.join(f'* {escape_markdown(name)}: `{folder}`' for name, folder in grid.folders.items())
 
 
 def escape_markdown(text: str) -> str:
