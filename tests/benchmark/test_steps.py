@@ -66,7 +66,7 @@ def test_a_new_kind_is_done_in_runs_that_had_finished_before_it_without_training
 
 
 def test_a_test_cannot_have_the_name_of_another_step(project, monkeypatch):
-    assert fixed_names() == ['train', 'count', 'pictures']
+    assert fixed_names() == ['train', 'count', 'latency', 'pictures']
     monkeypatch.setitem(STEPS, 'sharpness', StepKind(lambda folder, run, step: {}))
     with pytest.raises(UserError, match="'tests' maps a name of its own"):
         read_suite(project.suite(configs=dict(toy=dict(config='toy.py', tests=dict(sharpness={})))))
