@@ -13,4 +13,5 @@ model = dict(
     bbox_head=dict(
         in_channels=(64, ),
         anchor_generator=dict(
-            _delete_=True, type='AnchorGenerator', strides=[8], base_sizes=[8], ratios=[1., 1.6], scales=[2., 2.8, 3.8])))
+            _delete_=True, type='AnchorGenerator', strides=[8], base_sizes=[8], ratios=[1., 1.6], scales=[2., 2.8, 3.8])),
+    test_cfg=dict(nms_pre=100, score_thr=0.05))
