@@ -68,7 +68,7 @@ def digit_scenes_home(dataset: dict) -> Path | None:
     """Returns the folder of the DigitScenes that a dataset reads, None if it reads something else.
 
     Its name is digit_scenes, with a number of training scenes or a size in pixels that is not the usual one:
-    digit_scenes_300, digit_scenes_700_64px.
+    digit_scenes_300, digit_scenes_900_64px.
     """
     parts = Path(dataset.get('data_root') or '.').parts
     for i, part in enumerate(parts):

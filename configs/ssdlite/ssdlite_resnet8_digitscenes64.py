@@ -1,7 +1,7 @@
 # Detects the digits of DigitScenes of 64 x 64 pixels.
 _base_ = [
     '../_base_/attention/{{$ATTENTION:none}}.py', '../_base_/models/ssdlite_resnet8_digitscenes64.py',
-    '../_base_/datasets/digitscenes64_detection.py', '../_base_/schedules/digitscenes64_7e.py',
+    '../_base_/datasets/digitscenes64_detection.py', '../_base_/schedules/digitscenes64_6e.py',
     '../_base_/runtime_mmdet.py'
 ]
 model = dict(backbone=dict(plugins={{_base_.attention}}))

@@ -120,7 +120,7 @@ def _cost(result: PresetResult, plain: PresetResult) -> str:
         return 'what it costs is not known'
     counted = [
         _more(getattr(result, key), getattr(plain, key), name, digits)
-        for key, name, digits in (('parameters', 'parameters', 3), ('madds', 'M-Adds', 1))
+        for key, name, digits in (('parameters', 'parameters', 3), ('madds', 'multiply-adds', 1))
     ]
     if result.latency and plain.latency:
         times = result.latency['median_ms'] / plain.latency['median_ms']

@@ -114,9 +114,7 @@ def differences(comparison: Comparison) -> Iterator[Section]:
     columns = {
         'difference': lambda pair: word_cell(f'{pair.first} minus {pair.second}'),
         'mean': lambda pair: difference_cell(pair.difference),
-        'verdict': lambda pair: word_cell(
-            pair.verdict.word, '; '.join(filter(None, (pair.verdict.reason, pair.rests_on)))
-        ),
+        'verdict': lambda pair: word_cell(pair.verdict.word, pair.verdict.reason),
         'p (t)': lambda pair: p_cell(pair.difference and pair.difference.p_t),
         'p (sign flips)': lambda pair: (
             p_cell(pair.difference.p_sign_flip, f'{pair.difference.flips:,} flips')
@@ -127,8 +125,12 @@ def differences(comparison: Comparison) -> Iterator[Section]:
         'correlation': lambda pair: number_cell(pair.difference and pair.difference.correlation),
         'least to show': lambda pair: number_cell(pair.verdict.least_difference),
     }
+    notes = [
+        f'{pair.first} minus {pair.second}: {pair.rests_on}' for pair in comparison.pairs if pair.rests_on
+    ]
     if comparison.pairs:
-        yield Section('Differences', _table(columns, comparison.pairs), level=3, legend=[DIFFERENCES_LEGEND])
+        table = _table(columns, comparison.pairs)
+        yield Section('Differences', table, level=3, notes=notes, legend=[DIFFERENCES_LEGEND])
 
 
 def controls(comparison: Comparison) -> Iterator[Section]:

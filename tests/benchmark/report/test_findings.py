@@ -15,7 +15,7 @@ from attn_plugins.benchmark.statistics import paired_difference
 from attn_plugins.benchmark.suite import read_suite
 
 NOT_MEASURED = 'latency beside none not measured'
-AS_MANY = f'as many parameters as none, as many M-Adds as none, {NOT_MEASURED}.'
+AS_MANY = f'as many parameters as none, as many multiply-adds as none, {NOT_MEASURED}.'
 PLAIN = [90.0, 92.0, 91.0, 93.0, 90.5]
 
 
@@ -161,15 +161,15 @@ def test_no_finite_score_at_all(project):
     [
         (
             dict(parameters=2_240_000, madds=52_000_000),
-            '0.240 M parameters more (+12 %), 2.0 M M-Adds more (+4 %)',
+            '0.240 M parameters more (+12 %), 2.0 M multiply-adds more (+4 %)',
         ),
         (
             dict(parameters=1_999_976, madds=50_000_100),
-            '24 parameters fewer (less than 0.01 %), 100 M-Adds more (less than 0.01 %)',
+            '24 parameters fewer (less than 0.01 %), 100 multiply-adds more (less than 0.01 %)',
         ),
         (
             dict(parameters=2_009_000, madds=None),
-            '0.009 M parameters more (+0.45 %), M-Adds beside none not counted',
+            '0.009 M parameters more (+0.45 %), multiply-adds beside none not counted',
         ),
     ],
 )
