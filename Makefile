@@ -18,7 +18,7 @@ install: ## the pinned stack and this package into .venv: about 4 minutes on two
 	@STACK=$(STACK) VENV=$(VENV) bash requirements/install.sh
 
 demo: install ## three tasks with and without attention, three seeds, on generated data, compared: ten minutes on two cores
-	$(VENV)/bin/python tools/make_digit_scenes.py --root data/digit_scenes_900_64px --train 900 --size 64
+	$(VENV)/bin/python tools/make_digit_scenes.py --root data/digit_scenes_900_160_64px --train 900 --val 160 --size 64
 	$(VENV)/bin/python tools/benchmark.py run configs/suites/demo.yml
 
 test: install ## everything that needs neither a GPU nor a data set

@@ -26,11 +26,15 @@ CLEAR, UNCLEAR = '#c23b22', '#3b76af'
 
 
 def differences(project: str) -> str:
+    """The differences of a study's offline form."""
+    return draw_differences(json.loads((PROJECTS / project / 'digitscenes_report.json').read_text()))
+
+
+def draw_differences(report: dict) -> str:
     """A line for each preset with its difference to the plain model and the 95 % interval, as SVG.
 
     An interval that leaves out zero has another colour.
     """
-    report = json.loads((PROJECTS / project / 'digitscenes_report.json').read_text())
     lines = [
         (comparison['name'], result['preset'], result['difference'])
         for comparison in report['comparisons']

@@ -17,38 +17,9 @@ sys.path.insert(0, str(ROOT))
 import project_plots  # noqa: E402
 import project_tables  # noqa: E402
 
-from attn_plugins.benchmark.decision import p_text  # noqa: E402
 from layer_docs.markdown import prose, table  # noqa: E402
 from projects.empirical_attention.translation import table as translation_table  # noqa: E402
 from projects.iebn.style_transfer import figures  # noqa: E402
-
-
-def result() -> str:
-    """What losses of attention transfer change in a student, and whether that is decided."""
-    report = json.loads((ROOT / 'projects' / 'attention_transfer' / 'digitscenes_report.json').read_text())
-    titles = {
-        'full_activation': 'Matching whole activations',
-        'at': 'Attention transfer',
-        'kd': 'Knowledge distillation',
-    }
-    found = {name: rest for name, *rest in project_tables.differences('attention_transfer', 'student')}
-    lines = []
-    for name, title in titles.items():
-        difference, verdict = found[name]
-        low, high = difference.interval
-        lines.append(
-            f'* {title}: {difference.mean:+.1f} points of top-1 accuracy [{low:+.1f}, {high:+.1f}], **{verdict.word}** '
-            f'(p {p_text(verdict.p_holm)}).'
-        )
-    (commit,) = report['made_with']['git_commits']
-    how = (
-        f"{len(report['made_with']['seeds'])} seeds, paired; p after Holm's correction over {len(found)} "
-        'comparisons; the '
-        f'weight of attention transfer was chosen on seed 0. Measured at commit {commit[:7]} by `python '
-        'tools/benchmark.py '
-        f'run {report["suite_file"]}`. [All seven, and what they do not show](projects/attention_transfer/README.md).'
-    )
-    return '\n'.join(lines) + f'\n\n{prose(how)}'
 
 
 def models() -> str:
@@ -84,40 +55,77 @@ def models() -> str:
     )
 
 
+DEMO = ROOT / 'docs' / 'demo_report.json'
+
+
 def demo() -> str:
-    """The measured table of `make demo`, from the report that was kept."""
-    report = json.loads((ROOT / 'docs' / 'demo_report.json').read_text())
-    rows = []
-    for comparison in report['comparisons']:
-        for result in comparison['presets']:
-            difference = result['difference']
-            rows.append(
-                [
-                    comparison['name'],
-                    result['preset'],
-                    f'{comparison["metric"]["name"]} {result["score"]["mean"]:.2f} %',
-                    f'{difference["mean"]:+.2f} (n = {difference["n"]})' if difference else '',
-                    f'{result["parameters"]:,}',
-                    f'{result["madds"] / 1e6:.1f} M',
-                    f'{result["train_seconds"]:.0f} s',
-                ]
-            )
-    (machine,) = report['made_with']['machines']
-    (versions,) = report['made_with']['versions']
-    where = (
-        f'Measured on {machine["cpu"]}, {machine["cores"]} cores, torch {versions["torch"]}, mmcv {versions["mmcv"]}, '
-        f'seed {report["made_with"]["seeds"][0]}.'
-    )
+    """The whole table of `make demo`, from the report that was kept."""
+    report = json.loads(DEMO.read_text())
+    rows = [
+        [
+            comparison['name'],
+            result['preset'],
+            _score(result['score']),
+            _difference(result['difference']),
+            f'{result["parameters"]:,}',
+            f'{result["madds"] / 1e6:.2f} M',
+            f'{result["latency"]["median_ms"]:.2f} ms',
+            f'{result["train_seconds"]:.0f} s',
+        ]
+        for comparison in report['comparisons']
+        for result in comparison['presets']
+    ]
     header = [
         'task',
         'preset',
-        'score',
-        'difference to none',
+        'score, %',
+        'minus none, 95 %',
         'parameters (counted)',
         'M-Adds (counted)',
+        'latency (measured)',
         'training (measured)',
     ]
-    return f'{table(header, rows)}\n\n{prose(report["verdict"] + " " + where)}'
+    return f'{table(header, rows)}\n\n{prose(report["verdict"] + " " + _demo_made_with(report))}'
+
+
+def demo_in_short() -> str:
+    """A line for each task of `make demo`, from the same report."""
+    report = json.loads(DEMO.read_text())
+    presets = [result['preset'] for result in report['comparisons'][0]['presets']]
+    rows = [
+        [
+            f'{comparison["name"]}, {comparison["metric"]["name"]}',
+            *(
+                _score(result['score'])
+                + (f' ({_difference(result["difference"])})' if result['difference'] else '')
+                for result in comparison['presets']
+            ),
+        ]
+        for comparison in report['comparisons']
+    ]
+    return f'{table(["task", *presets], rows)}\n\n{prose(_demo_made_with(report))}'
+
+
+def _score(score: dict) -> str:
+    return f'{score["mean"]:.1f} ± {score["std"]:.1f}'
+
+
+def _difference(difference: dict | None) -> str:
+    if not difference:
+        return ''
+    low, high = difference['interval']
+    return f'{difference["mean"]:+.1f} [{low:+.1f}, {high:+.1f}]'
+
+
+def _demo_made_with(report: dict) -> str:
+    (machine,) = report['made_with']['machines']
+    (versions,) = report['made_with']['versions']
+    (commit,) = report['made_with']['git_commits']
+    return (
+        f'{len(report["made_with"]["seeds"])} seeds: mean ± standard deviation, paired difference to none with its '
+        f'95 % interval. Measured at commit {commit[:7]} by `make demo` on one kind of processor: {machine["cpu"]}, '
+        f'{machine["cores"]} cores, torch {versions["torch"]}. Another kind rounds otherwise and gives other scores.'
+    )
 
 
 def style_transfer() -> str:
@@ -133,7 +141,7 @@ def translation() -> str:
 
 
 FILES = {
-    'README.md': {'result': result},
+    'README.md': {'demo': demo_in_short},
     'docs/results.md': {'demo': demo, 'models': models},
     **{f'projects/{project}/results.md': made for project, made in project_tables.BLOCKS.items()},
     'projects/iebn/style_transfer/README.md': {'offline': style_transfer},
@@ -165,6 +173,7 @@ def main() -> int:
     )
     args = parser.parse_args()
     texts = {file: filled(file) for file in FILES}
+    texts['docs/demo.svg'] = project_plots.draw_differences(json.loads(DEMO.read_text()))
     for project, pictures in project_plots.PLOTS.items():
         for name, draw in pictures.items():
             with suppress(FileNotFoundError):  # not run yet, as the table says

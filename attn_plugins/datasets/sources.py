@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 DIGIT_SCENES = 'digit_scenes'
-SCENES_FOLDER = rf'{DIGIT_SCENES}(?:_(\d+))?(?:_(\d+)px)?'
+SCENES_FOLDER = rf'{DIGIT_SCENES}(?:_(\d+)(?:_(\d+))?)?(?:_(\d+)px)?'
 ARCHIVE = 'get {} from {} and unpack {} into {{root}}'
 MNIST = (
     'get train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz and '
@@ -47,9 +47,8 @@ def how_to_get(dataset: dict, converters: str) -> str | None:
     home = digit_scenes_home(dataset)
     if home is not None:
         option = '' if home == Path('data', DIGIT_SCENES) else f' --root {home}'
-        number, size = re.fullmatch(SCENES_FOLDER, home.name).groups()
-        option += f' --train {number}' if number else ''
-        option += f' --size {size}' if size else ''
+        numbers = zip(('train', 'val', 'size'), re.fullmatch(SCENES_FOLDER, home.name).groups(), strict=True)
+        option += ''.join(f' --{name} {number}' for name, number in numbers if number)
         return f'run `python tools/make_digit_scenes.py{option}`, which writes the whole set'
     words = f'{type_name(dataset)} {dataset.get("ann_file") or ""} {dataset.get("data_prefix") or ""}'
     for pattern, text in SOURCES.items():
@@ -67,8 +66,8 @@ def type_name(dataset: dict) -> str:
 def digit_scenes_home(dataset: dict) -> Path | None:
     """Returns the folder of the DigitScenes that a dataset reads, None if it reads something else.
 
-    Its name is digit_scenes, with a number of training scenes or a size in pixels that is not the usual one:
-    digit_scenes_300, digit_scenes_900_64px.
+    Its name is digit_scenes, with the numbers of training and validation scenes and the size in pixels that are not the
+    usual ones: digit_scenes_300, digit_scenes_900_160_64px.
     """
     parts = Path(dataset.get('data_root') or '.').parts
     for i, part in enumerate(parts):

@@ -334,6 +334,8 @@ def test_digit_scenes_of_any_size_are_whole_as_they_were_written(folder):
     ]
     (sentence,) = check(dict(dataset, data_root='data/digit_scenes_700_64px/classes/'))
     assert '--root data/digit_scenes_700_64px --train 700 --size 64`' in sentence
+    (sentence,) = check(dict(dataset, data_root='data/digit_scenes_700_90_64px/classes/'))
+    assert '--root data/digit_scenes_700_90_64px --train 700 --val 90 --size 64`' in sentence
     write_digit_scenes(
         'elsewhere/digit_scenes', train=1, val=1, size=64, progress=False
     )  # most digits do not occur

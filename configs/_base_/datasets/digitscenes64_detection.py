@@ -1,6 +1,6 @@
 # DigitScenes of 64 x 64 pixels as COCO.
 _base_ = './digitscenes_detection.py'
-data_root = 'data/digit_scenes_900_64px/coco/'
+data_root = 'data/digit_scenes_900_160_64px/coco/'
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=(64, 64), keep_ratio=True),
