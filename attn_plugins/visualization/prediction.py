@@ -42,11 +42,16 @@ def predicted(subject: LoadedModel, picture: Picture) -> Answer:
     [sample] = subject.model(picture.inputs, deepcopy(picture.samples), mode='predict')
     sample = sample.cpu()
     if subject.library == 'mmdet':
-        found = sample.pred_instances
-        sample.pred_instances = found[found.scores.argsort(descending=True)]
-        return Answer(sample, _boxes(subject, sample.pred_instances), True)
+        from mmdet.structures import DetDataSample
+
+        found = sample.pred_instances[sample.pred_instances.scores.argsort(descending=True)]
+        # Without what a pipeline leaves of the truth, which is empty here.
+        return Answer(DetDataSample(pred_instances=found), _boxes(subject, found), True)
     if subject.library == 'mmseg':
-        return Answer(sample, _areas(subject, sample.pred_sem_seg.data[0].numpy()), True)
+        from mmseg.structures import SegDataSample
+
+        found = sample.pred_sem_seg
+        return Answer(SegDataSample(pred_sem_seg=found), _areas(subject, found.data[0].numpy()), True)
     named = [(int(label), float(sample.pred_score[label])) for label in sample.pred_label]
     return Answer(
         sample, _list([f'{subject.class_name(label)} ({score:.2f})' for label, score in named]), False

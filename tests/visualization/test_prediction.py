@@ -46,6 +46,7 @@ def test_boxes_of_a_detector():
     from mmdet.structures import DetDataSample
 
     sample = DetDataSample(pred_instances=boxes(scores=torch.tensor([0.2, 0.9])))
+    sample.gt_instances = InstanceData()  # as a test pipeline leaves it, without any box
     found = predicted(subject('mmdet', sample), PICTURE)
     assert found.words == 'car (0.90)', 'the best first, those below the threshold not at all'
     drawn = draw(found, subject('mmdet'), GREY, [(255, 0, 0)] * 5)
