@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attn_plugins.benchmark import latency
-from attn_plugins.benchmark.other_work import load_average
 from attn_plugins.benchmark.run_folder import CONFIG, PROGRESS, START
 from attn_plugins.files import read_json
 
@@ -41,6 +40,7 @@ def train(folder: Path, run: dict, step: dict) -> dict:
 
     Beside the time stands how many runs ran at a time, and how busy the machine was at the end.
     """
+    from attn_plugins.benchmark.other_work import load_average
     from attn_plugins.errors import UserError
     from attn_plugins.training.checkpoint import latest_checkpoint
     from attn_plugins.training.hooks import ProgressHook, StartWeightsHook

@@ -243,3 +243,6 @@ def write_trees(data: Path) -> None:
     for name in ('mnist', 'fashion_mnist'):
         write_mnist(data / name, packed=False)
     write_digit_scenes(data / 'digit_scenes', train=4, val=2, progress=False)
+    write_digit_scenes(
+        data / 'digit_scenes_900_160_64px', train=4, val=2, size=64, progress=False
+    )  # the demo's
