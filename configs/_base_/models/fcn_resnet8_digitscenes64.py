@@ -10,7 +10,7 @@ model = dict(
         depth=8,
         stem_stride=2,
         out_indices=(1, 2),
-        norm_cfg=dict(type='BN'),
+        norm_cfg=dict(type='BN', momentum=0.03),
         place=dict(position='after_conv2')),
     decode_head=dict(
         type='FCNHead',
@@ -23,7 +23,7 @@ model = dict(
         concat_input=False,
         dropout_ratio=0.,
         num_classes=11,
-        norm_cfg=dict(type='BN'),
+        norm_cfg=dict(type='BN', momentum=0.03),
         align_corners=False,
         # Six pixels of seven are background: without the weight the model stays there.
         loss_decode=dict(type='CrossEntropyLoss', class_weight=[0.3] + [1.] * 10)),
