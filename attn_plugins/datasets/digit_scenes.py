@@ -5,14 +5,17 @@ same bytes. The digits of the validation scenes never appear in a training scene
 layout; in the masks 0 is the background and digit ``d`` is ``d + 1``.
 """
 
+import glob
 import hashlib
 import json
+import shutil
 import tempfile
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import cv2
 import numpy as np
+from filelock import FileLock, Timeout
 from PIL import Image
 from pycocotools import mask as coco_mask
 from rich.progress import track
@@ -27,6 +30,7 @@ FORMAT = 1
 CLASSES = tuple('0123456789')
 CONTEXT = 1.3  # a crop's side over the longer side of its digit's box
 SPLITS = ('train', 'val')
+LOCK = 'lock'  # of the folder in which a process is writing the data
 
 
 def split_digits() -> dict[str, list[Digit]]:
@@ -56,6 +60,7 @@ def write_digit_scenes(
     """Writes DigitScenes into the folder ``root``, unless it already holds exactly these scenes.
 
     The data are written beside ``root`` and renamed at the end, so a half-written set is never taken for a whole one.
+    What a killed process left beside it is removed.
 
     Args:
         root: Folder of the data set; one that holds other DigitScenes is replaced.
@@ -88,8 +93,12 @@ def write_digit_scenes(
     ):
         raise UserError(f'{root} exists and is not DigitScenes: choose another folder, or move it away')
     root.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(root)
     # On the same file system as `root`, so that both renames are one step each.
-    with tempfile.TemporaryDirectory(prefix=f'.{root.name}-unfinished-', dir=root.parent) as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix=f'.{root.name}-unfinished-', dir=root.parent) as folder,
+        FileLock(Path(folder, LOCK)),
+    ):
         written, replaced = Path(folder, 'written'), Path(folder, 'replaced')
         digits = split_digits()
         for split, count in dict(train=train, val=val).items():
@@ -102,6 +111,16 @@ def write_digit_scenes(
             root.rename(replaced)
         written.rename(root)
     return True
+
+
+def _remove_abandoned(root: Path) -> None:
+    """Removes the folders in which killed processes were writing ``root``: nobody holds their locks."""
+    for folder in root.parent.glob(f'.{glob.escape(root.name)}-unfinished-*'):
+        try:
+            with FileLock(folder / LOCK, timeout=0):
+                shutil.rmtree(folder, ignore_errors=True)
+        except Timeout:  # another process is writing there
+            continue
 
 
 def is_complete(root, settings: dict | None = None) -> bool:

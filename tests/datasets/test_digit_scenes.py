@@ -12,11 +12,19 @@ from xml.etree import ElementTree as ET
 import cv2
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 from pycocotools.coco import COCO
 from sklearn.datasets import load_digits
 
-from attn_plugins.datasets.digit_scenes import CLASSES, SPLITS, is_complete, split_digits, write_digit_scenes
+from attn_plugins.datasets.digit_scenes import (
+    CLASSES,
+    LOCK,
+    SPLITS,
+    is_complete,
+    split_digits,
+    write_digit_scenes,
+)
 from attn_plugins.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -200,7 +208,7 @@ def test_a_missing_file_or_other_settings_have_it_written_anew(root, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ['scenes']
 
 
-@pytest.mark.parametrize('sign', [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize('sign', [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_kill_halfway_leaves_nothing_that_looks_complete(tmp_path, sign):
     folder = tmp_path / 'scenes'
     command = [
@@ -232,6 +240,15 @@ def test_a_kill_halfway_leaves_nothing_that_looks_complete(tmp_path, sign):
         assert error.strip() == 'interrupted: run the same command again: it starts anew'
         assert not list(tmp_path.iterdir())
     assert write_digit_scenes(folder, train=1, val=1, progress=False)
+    assert [path.name for path in tmp_path.iterdir()] == ['scenes']
+
+
+def test_what_another_process_is_writing_is_left_alone(tmp_path):
+    busy = tmp_path / '.scenes-unfinished-busy'
+    busy.mkdir()
+    with FileLock(busy / LOCK):
+        assert write_digit_scenes(tmp_path / 'scenes', train=1, val=1, progress=False)
+        assert busy.is_dir()
 
 
 def test_what_cannot_be_written_is_said_in_one_sentence(tmp_path):
