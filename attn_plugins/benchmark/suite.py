@@ -81,6 +81,7 @@ class Suite:
 
     Attributes:
         name: Its name.
+        about: What its author says of it, at the head of the report.
         path: Its file.
         folder: Where its runs lie.
         runs: In dependency order: what a run needs comes before it.
@@ -92,6 +93,7 @@ class Suite:
     """
 
     name: str
+    about: str
     path: Path
     folder: Path
     runs: tuple[Run, ...]
@@ -118,13 +120,14 @@ def read_suite(path: str | Path, work_dir: str | Path | None = None) -> Suite:
         UserError: The file is missing, is no YAML or says something that no run can be made of.
     """
     path = find_suite(path)
-    name, entries = read_suite_file(path)
+    name, about, entries = read_suite_file(path)
     folder = Path(work_dir) if work_dir else Path('work_dirs') / name
     matrix = _Matrix(path, folder)
     for key, entry in entries.items():
         matrix.add(key, entry)
     return Suite(
         name,
+        about,
         path,
         folder,
         runs=tuple(matrix.runs),

@@ -38,7 +38,7 @@ SHARED_KEYS = (
     'tune_share',
     'tune_seeds',
 )
-SUITE_KEYS = ('name', 'configs', *SHARED_KEYS)
+SUITE_KEYS = ('name', 'about', 'configs', *SHARED_KEYS)
 ENTRY_KEYS = ('config', 'weights_from', 'cfg_options', 'tests', *SHARED_KEYS)
 SOURCE_KEYS = ('config', 'preset', 'prefix')
 # The test of a config that names none.
@@ -64,8 +64,8 @@ class ConfigEntry:
     comparisons: list[Pair]
 
 
-def read_suite_file(path: Path) -> tuple[str, dict[str, ConfigEntry]]:
-    """Read the suite's name and its configs, in such an order that what is needed comes before what needs it.
+def read_suite_file(path: Path) -> tuple[str, str, dict[str, ConfigEntry]]:
+    """Read the suite's name, what it is about, and its configs: what is needed comes before what needs it.
 
     Raises:
         UserError: The file is no YAML or says something that no run can be made of.
@@ -77,8 +77,15 @@ def read_suite_file(path: Path) -> tuple[str, dict[str, ConfigEntry]]:
             raise UserError(f"suite {path} has no '{key}': every suite has a name and at least one config")
     if not isinstance(content['name'], str) or '/' in content['name'] or not content['name'].strip('. '):
         raise UserError(f"suite {path}: 'name' must be one word, it names the folder of the runs")
+    about = content.get('about', '')
+    if not isinstance(about, str):
+        raise UserError(f"suite {path}: 'about' must be text, which the report begins with")
     entries = _check_entries(content, path)
-    return content['name'], {key: entries[key] for key in _in_dependency_order(entries, path)}
+    return (
+        content['name'],
+        ' '.join(about.split()),
+        {key: entries[key] for key in _in_dependency_order(entries, path)},
+    )
 
 
 def find_suite(path: str | Path) -> Path:

@@ -337,6 +337,7 @@ def test_a_mapping_that_is_merged_may_be_overridden(project):
         (dict(configs={1: dict(config='toy.py'), '1': dict(config='toy.py')}), 'there are two of the name 1'),
         (dict(configs={'..': dict(config='toy.py')}), "a config's key names a folder"),
         (dict(name='..'), "'name' must be one word"),
+        (dict(about=['a', 'list']), "'about' must be text"),
         (dict(presets=['none', {'..': dict(cfg_options={'x': 1})}]), 'its name must be one word'),
         (
             dict(

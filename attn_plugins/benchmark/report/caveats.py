@@ -68,9 +68,14 @@ def diverged(states: Sequence[RunState]) -> list[RunState]:
 
 def validations(state: RunState, metric: Metric) -> list[float]:
     """List a run's headline metric at each validation, as far as it is finite and more of it is known to be better."""
+    return metric_values(state.progress['validation'], metric)
+
+
+def metric_values(validation: Sequence[tuple[int, Mapping]], metric: Metric) -> list[float]:
+    """Take a metric from (iteration, metrics), as far as it is finite and more of it is known to be better."""
     if not metric.unit:
         return []
-    found = [headline(metrics) for _, metrics in state.progress['validation'] if metric.key in metrics]
+    found = [headline(metrics) for _, metrics in validation if metric.key in metrics]
     return [value.value for value in found if value.key == metric.key and math.isfinite(value.value)]
 
 

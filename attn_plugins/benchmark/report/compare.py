@@ -278,7 +278,9 @@ def _pair(
     seeds, n = first.seeds, difference.n if difference else 0
     words = [f'on {n} of {seeds} seeds' + (f', which favours {lost[0]}' if len(lost) == 1 else '')]
     words = words if 0 < n < seeds else []
-    words += [f'{result.preset}: {", ".join(result.caveats)}' for result in (first, second) if result.caveats]
+    words += [
+        f'of {result.preset}, {", ".join(result.caveats)}' for result in (first, second) if result.caveats
+    ]
     return Pair(first.preset, second.preset, difference, verdict, '; '.join(words), start)
 
 

@@ -8,8 +8,8 @@ from attn_plugins.benchmark.report.compare import EXPLORATORY, Comparison, Pair,
 from attn_plugins.benchmark.statistics import PairedDifference
 from attn_plugins.benchmark.suite_presets import BASELINE
 
-# What more of these is given in, and the least part of a million that is not given as a plain number.
-MILLION, LEAST_MILLION = 1e6, 0.001
+# What more of these is given in, and the least part of it that is not given as a plain number.
+MILLION, LEAST_MILLION = 1e6, 0.1
 # A share of less than this is only said to be below it.
 LEAST_SHARE = 0.0001
 
@@ -69,7 +69,7 @@ def _seen(result: PresetResult, plain: PresetResult | None, pair: Pair | None, m
 
 
 def difference_words(metric: Metric, difference: PairedDifference, other: str) -> str:
-    """Say a paired difference: 'top-1 1.20 points above none on the mean of 3 seeds (95 %: ...), more in 2 of 3'."""
+    """Say a paired difference: 'top-1 1.20 points above none on the mean of 3 seeds (95 %: ...), higher in 2 of 3'."""
     n, points = difference.n, ' points' if metric.unit else ''
     size = f'{abs(difference.mean):.2f}'
     where = 'above' if difference.mean > 0 else 'below'
@@ -78,7 +78,7 @@ def difference_words(metric: Metric, difference: PairedDifference, other: str) -
     if n == 1:
         return text
     low, high = map(signed, difference.interval)
-    more = ('less', difference.below) if difference.mean < 0 else ('more', difference.above)
+    more = ('lower', difference.below) if difference.mean < 0 else ('higher', difference.above)
     return f'{text} (95 %: {low} to {high}), {more[0]} in {more[1]} of {n} seeds'
 
 
@@ -119,8 +119,8 @@ def _cost(result: PresetResult, plain: PresetResult) -> str:
     if result.parameters is None and result.madds is None and result.latency is None:
         return 'what it costs is not known'
     counted = [
-        _more(getattr(result, key), getattr(plain, key), name, digits)
-        for key, name, digits in (('parameters', 'parameters', 3), ('madds', 'multiply-adds', 1))
+        _more(getattr(result, key), getattr(plain, key), name)
+        for key, name in (('parameters', 'parameters'), ('madds', 'multiply-adds'))
     ]
     if result.latency and plain.latency:
         times = result.latency['median_ms'] / plain.latency['median_ms']
@@ -131,15 +131,15 @@ def _cost(result: PresetResult, plain: PresetResult) -> str:
     return ', '.join([*counted, latency])
 
 
-def _more(count: int | None, plain: int | None, name: str, digits: int) -> str:
-    """Say by how much one count is above another: '0.012 M parameters more (+12 %)'."""
+def _more(count: int | None, plain: int | None, name: str) -> str:
+    """Say by how much one count is above another: '12,000 parameters more (+12 %)'."""
     if count is None or plain is None:
         return f'{name} beside {BASELINE} not counted'
     more = count - plain
     if not more:
         return f'as many {name} as {BASELINE}'
     size = abs(more) / MILLION
-    text = f'{size:,.{digits}f} M' if size >= max(LEAST_MILLION, 0.5 * 10**-digits) else f'{abs(more):,}'
+    text = f'{size:,.2f} M' if size >= LEAST_MILLION else f'{abs(more):,}'
     share = f' ({_share(more / plain)})' if plain else ''
     return f'{text} {name} {"more" if more > 0 else "fewer"}{share}'
 

@@ -51,19 +51,23 @@ STYLE = {
 def accuracy_cost_svg(comparison: Comparison) -> str | None:
     """Draw the score over multiply-adds, one point per preset, with the standard deviation as a bar from two seeds on.
 
+    Multiply-adds are shown as what they are above the plain model's, in percent, where it has been counted: a layer of
+    attention adds so little that ticks in millions would make it look like much.
+
     Returns:
         str | None: An `<svg>` element, or None when fewer than two presets have both numbers.
     """
     points = [result for result in comparison.presets if result.score and result.madds is not None]
     if len(points) < 2:
         return None
+    costs, label = _costs(points)
     # The salt keeps the ids of several plots on one page apart, and the same plot the same text.
     with plt.rc_context({**STYLE, 'svg.hashsalt': f'cost {comparison.name}'}):
         figure, axes = plt.subplots(figsize=SIZE, layout='constrained')
         colours = _colours(comparison)
-        for point in points:
+        for point, cost in zip(points, costs, strict=True):
             axes.errorbar(
-                point.madds / 1e6,
+                cost,
                 point.score.mean,
                 yerr=point.score.std,
                 capsize=3,
@@ -72,7 +76,7 @@ def accuracy_cost_svg(comparison: Comparison) -> str | None:
                 marker='s' if point.preset == BASELINE else 'o',
                 color=colours[point.preset][0],
             )
-        axes.set_xlabel(f'multiply-adds of one image{_shape(comparison)}, million')
+        axes.set_xlabel(f'{label}{_shape(comparison)}')
         axes.set_ylabel(_axis(comparison))
         axes.margins(x=0.22, y=0.16)
         for axis in (axes.xaxis, axes.yaxis):
@@ -80,8 +84,16 @@ def accuracy_cost_svg(comparison: Comparison) -> str | None:
             axis.set_major_formatter(_plain_numbers())
         axes.grid(linewidth=0.6)
         axes.set_axisbelow(True)
-        _label(figure, axes, points)
+        _label(figure, axes, points, costs)
         return _svg(figure, f'{comparison.name}: {comparison.metric.name} over multiply-adds')
+
+
+def _costs(points: list[PresetResult]) -> tuple[list[float], str]:
+    """Give the points' places on the axis of cost, and the words for what it shows."""
+    plain = next((point.madds for point in points if point.preset == BASELINE), 0)
+    if plain:
+        return [100 * (point.madds / plain - 1) for point in points], f'multiply-adds above {BASELINE}, %'
+    return [point.madds / 1e6 for point in points], 'multiply-adds of one image, million'
 
 
 def learning_curves_svg(comparison: Comparison) -> str | None:
@@ -182,14 +194,14 @@ def _shape(comparison: Comparison) -> str:
     return f' ({" × ".join(map(str, comparison.input_shape[1:]))})' if comparison.input_shape else ''
 
 
-def _label(figure, axes, points: list[PresetResult]):
+def _label(figure, axes, points: list[PresetResult], costs: list[float]):
     """Write each preset beside its point, lower ones first, moved up where they would cover each other."""
     figure.draw_without_rendering()
     to_points = 72 / figure.dpi
     placed: list[tuple[float, float, float]] = []
-    for point in sorted(points, key=lambda point: point.score.mean):
+    for point, cost in sorted(zip(points, costs, strict=True), key=lambda placed: placed[0].score.mean):
         name = point.preset if len(point.preset) <= LETTERS else f'{point.preset[: LETTERS - 1]}…'
-        x, y = axes.transData.transform((point.madds / 1e6, point.score.mean)) * to_points
+        x, y = axes.transData.transform((cost, point.score.mean)) * to_points
         end, label_y = x + LETTER_WIDTH * (len(name) + 2), y + 5
         for other_x, other_end, other_y in sorted(placed, key=lambda other: other[2]):
             if other_x < end and x < other_end and abs(label_y - other_y) < LABEL_HEIGHT:
@@ -197,7 +209,7 @@ def _label(figure, axes, points: list[PresetResult]):
         placed.append((x, end, label_y))
         axes.annotate(
             _as_it_is(name),
-            (point.madds / 1e6, point.score.mean),
+            (cost, point.score.mean),
             (7, label_y - y),
             textcoords='offset points',
         )

@@ -79,7 +79,7 @@ class Section:
         table: Its table, if it has one.
         level: Of the heading: 2, or 3 for a part of the section of level 2 before it.
         about: The file that it is about, below the heading.
-        findings: Sentences below the table that say what it shows; they are read first, so no writer makes them small.
+        findings: Sentences that say what the table shows: above it on a page, below it on a screen, whose end is seen.
         notes: Paragraphs below the table.
         legend: Paragraphs that explain its numbers; the report prints each of them once, below all tables.
         grid: Its pictures in rows, if it has any to show.
@@ -104,9 +104,13 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """A report: its title, how many runs it is of, what its comparisons allow to say, and its sections."""
+    """A report: its title, how many runs it is of, what its comparisons allow to say, and its sections.
+
+    `about` is what the author of the suite says of it.
+    """
 
     title: str
     summary: str
     verdict: str
     sections: list[Section]
+    about: str = ''

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from attn_plugins.benchmark.commands import read_commands
+from attn_plugins.benchmark.report.caveats import metric_values, was_improving
 from attn_plugins.benchmark.report.cells import (
     NOTHING,
     difference_cell,
@@ -18,6 +19,7 @@ from attn_plugins.benchmark.report.findings import findings
 from attn_plugins.benchmark.report.predictions import predictions
 from attn_plugins.benchmark.report.section import Cell, Section, Table
 from attn_plugins.benchmark.results import RunState, clock
+from attn_plugins.benchmark.statistics import PairedDifference
 from attn_plugins.benchmark.suite import Suite
 from attn_plugins.benchmark.suite_presets import BASELINE
 
@@ -117,7 +119,7 @@ def differences(comparison: Comparison) -> Iterator[Section]:
         'verdict': lambda pair: word_cell(pair.verdict.word, pair.verdict.reason),
         'p (t)': lambda pair: p_cell(pair.difference and pair.difference.p_t),
         'p (sign flips)': lambda pair: (
-            p_cell(pair.difference.p_sign_flip, f'{pair.difference.flips:,} flips')
+            p_cell(pair.difference.p_sign_flip, _flips(pair.difference))
             if pair.difference and pair.difference.flips
             else NOTHING
         ),
@@ -125,12 +127,21 @@ def differences(comparison: Comparison) -> Iterator[Section]:
         'correlation': lambda pair: number_cell(pair.difference and pair.difference.correlation),
         'least to show': lambda pair: number_cell(pair.verdict.least_difference),
     }
+    for name in ('p (Holm)', 'least to show'):  # which only a verdict has
+        if all(columns[name](pair) is NOTHING for pair in comparison.pairs):
+            del columns[name]
     notes = [
         f'{pair.first} minus {pair.second}: {pair.rests_on}' for pair in comparison.pairs if pair.rests_on
     ]
     if comparison.pairs:
         table = _table(columns, comparison.pairs)
         yield Section('Differences', table, level=3, notes=notes, legend=[DIFFERENCES_LEGEND])
+
+
+def _flips(difference: PairedDifference) -> str:
+    """Say how many sign flips a p value rests on, and where fewer cannot give a smaller one."""
+    least = difference.p_sign_flip <= 2 / difference.flips
+    return f'{difference.flips:,} flips{", the least possible" if least else ""}'
 
 
 def controls(comparison: Comparison) -> Iterator[Section]:
@@ -183,10 +194,20 @@ def pictures(comparison: Comparison) -> Iterator[Section]:
     )
     note = (
         'Accuracy over cost: higher is better, further left is cheaper; square: none, the plain model. '
-        f'{bars} Learning curves: a line per run.'
+        f'Element-wise work is no part of multiply-adds; latency shows it. {bars} '
+        f'Learning curves: a line per run{_flat(comparison)}.'
     )
     if plots:
         yield Section('Accuracy over cost, learning curves', level=3, notes=[note], plots=plots)
+
+
+def _flat(comparison: Comparison) -> str:
+    """Say that no curve was still rising, if all have enough validations to tell; the caveats name those that were."""
+    curves = [curve for result in comparison.presets for curve in result.curves.values()]
+    if not comparison.metric or not curves:
+        return ''
+    rising = {was_improving(metric_values(curve['validation'], comparison.metric)) for curve in curves}
+    return '; none of them was still rising at its end' if rising == {False} else ''
 
 
 def unfinished(suite: Suite, states: Sequence[RunState]) -> Iterator[Section]:
@@ -209,13 +230,13 @@ def origin(suite: Suite, states: Sequence[RunState]) -> Iterator[Section]:
     found = made_with(states)
     again = f'not on record (an older version); it is run by python tools/benchmark.py run {suite.path}'
     commands = read_commands(suite.folder) or [again]
-    threads = [f', {number} thread(s) each' for number in found['threads'] if number]
-    processes = ' or '.join(map(str, found['processes']))
+    threads = [f', {_number(number, "thread")} each' for number in found['threads'] if number]
+    processes = ' or '.join(_number(number, 'process') for number in found['processes'])
     items = [
         *(('Command', command) for command in commands),
         ('Seeds', ', '.join(map(str, found['seeds']))),
         *(('Machine', _machine(machine)) for machine in found['machines']),
-        *([('Per run', f'{processes} process(es){"".join(threads)}')] if processes else []),
+        *([('Per run', f'{processes}{"".join(threads)}')] if processes else []),
         *(('Versions', ', '.join(f'{k} {v}' for k, v in versions.items())) for versions in found['versions']),
         *(
             ('Code', f'git commit {commit}' if commit else 'not in a git repository')
@@ -223,6 +244,10 @@ def origin(suite: Suite, states: Sequence[RunState]) -> Iterator[Section]:
         ),
     ]
     yield Section('Made with', Table(['item', 'value'], [[*map(word_cell, item)] for item in items]))
+
+
+def _number(number: int, what: str) -> str:
+    return f'{number} {what}{"" if number == 1 else "es" if what.endswith("s") else "s"}'
 
 
 def _machine(machine: dict) -> str:

@@ -29,6 +29,8 @@ def verdict(comparisons: Sequence[Comparison]) -> str:
     sentences = [f'{number}: {", ".join(parts)}.']
     if not any(pair.difference for _, pair in family):
         sentences = ['There is no finished pair to compare yet.']
+    if sides := _sides([pair for _, pair in family if pair.verdict.word == NO_VERDICT]):
+        sentences.append(f'By their means, which decide nothing: {sides}.')
     if len(pairs) > len(family):
         more = len(pairs) - len(family)
         sentences.append(
@@ -62,6 +64,21 @@ def verdict(comparisons: Sequence[Comparison]) -> str:
             f'Whether the runs of a seed share their start is not on record for {unknown} of {len(pairs)} differences.'
         )
     return ' '.join(sentences)
+
+
+def _sides(pairs: Sequence[Pair]) -> str:
+    """Say of pairs of some seeds in how many comparisons which is the lower: 'ca, iebn below none in 3 of 3'."""
+    means: dict[tuple[str, str], list[float]] = {}
+    for pair in pairs:
+        if pair.difference and pair.difference.n > 1:
+            means.setdefault((pair.first, pair.second), []).append(pair.difference.mean)
+    firsts: dict[str, list[str]] = {}
+    several = {names: values for names, values in means.items() if len(values) > 1}
+    for (first, second), values in several.items():
+        below, above = sum(value < 0 for value in values), sum(value > 0 for value in values)
+        side, number = ('below', below) if below >= above else ('above', above)
+        firsts.setdefault(f'{side} {second} in {number} of {len(values)}', []).append(first)
+    return '; '.join(f'{", ".join(names)} {words}' for words, names in firsts.items())
 
 
 def _part(word: str, pairs: Sequence[Named]) -> str:

@@ -75,7 +75,8 @@ def report_of(
     runs = reported(states)
     finished = sum(state.state == 'finished' for state in runs)
     summary = f'{finished} of {len(runs)} runs finished; made on {created.isoformat(" ", timespec="seconds")}'
-    return Report(suite.name, summary, verdict(comparisons), sections_of(suite, states, comparisons))
+    sections = sections_of(suite, states, comparisons)
+    return Report(suite.name, summary, verdict(comparisons), sections, suite.about)
 
 
 def _comparison_entry(comparison: Comparison) -> dict:

@@ -54,6 +54,8 @@ def show(report: Report, console: Console) -> None:
             for note in section.notes:
                 console.print(note, style='dim', markup=False)
     console.print(report.summary, style='dim', markup=False)
+    if report.about:
+        console.print(report.about, style='dim', markup=False)
     console.print(report.verdict, style='italic', markup=False)
 
 
@@ -79,20 +81,25 @@ def _show_table(section: Section, console: Console) -> None:
 
 def markdown(report: Report) -> str:
     """Write a page of Markdown."""
-    blocks = [f'# {escape_markdown(report.title)}', *map(escape_markdown, (report.summary, report.verdict))]
+    blocks = [f'# {escape_markdown(report.title)}', *map(escape_markdown, _head(report))]
     for section in report.sections:
         if section.is_text or section.grid:
             blocks.append(f'{"#" * section.level} {escape_markdown(section.title)}')
             blocks += [f'`{section.about}`'] if section.about else []
-            blocks += [_markdown_table(section.table)] if section.table else []
             blocks += (
                 ['\n'.join(f'* {escape_markdown(text)}' for text in section.findings)]
                 if section.findings
                 else []
             )
+            blocks += [_markdown_table(section.table)] if section.table else []
             blocks += [_markdown_folders(section.grid)] if section.grid and section.grid.folders else []
             blocks += map(escape_markdown, section.notes)
     return '\n\n'.join(blocks) + '\n'
+
+
+def _head(report: Report) -> list[str]:
+    """List the paragraphs below the title."""
+    return list(filter(None, (report.about, report.summary, report.verdict)))
 
 
 def _markdown_table(table: Table) -> str:
@@ -134,6 +141,8 @@ def csv_text(report: Report) -> str:
     file, part = io.StringIO(), ''
     writer = csv.DictWriter(file, CSV_COLUMNS, lineterminator='\n')
     writer.writeheader()
+    if report.about:
+        writer.writerow(dict(section=report.title, row='about', text=report.about))
     writer.writerow(dict(section=report.title, row='summary', text=report.summary))
     writer.writerow(dict(section=report.title, row='verdict', text=report.verdict))
     for section in report.sections:
@@ -163,14 +172,14 @@ def _csv_cell(cell: Cell) -> dict:
 def latex(report: Report) -> str:
     """Write a part of a LaTeX document: its tables by booktabs, each with its notes."""
     blocks = [LATEX_HEAD, rf'\section*{{{escape_latex(report.title)}}}']
-    blocks += [escape_latex(text) for text in (report.summary, report.verdict)]
+    blocks += map(escape_latex, _head(report))
     for section in report.sections:
         if section.is_text:
             command = 'subsection' if section.level == 2 else 'subsubsection'
             blocks.append(rf'\{command}*{{{escape_latex(section.title)}}}')
             blocks += [rf'\texttt{{{escape_latex(section.about)}}}'] if section.about else []
-            blocks += [_latex_table(section.table)] if section.table else []
             blocks += map(escape_latex, section.findings)
+            blocks += [_latex_table(section.table)] if section.table else []
             blocks += map(escape_latex, section.notes)
     return '\n\n'.join(blocks) + '\n'
 

@@ -66,7 +66,7 @@ def test_scores_stand_beside_each_other_with_the_difference_of_the_seeds_in_comm
     )
     assert '| preset | top-1, before, % | top-1, after, % | after minus before | pairs |' in shown['md']
     said = (
-        ': top-1 1.50 points above its score in before on the mean of 2 seeds (95 %: −4.85 to +7.85), more '
+        ': top-1 1.50 points above its score in before on the mean of 2 seeds (95 %: −4.85 to +7.85), higher '
         'in 2 of 2 seeds.'
     )
     for suffix in ('screen', 'md', 'html', 'csv', 'tex'):

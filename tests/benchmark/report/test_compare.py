@@ -75,7 +75,7 @@ def test_a_score_that_is_not_finite_is_counted_and_no_part_of_any_mean(project, 
     assert (none.caveats, ca.caveats) == ([], ['1 of 3 seeds without a finite score'])
     assert (se.score, se.difference, se.lost, se.caveats) == (None, None, [0], ca.caveats)
     assert toy.pairs[0].rests_on == (
-        'on 2 of 3 seeds, which favours ca; ca: 1 of 3 seeds without a finite score'
+        'on 2 of 3 seeds, which favours ca; of ca, 1 of 3 seeds without a finite score'
     )
     assert toy.pairs[0].difference.n == 2 and toy.pairs[1].difference is None
 
@@ -205,8 +205,8 @@ def test_what_is_to_be_known_of_the_runs_behind_a_difference(project):
     assert ca.lost == [2] and ca.unfinished == {
         2: ('diverged', 'train: the loss was no number at iteration 2')
     }
-    assert pair.rests_on.startswith('on 2 of 3 seeds, which favours ca; ca: 1 of 3 seeds diverged, ')
-    assert pair.rests_on.endswith('; none: ' + none.caveats[0])
+    assert pair.rests_on.startswith('on 2 of 3 seeds, which favours ca; of ca, 1 of 3 seeds diverged, ')
+    assert pair.rests_on.endswith('; of none, ' + none.caveats[0])
 
 
 def test_pairs_that_do_not_share_their_start_say_so(project):

@@ -47,7 +47,7 @@ def test_three_seeds_are_no_verdict(project):
     """Mean 1, standard deviation 1.5: 4.302653 x 1.5 / sqrt(3) = 3.73 to each side."""
     said = of(project, dict(ca=[1.0, 2.5, -0.5]))
     assert said['ca'] == (
-        'ca: top-1 1.00 points above none on the mean of 3 seeds (95 %: −2.73 to +4.73), more in 2 of 3 seeds: not '
+        'ca: top-1 1.00 points above none on the mean of 3 seeds (95 %: −2.73 to +4.73), higher in 2 of 3 seeds: not '
         f'decided, as a verdict needs 5 seeds; {AS_MANY}'
     )
 
@@ -70,10 +70,12 @@ def test_the_words_are_those_of_the_verdicts(project):
         ),
         margin=0.5,
     )
-    assert 'top-1 2.00 points above none' in said['ca'] and ', more in 5 of 5 seeds: better (p ' in said['ca']
-    assert 'top-1 3.00 points below none' in said['se'] and ', less in 5 of 5 seeds: worse (p ' in said['se']
+    assert (
+        'top-1 2.00 points above none' in said['ca'] and ', higher in 5 of 5 seeds: better (p ' in said['ca']
+    )
+    assert 'top-1 3.00 points below none' in said['se'] and ', lower in 5 of 5 seeds: worse (p ' in said['se']
     assert 'top-1 as none, to the second digit, on the mean of 5 seeds' in said['eca']
-    assert ', more in 2 of 5 seeds: equal within 0.5 (p ' in said['eca']
+    assert ', higher in 2 of 5 seeds: equal within 0.5 (p ' in said['eca']
     assert ': not decided (p ' in said['sge'] and 'could have shown)' in said['sge']
 
 
@@ -101,7 +103,7 @@ def test_what_makes_the_number_doubtful_comes_first(project):
         'ca: caution, 1 of 4 seeds diverged, and 1 of 4 seeds at the level of chance, so nothing was learnt, and 1 of '
         '4 seeds resumed, and not as if without a break (its checkpoint is of another tool), and seed 3 waiting, and '
         'of none 1 of 4 seeds still improving at the end, so not converged; top-1 as none, to the second digit, on the '
-        'mean of 2 seeds (95 %: +0.00 to +0.00), more in 0 of 2 seeds, of the 4 that are planned, which favours ca: '
+        'mean of 2 seeds (95 %: +0.00 to +0.00), higher in 0 of 2 seeds, of the 4 that are planned, which favours ca: '
         f'not decided, as a verdict needs 5 seeds; {AS_MANY}'
     )
 
@@ -161,7 +163,7 @@ def test_no_finite_score_at_all(project):
     [
         (
             dict(parameters=2_240_000, madds=52_000_000),
-            '0.240 M parameters more (+12 %), 2.0 M multiply-adds more (+4 %)',
+            '0.24 M parameters more (+12 %), 2.00 M multiply-adds more (+4 %)',
         ),
         (
             dict(parameters=1_999_976, madds=50_000_100),
@@ -169,7 +171,7 @@ def test_no_finite_score_at_all(project):
         ),
         (
             dict(parameters=2_009_000, madds=None),
-            '0.009 M parameters more (+0.45 %), multiply-adds beside none not counted',
+            '9,000 parameters more (+0.45 %), multiply-adds beside none not counted',
         ),
     ],
 )

@@ -68,6 +68,12 @@ def test_the_legend_names_every_line_once_and_in_a_style_of_its_own(comparison, 
     assert all(float(x) < width for x in re.findall(r'translate\((\S+) ', legend))
 
 
+def test_costs_are_what_comes_on_top_of_the_plain_model(comparison):
+    one = accuracy_cost_svg(comparison(['none', 'ca', 'se'], madds=10**6))
+    assert 'multiply-adds above none, %' in one and 'million' not in one
+    assert 'multiply-adds of one image, million' in accuracy_cost_svg(comparison(['ca', 'se'], madds=10**6))
+
+
 def test_labels_of_points_at_one_cost_are_apart_and_long_ones_are_cut(comparison):
     svg = accuracy_cost_svg(comparison([*NAMES[:5], LONG], madds=0))
     heights = [float(y) for name in NAMES[:5] for y in re.findall(rf'y="(\S+)"[^>]*>{name}</text>', svg)]

@@ -35,6 +35,28 @@ def sharpness(comparison):
     yield Section('Sharpness', table, level=3, notes=[f'Of {comparison.name} alone.'], legend=[LEGEND])
 
 
+def test_what_the_author_says_of_a_suite_heads_every_form(project):
+    suite = read_suite(project.suite(about='Digits,\n  and no photographs.'))
+    assert suite.about == 'Digits, and no photographs.'
+    console = Console(record=True, width=200)
+    for path in write_report(suite, read_results(suite)).values():
+        assert path.suffix == '.json' or suite.about in path.read_text(), path
+    print_report(suite, read_results(suite), console)
+    assert suite.about in console.export_text()
+
+
+@pytest.mark.parametrize(('last', 'is_flat'), [([90.0, 90.9, 90.8], True), ([80.0, 90.0, 100.0], False)])
+def test_that_no_curve_was_still_rising_is_said(project, last, is_flat):
+    suite = read_suite(project.suite(configs=dict(toy=dict(config='toy.py'))))
+    for run in suite.runs:
+        scores = [10.0, 50.0, 75.0, *(last if run.preset == 'ca' else [90.0] * 3)]
+        validation = [[step, {'accuracy/top1': score}] for step, score in enumerate(scores)]
+        project.put_result(run, scores[-1], curve=dict(loss=[[0, 1.0], [5, 0.5]], validation=validation))
+    page = write_report(suite, read_results(suite))['html'].read_text()
+    assert ('a line per run; none of them was still rising at its end.' in page) is is_flat
+    assert ('still improving' in page) is not is_flat
+
+
 def test_a_new_section_reaches_every_writer(suite, monkeypatch):
     monkeypatch.setattr(sections, 'OF_A_COMPARISON', [*sections.OF_A_COMPARISON, sharpness])
     states, console = read_results(suite), Console(record=True, width=200)

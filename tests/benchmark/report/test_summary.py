@@ -39,6 +39,17 @@ def test_fewer_than_five_seeds_have_no_verdict(project, n):
     assert said(project, few, range(n)) == f'1 comparison: 1 has no verdict (n = {n}; five seeds are needed).'
 
 
+def test_what_has_no_verdict_is_said_by_the_side_of_its_means(project):
+    few = {key: score for key, score in scores(ca=far(20.0), se=far(-1.0)).items() if key[1] < 3}
+    two = {name: dict(config='toy.py') for name in ('a', 'b')}
+    text = said(project, few, range(3), configs=two)
+    assert text.endswith(
+        ' By their means, which decide nothing: ca above none in 2 of 2; se below none in 2 of 2.'
+    )
+    alone = {key: score for key, score in few.items() if key[1] < 1}
+    assert 'By their means' not in said(project, alone, [0], configs=two)
+
+
 def test_better_worse_and_not_decided_are_said_of_the_whole_suite(project):
     drawn = scores(ca=far(2.0), se=far(-3.0), eca=[1.0, -1.5, 0.4, -0.6, 0.9])
     text = said(project, drawn)
