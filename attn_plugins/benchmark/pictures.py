@@ -16,7 +16,7 @@ from attn_plugins.visualization.evidence import draw_evidence, find_evidence
 from attn_plugins.visualization.loaded_model import LoadedModel, load_subject
 from attn_plugins.visualization.network import Network
 from attn_plugins.visualization.picture import build_test_data, read_picture
-from attn_plugins.visualization.prediction import draw, predicted, truth
+from attn_plugins.visualization.prediction import draw, key, predicted, truth
 
 # Images of a run, spread evenly over the test, as images are often sorted by class; the same ones for every preset.
 IMAGES = 3
@@ -32,9 +32,11 @@ def draw_pictures(folder: Path, cfg_options: dict) -> list[dict]:
         cfg_options: Single values of the config in the test whose images are taken.
 
     Returns:
-        list[dict]: Of each image its `name`, and `truth`, `prediction` and `evidence`: each what it is in `words`, and
-            the picture's `file` in the run's folder, its `width` and `height`. No `truth` where the data set has none;
-            no file of a classifier's prediction, which is words alone; `no_evidence`, a reason, in place of `evidence`.
+        list[dict]: Of each image its `name`, the model's `library`, and `truth`, `prediction` and `evidence`: each what
+            it is in `words`, and the picture's `file` in the run's folder, its `width` and `height`. Masks have a `key`
+            too: the `name`, `share` of the image and `colour` of each class; and evidence has what it `explains`. No
+            `truth` where the data set has none; no file of a classifier's prediction, which is words alone;
+            `no_evidence`, a reason, in place of `evidence`.
 
     Raises:
         UserError: The checkpoint is gone, or the data set has no image files.
@@ -65,14 +67,18 @@ def _draw_image(folder: Path, number: int, subject: LoadedModel, info: dict, pal
         mmcv.imwrite(mmcv.rgb2bgr(pixels), str(folder / file), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
         return dict(file=file, words=words, height=pixels.shape[0], width=pixels.shape[1])
 
-    found = dict(name=picture.name)
-    for name, answer in (('truth', truth(subject, info)), ('prediction', predicted(subject, picture))):
+    found = dict(name=picture.name, library=subject.library)
+    true = truth(subject, info)
+    for name, answer in (('truth', true), ('prediction', predicted(subject, picture))):
         if answer and (answer.is_drawn or name == 'truth'):
             found[name] = save(name, draw(answer, subject, picture.pixels, palette), answer.words)
         elif answer:
             found[name] = dict(words=answer.words)
+        if answer and answer.areas:
+            found[name]['key'] = key(answer, subject, palette)
     try:
-        evidence = find_evidence(Network(subject, picture.samples), picture)
+        evidence = find_evidence(Network(subject, picture.samples), picture, true)
     except UserError as error:
         return dict(found, no_evidence=str(error))
-    return dict(found, evidence=save('evidence', draw_evidence(evidence, picture.pixels), evidence.words))
+    drawn = save('evidence', draw_evidence(evidence, picture.pixels), evidence.words)
+    return dict(found, evidence=dict(drawn, explains=evidence.explains))

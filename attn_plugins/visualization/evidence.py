@@ -1,4 +1,4 @@
-"""Draws where the score of a model's own prediction comes from, over the image: ODAM, at a map fine enough to see."""
+"""Draws where the score of a model's prediction comes from, over the image: ODAM, at a map fine enough to see."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,8 @@ import torch
 from attn_plugins.visualization.cam import Cam, compute_cam
 from attn_plugins.visualization.network import Network, finer_layer
 from attn_plugins.visualization.picture import Picture
-from attn_plugins.visualization.prediction import resized
-from attn_plugins.visualization.target import Target, choose_target
+from attn_plugins.visualization.prediction import Answer, resized
+from attn_plugins.visualization.target import Target, choose_target, true_target
 
 # A map with fewer places per side is too coarse to show where.
 LEAST_PLACES = 4
@@ -27,30 +27,48 @@ class Evidence:
     Attributes:
         target: The class or the box whose score it explains.
         cam: The map.
+        missed: Name of the true class that it should explain, where the model missed it.
     """
 
     target: Target
     cam: Cam
+    missed: str = ''
+
+    @property
+    def explains(self) -> str:
+        """In words what is explained, and why, if it is not the same as of other models."""
+        missed = f', as {self.missed} is missed' if self.missed else ''
+        flat = ', the same everywhere' if self.cam.is_flat else ''
+        return f'{self.target.text}{missed}{flat}'
 
     @property
     def words(self) -> str:
         """In words what is explained, and by which layer."""
         height, width = self.cam.size
-        flat = ', the same everywhere' if self.cam.is_flat else ''
-        return f'{self.target.text}, by {self.cam.layer} of {height} × {width} places{flat}'
+        return f'{self.explains}, by {self.cam.layer} of {height} × {width} places'
 
 
-def find_evidence(network: Network, picture: Picture) -> Evidence:
-    """Computes the map of a prediction: a classifier's class, a segmentor's largest class, a detector's best box.
+def find_evidence(network: Network, picture: Picture, true: Answer | None = None) -> Evidence:
+    """Computes the map of a prediction: that of the largest true object or class, so that models can be compared.
+
+    Where the model misses it, of a classifier, and where there is no truth, it is the prediction that the model gives
+    most: a classifier's class, a segmentor's largest class, a detector's best box.
+
+    Args:
+        network: The model.
+        picture: The image.
+        true: What is true of it.
 
     Raises:
         UserError: There is no prediction, or the model has no map of places.
     """
-    target = choose_target(network, picture, threshold=0)
+    largest = true and true.largest
+    right = true_target(network, picture, *largest) if largest else None
+    target = right or choose_target(network, picture, threshold=0)
     cam = compute_cam(network, picture, target, 'odam')
     if min(cam.size) < LEAST_PLACES and (finer := finer_layer(network, picture.inputs, LEAST_PLACES)):
         cam = compute_cam(network, picture, target, 'odam', finer)
-    return Evidence(target, cam)
+    return Evidence(target, cam, network.subject.class_name(largest[0]) if largest and not right else '')
 
 
 def draw_evidence(evidence: Evidence, pixels: np.ndarray) -> np.ndarray:

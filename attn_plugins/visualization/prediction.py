@@ -2,21 +2,28 @@
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from math import ceil
 
 import cv2
 import numpy as np
 import torch
 from mmengine.structures import BaseDataElement, InstanceData, PixelData
-from mmengine.visualization import Visualizer
+from torch import Tensor
 
+from attn_plugins.visualization.boxes import draw_boxes
 from attn_plugins.visualization.loaded_model import LoadedModel
 from attn_plugins.visualization.picture import Picture
+from attn_plugins.visualization.target import BACKGROUND
 
-# Pixels of a drawn picture's longer side; a small image is enlarged by a whole number.
+# Pixels of a large image's longer side as it is drawn.
 SIDE = 320
+# A small image is enlarged by a whole number until its shorter side has these pixels, its longer one at most these.
+SHORTER, LONGER = 256, 640
 # The least score of a box that is drawn.
 THRESHOLD = 0.3
+# The least share of an image from which on a class of its mask is named.
+LEAST_SHARE = 0.01
 # Boxes or classes that are named; the others are counted.
 MOST = 4
 
@@ -29,11 +36,29 @@ class Answer:
         sample: The library's data sample, on the CPU, in the image's own pixels.
         words: The classes in words, with their scores: '7 (0.98), 3 (0.71)'.
         is_drawn: Whether there is more to draw than the image: boxes, or a mask.
+        areas: Of a mask: its classes besides background and their shares of the image, the largest first.
     """
 
     sample: BaseDataElement
     words: str
     is_drawn: bool
+    areas: list[tuple[int, float]] = field(default_factory=list)
+
+    @property
+    def named_areas(self) -> list[tuple[int, float]]:
+        """Those of the areas that are large enough to be seen."""
+        return [(label, share) for label, share in self.areas if share >= LEAST_SHARE]
+
+    @property
+    def largest(self) -> tuple[int, Tensor | None] | None:
+        """Of a truth: the class of the largest object and its box, or the largest class of a mask; None without any."""
+        if self.areas:
+            return self.areas[0][0], None
+        if 'gt_instances' not in self.sample or not len(self.sample.gt_instances):
+            return None
+        boxes, labels = self.sample.gt_instances.bboxes, self.sample.gt_instances.labels
+        index = int((boxes[:, 2:] - boxes[:, :2]).prod(1).argmax())
+        return int(labels[index]), boxes[index]
 
 
 @torch.no_grad()
@@ -51,7 +76,7 @@ def predicted(subject: LoadedModel, picture: Picture) -> Answer:
         from mmseg.structures import SegDataSample
 
         found = sample.pred_sem_seg
-        return Answer(SegDataSample(pred_sem_seg=found), _areas(subject, found.data[0].numpy()), True)
+        return _of_mask(subject, SegDataSample(pred_sem_seg=found), found.data[0].numpy())
     named = [(int(label), float(sample.pred_score[label])) for label in sample.pred_label]
     return Answer(
         sample, _list([f'{subject.class_name(label)} ({score:.2f})' for label, score in named]), False
@@ -79,7 +104,7 @@ def truth(subject: LoadedModel, info: Mapping) -> Answer | None:
 
         mask = LoadAnnotations()(deepcopy(dict(info, seg_fields=[])))['gt_seg_map']
         sample = SegDataSample(gt_sem_seg=PixelData(data=torch.from_numpy(mask)[None]))
-        return Answer(sample, _areas(subject, mask), True)
+        return _of_mask(subject, sample, mask)
     if subject.library == 'mmpretrain' and 'gt_label' in info:
         from mmpretrain.structures import DataSample
 
@@ -95,41 +120,57 @@ def draw(answer: Answer, subject: LoadedModel, pixels: np.ndarray, palette: Sequ
         answer: The answer.
         subject: A model of its library, with its classes.
         pixels: The image, (H, W, 3), RGB.
-        palette: A colour, (r, g, b), for each class; by default the library's own.
+        palette: A colour, (r, g, b), for each class of a mask; by default made-up ones.
     """
     image = resized(pixels)
     if not answer.is_drawn:
         return image
     sample = _resized_sample(answer.sample, pixels.shape[:2], image.shape[:2])
-    visualizer = _visualizer(subject, palette)
-    is_true = 'gt_instances' in sample or 'gt_sem_seg' in sample
-    options = dict(pred_score_thr=THRESHOLD) if subject.library == 'mmdet' else dict(with_labels=False)
-    visualizer.add_datasample('', image, sample, draw_gt=is_true, draw_pred=not is_true, **options)
-    return visualizer.get_image()
+    if subject.library == 'mmseg':
+        return _draw_mask(image, sample, subject, palette)
+    if 'gt_instances' in sample:
+        found = sample.gt_instances
+        names = [subject.class_name(int(label)) for label in found.labels]
+    else:
+        found = sample.pred_instances[sample.pred_instances.scores > THRESHOLD]
+        names = _scored(subject, found, '{} {:.2f}')
+    return draw_boxes(image, found, names)
+
+
+def key(answer: Answer, subject: LoadedModel, palette: Sequence | None) -> list[dict]:
+    """Lists what the colours of a drawn mask stand for: of each class its `name`, `share` of the image and `colour`."""
+    colours = _mask_colours(subject, palette)
+    return [
+        dict(name=subject.class_name(label), share=share, colour=list(map(int, colours[label])))
+        for label, share in answer.named_areas
+    ]
 
 
 def resized(pixels: np.ndarray) -> np.ndarray:
     """Enlarges a small image so that every pixel stays a square, or shrinks a large one."""
     height, width = pixels.shape[:2]
-    factor = SIDE / max(height, width)
-    if factor < 1:
+    if max(height, width) > SIDE:
+        factor = SIDE / max(height, width)
         size = (max(1, round(width * factor)), max(1, round(height * factor)))
         return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    return pixels.repeat(int(factor), 0).repeat(int(factor), 1)
+    factor = min(ceil(SHORTER / min(height, width)), LONGER // max(height, width))
+    return pixels.repeat(factor, 0).repeat(factor, 1)
 
 
-def _visualizer(subject: LoadedModel, palette: Sequence | None) -> Visualizer:
-    if subject.library == 'mmdet':
-        from mmdet.visualization import DetLocalVisualizer
+def _draw_mask(
+    image: np.ndarray, sample: BaseDataElement, subject: LoadedModel, palette: Sequence | None
+) -> np.ndarray:
+    from mmseg.visualization import SegLocalVisualizer
 
-        visualizer = DetLocalVisualizer(line_width=2, text_color=(255, 255, 255))
-    else:
-        from mmseg.visualization import SegLocalVisualizer
+    visualizer = SegLocalVisualizer(alpha=0.6)
+    visualizer.dataset_meta = dict(classes=subject.classes, palette=_mask_colours(subject, palette))
+    is_true = 'gt_sem_seg' in sample
+    visualizer.add_datasample('', image, sample, draw_gt=is_true, draw_pred=not is_true, with_labels=False)
+    return visualizer.get_image()
 
-        visualizer = SegLocalVisualizer(alpha=0.6)
-        palette = palette or np.random.RandomState(0).randint(0, 255, (len(subject.classes), 3)).tolist()
-    visualizer.dataset_meta = dict(classes=subject.classes, palette=palette)
-    return visualizer
+
+def _mask_colours(subject: LoadedModel, palette: Sequence | None) -> Sequence:
+    return palette or np.random.RandomState(0).randint(0, 255, (len(subject.classes), 3)).tolist()
 
 
 def _resized_sample(sample: BaseDataElement, old: tuple[int, int], new: tuple[int, int]) -> BaseDataElement:
@@ -154,25 +195,32 @@ def _nearest(masks: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
 
 
 def _boxes(subject: LoadedModel, found: InstanceData) -> str:
-    words = [
-        f'{subject.class_name(int(label))} ({float(score):.2f})'
-        for label, score in zip(found.labels, found.scores, strict=True)
-    ]
+    words = _scored(subject, found, '{} ({:.2f})')
     good = words[: int((found.scores > THRESHOLD).sum())]
     if good or not words:
         return _list(good)
     return f'no box of at least {THRESHOLD:g}; the best: {words[0]}'
 
 
-def _areas(subject: LoadedModel, mask: np.ndarray) -> str:
-    """Names the classes of a mask, the largest first; values that are no class are left out."""
-    labels, counts = np.unique(mask, return_counts=True)
-    named = [
-        (count, subject.class_name(int(label)))
-        for label, count in zip(labels, counts, strict=True)
-        if label < len(subject.classes)
+def _scored(subject: LoadedModel, found: InstanceData, form: str) -> list[str]:
+    """Writes the class and score of each box in a form such as '{} ({:.2f})'."""
+    return [
+        form.format(subject.class_name(int(label)), float(score))
+        for label, score in zip(found.labels, found.scores, strict=True)
     ]
-    return _list([f'{name} ({count / mask.size:.0%})' for count, name in sorted(named, reverse=True)])
+
+
+def _of_mask(subject: LoadedModel, sample: BaseDataElement, mask: np.ndarray) -> Answer:
+    """Makes the answer of a mask; its values that are no class are left out, as is the background."""
+    labels, counts = np.unique(mask, return_counts=True)
+    areas = [
+        (label, count / mask.size)
+        for label, count in zip(labels.tolist(), counts.tolist(), strict=True)
+        if label < len(subject.classes) and subject.classes[label] != BACKGROUND
+    ]
+    answer = Answer(sample, '', True, sorted(areas, key=lambda area: -area[1]))
+    words = _list([f'{subject.class_name(label)} ({share:.0%})' for label, share in answer.named_areas])
+    return replace(answer, words=words)
 
 
 def _list(words: Sequence[str]) -> str:

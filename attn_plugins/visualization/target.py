@@ -81,6 +81,27 @@ def same_target(network: Network, picture: Picture, first: Target) -> Target | N
     return _box_target(network, int(scores.argmax()))
 
 
+@torch.no_grad()
+def true_target(network: Network, picture: Picture, label: int, box: Tensor | None) -> Target | None:
+    """Finds a model's target for what is true: its best detection of the object, or the places of the class.
+
+    Args:
+        network: A detector or segmentor.
+        picture: The image.
+        label: The true class.
+        box: The true object's, for a detector, which has to call it by its class.
+
+    Returns:
+        Target | None: None if the model misses it.
+    """
+    outputs = network(picture.inputs)[0]
+    if box is None:
+        return class_target(network, outputs, label) if (outputs.argmax(0) == label).any() else None
+    found = network.detections[0]
+    right = (overlap(box.to(found.bboxes), found.bboxes) >= SAME_OBJECT) & (found.labels == label)
+    return _box_target(network, int(right.nonzero()[0])) if right.any() else None
+
+
 def class_target(network: Network, outputs: Tensor, label: int) -> Target:
     """Returns the logit of a class, (K,), or its mean over the places that are predicted as it, (K, H, W)."""
     subject, name = network.subject, network.subject.class_name(label)

@@ -1,6 +1,7 @@
 """Pictures of predictions: a step that a finished run can lack, that costs no run, and that the report shows."""
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -138,15 +139,58 @@ def report(project, pictures_of=put_pictures) -> tuple[SimpleNamespace, object]:
 def test_the_page_has_them_and_markdown_their_folders(project):
     shown, suite = report(project)
     assert shown.html.count('<img src="data:image/jpeg;base64,') == 1 + 2 * 2
-    assert (
-        'alt="a&lt;b&gt;.jpg, ca predicts: 3 (0.90)"' in shown.html
-        and '<th scope="col">ca</th>' in shown.html
-    )
-    assert 'by the runs of seed 0' in shown.html and '<small>3 (0.90)</small>' in shown.html
+    assert 'alt="a&lt;b&gt;, ca predicts: 3 (0.90)"' in shown.html and '<th scope="col">ca</th>' in shown.html
+    assert '<small>3 (0.90)</small>' in shown.html
     assert f'* ca: `{suite.runs[1].folder}/{PICTURES}`' in shown.md
     assert 'Predictions' not in shown.csv + shown.tex
     [comparison] = json.loads(shown.json)['comparisons']
     assert comparison['presets'][1]['drawn']['images'][0]['prediction']['words'] == '3 (0.90)'
+
+
+def test_a_record_of_an_older_version_says_what_its_maps_explain(project):
+    shown, _ = report(project)
+    assert shown.html.count('<small>map: 3 (0.90), by backbone</small>') == 2
+    assert '1 image spread evenly over the test split; models of seed 0. Bright places' in shown.html
+
+
+def drawn(run, library: str, explains: str = '3 (0.90)', key: list | None = None, **changes) -> dict:
+    """The step of a run as this version keeps it."""
+    step = put_pictures(run, library=library, **changes)
+    [image] = step['pictures']['images']
+    image['evidence']['explains'] = explains
+    for name in ('truth', 'prediction'):
+        image[name] |= {'key': key} if key else {}
+    return step
+
+
+def test_each_map_says_what_it_explains(project):
+    own = dict(none='3 (0.90)', ca='7 (0.41), as 3 is missed')
+    shown, _ = report(project, lambda run: drawn(run, 'mmdet', own[run.preset]))
+    for words in own.values():
+        assert f'<small>map: {words}</small>' in shown.html
+    assert 'by backbone</small>' not in shown.html
+
+
+def test_the_note_is_short_and_of_its_own_task_alone(project):
+    words = dict(mmpretrain='predicted class', mmdet='box in white', mmseg='true class besides background')
+    for library in words:
+        shown, _ = report(project, lambda run, library=library: drawn(run, library))
+        [note] = re.findall(r'<p class="quiet">([^<]*spread evenly over the test split[^<]*)', shown.html)
+        assert note.startswith('1 image spread') and len(note.split()) <= 50
+        assert [name for name, own in words.items() if own in note] == [library]
+
+
+def test_colours_of_masks_have_a_key_in_place_of_words(project):
+    key = [dict(name='c<t', share=0.24, colour=[255, 0, 16])]
+    shown, _ = report(project, lambda run: drawn(run, 'mmseg', key=key))
+    swatch = '<span class="key"><i style="background: #ff0010"></i>c&lt;t (24%)</span>'
+    assert shown.html.count(swatch) == 1 + 2 and '<small>3 (0.90)' not in shown.html
+
+
+def test_names_of_files_break_at_underscores_alone_and_have_no_ending(project):
+    shown, _ = report(project, lambda run: put_pictures(run, name='val_000000_leftImg8bit.png'))
+    assert '<small>val_<wbr>000000_<wbr>leftImg8bit: 7</small>' in shown.html
+    assert 'leftImg8bit.png' not in shown.html
 
 
 def test_pictures_that_are_gone_are_missed_in_a_sentence(project):

@@ -52,6 +52,8 @@ def test_a_suite_that_grows(workspace):
     for image in drawn['images']:
         assert (folder / 'first/ca/seed0' / image['truth']['file']).is_file() and image['prediction']['words']
         assert (folder / 'first/ca/seed0' / image['evidence']['file']).is_file()
+        assert image['evidence']['explains'].startswith(image['prediction']['words'])
+        assert image['library'] == 'mmpretrain'
     assert 0 <= first['steps']['test']['metrics']['accuracy/top1'] <= 100
     assert first['steps']['count']['parameters'] > first['steps']['count']['madds'] / 1000 > 0
     trained = first['steps']['train']

@@ -4,18 +4,20 @@ from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from attn_plugins.benchmark.report.compare import Comparison, PresetResult
-from attn_plugins.benchmark.report.section import Grid, GridCell, Picture, Section
+from attn_plugins.benchmark.report.compare import Comparison, Drawn, PresetResult
+from attn_plugins.benchmark.report.section import Grid, GridCell, Picture, Section, Swatch
 from attn_plugins.benchmark.run_folder import PICTURES
 
 TITLE = 'Predictions'
-HOW_TO_READ = (
-    'Images spread evenly over the test, by the runs of seed {seed}: what is true, and of each preset its prediction '
-    'and, darkened, where the score of that prediction comes from: the brighter, the more (the gradient times the '
-    'activations of a map of the backbone, ODAM; of a detector for its best box, framed in white, of a segmentor for '
-    'the largest class it predicts besides background). Each map goes from its own least to its own largest value, so '
-    'it compares places, not images or presets.'
-)
+SHOWN = '{images} spread evenly over the test split; models of seed {seed}.'
+MAPS = 'Bright places of a map add to the score of {target} (ODAM). Compare places, not brightness.'
+# What a map explains, by the library of the model; records of older versions do not say which it was.
+TARGETS = {
+    'mmpretrain': 'the predicted class',
+    'mmdet': 'the box in white: that of the largest true object, or the best box where a model misses it',
+    'mmseg': 'the largest true class besides background, or the largest predicted one where a model misses it',
+}
+ANY_TARGET = 'what stands below it'
 
 
 def predictions(comparison: Comparison) -> Iterator[Section]:
@@ -24,8 +26,7 @@ def predictions(comparison: Comparison) -> Iterator[Section]:
     if not drawn:
         return
     shown = [result for result in drawn if _files(result) and all(map(Path.is_file, _files(result)))]
-    seed = drawn[0].drawn.seed
-    notes = [HOW_TO_READ.format(seed=seed)] if shown else []
+    notes = [_how_to_read(shown[0].drawn)] if shown else []
     reasons = [(result, reason) for result in drawn for reason in _reasons(result, result in shown)]
     for reason in dict.fromkeys(reason for _, reason in reasons):
         notes.append(f'{", ".join(result.preset for result, why in reasons if why == reason)}: {reason}.')
@@ -35,6 +36,15 @@ def predictions(comparison: Comparison) -> Iterator[Section]:
         folders={result.preset: f'{result.drawn.folder}/{PICTURES}' for result in shown},
     )
     yield Section(TITLE, level=3, notes=notes, grid=grid)
+
+
+def _how_to_read(drawn: Drawn) -> str:
+    """Say in short which images these are, and what the maps show."""
+    number = len(drawn.images)
+    words = SHOWN.format(images=f'{number} image{"s" if number > 1 else ""}', seed=drawn.seed)
+    target = TARGETS.get(drawn.images[0].get('library'), ANY_TARGET)
+    has_map = any('evidence' in image for image in drawn.images)
+    return f'{words} {MAPS.format(target=target)}' if has_map else words
 
 
 def _files(result: PresetResult) -> list[Path]:
@@ -57,21 +67,33 @@ def _row(shown: Iterable[PresetResult], number: int) -> list[GridCell]:
     """Make the row of an image: the truth as the first preset's run has drawn it, and a cell for each preset."""
     images = [(result, result.drawn.images[number]) for result in shown]
     first, image = images[0]
-    name, truth = image['name'], image.get('truth')
+    name, truth = Path(image['name']).stem, image.get('truth')
     row = [GridCell([], f'{name}: the data set does not say what is true')]
     if truth:
-        alt = f'{name}, what is true: {truth["words"]}'
-        row = [GridCell(list(_pictures(first, truth, alt)), f'{name}: {truth["words"]}')]
+        pictures = _pictures(first, truth, f'{name}, what is true: {truth["words"]}')
+        row = [GridCell(list(pictures), f'{name}: {_words(truth)}', _key(truth))]
     for result, image in images:
         prediction, evidence = image['prediction'], image.get('evidence', {})
+        of_map = f'{name}, {result.preset}, where it comes from: {evidence.get("words")}'
         pictures = [
             *_pictures(result, prediction, f'{name}, {result.preset} predicts: {prediction["words"]}'),
-            *_pictures(
-                result, evidence, f'{name}, {result.preset}, where it comes from: {evidence.get("words")}'
-            ),
+            *_pictures(result, evidence, of_map),
         ]
-        row.append(GridCell(pictures, prediction['words']))
+        about_map = f'map: {evidence.get("explains", evidence["words"])}' if evidence else ''
+        row.append(GridCell(pictures, _words(prediction), _key(prediction), about_map))
     return row
+
+
+def _words(answer: dict) -> str:
+    """Give the words of an answer that has no key, which would say the same."""
+    return '' if answer.get('key') else answer['words']
+
+
+def _key(answer: dict) -> list[Swatch]:
+    return [
+        Swatch('#' + bytes(each['colour']).hex(), f'{each["name"]} ({each["share"]:.0%})')
+        for each in answer.get('key', ())
+    ]
 
 
 def _pictures(result: PresetResult, drawn: dict, alt: str) -> Iterator[Picture]:

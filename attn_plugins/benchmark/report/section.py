@@ -48,11 +48,21 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Swatch:
+    """A colour of a picture, '#rrggbb', and what it stands for."""
+
+    colour: str
+    words: str
+
+
+@dataclass(frozen=True)
 class GridCell:
-    """Pictures side by side, and words below them."""
+    """Pictures side by side, and below them words, the key of their colours, and a line of its own on a map."""
 
     pictures: list[Picture]
     words: str
+    key: list[Swatch] = field(default_factory=list)
+    about_map: str = ''
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ function look() {
   const root = document.documentElement, width = innerWidth;
   const images = all('img').map(image =>
     ({alt: image.alt, natural: [image.naturalWidth, image.naturalHeight], shown: size(image)}));
+  const pictures = all('.pictures :is(img, small)').map(e => e.getBoundingClientRect());
+  const columns = all('.pictures td').map(td => getComputedStyle(td, '::before').content.replace(/"/g, ''));
   const ids = all('[id]').map(e => e.id);
   const references = all('*').flatMap(e => [...e.attributes]).flatMap(({name, value}) =>
     /(^|:)href$/.test(name) ? [value] : [...value.matchAll(/url\(([^)]*)\)/g)].map(m => m[1].replace(/["']/g, '')));
@@ -37,7 +39,9 @@ function look() {
     return names();
   });
   return {
-    problems, width, images, sorted, directions,
+    problems, width, images, sorted, directions, columns,
+    places: pictures.map(box => [box.left, box.right]),
+    captions: all('.pictures small').map(e => e.textContent),
     paper: rgb(getComputedStyle(document.body).backgroundColor)[0],
     overflow: root.scrollWidth - root.clientWidth,
     outside: all('section > *').filter(e => e.getBoundingClientRect().right > width).map(e => e.outerHTML.slice(0, 80)),
