@@ -6,11 +6,14 @@ import select
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from attn_plugins.explain import explain, is_disk_full
 
 # The exit code of a program that the signal SIGPIPE ends, 128 + 13: Python ignores the signal.
 READER_GONE = 141
+# That of a program that SIGTERM ends.
+TERMINATED = 143
 
 
 @contextmanager
@@ -27,6 +30,7 @@ def friendly_errors(debug: bool = False, advice: Callable[[], str] | None = None
     Raises:
         SystemExit: 1 after an error, 130 after Ctrl-C, 141 when what reads the output (`| head`) has seen enough.
     """
+    _make_writable()
     if debug:
         yield
         return
@@ -37,7 +41,13 @@ def friendly_errors(debug: bool = False, advice: Callable[[], str] | None = None
         sys.stdout.flush()
     except KeyboardInterrupt:
         _leave('interrupted', advice() if advice else '', 130)
+    except SystemExit as error:
+        if error.code == TERMINATED and advice:
+            _leave('terminated', advice(), TERMINATED)
+        raise
     except Exception as error:
+        if isinstance(error.__context__, KeyboardInterrupt):  # a library took Ctrl-C for an error of its own
+            _leave('interrupted', advice() if advice else '', 130)
         if isinstance(error, BrokenPipeError) and _reader_is_gone():
             raise SystemExit(READER_GONE) from None
         if is_disk_full(error):
@@ -48,6 +58,15 @@ def friendly_errors(debug: bool = False, advice: Callable[[], str] | None = None
         _leave(f'error: {sentence}', '', 1)
     finally:
         logging.raiseExceptions = before
+
+
+def _make_writable() -> None:
+    """Lets every text be printed: to a closed stdout or stderr, and in encodings that lack some of its letters."""
+    sys.stdout = sys.stdout or Path(os.devnull).open('w')  # noqa: SIM115  for as long as the program lives
+    sys.stderr = sys.stderr or Path(os.devnull).open('w')  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, 'reconfigure'):
+            stream.reconfigure(errors='replace')
 
 
 def _leave(sentence: str, advice: str, code: int, joint: str = ': ') -> None:

@@ -11,6 +11,7 @@ from copy import deepcopy
 from typing import Any
 
 import numpy as np
+import torch
 from mmengine.dist import broadcast, get_world_size
 from mmengine.hooks import EarlyStoppingHook, Hook
 from mmengine.model import is_model_wrapper
@@ -121,6 +122,7 @@ class ResumeHook(Hook):
                 if _changed(self.fresh_hooks.get(name, values), values)
             ],
             processes=get_world_size(),
+            threads=_threads(runner),
             counts=_changed(self.fresh, _counts(runner)),
             gradients=waiting,
         )
@@ -140,6 +142,8 @@ class ResumeHook(Hook):
             return f'it was begun with other settings: {self.changed}'
         if kept['processes'] != get_world_size():
             return f'it was begun by {kept["processes"]} processes and goes on with {get_world_size()}'
+        if kept.get('threads') and _threads(runner) and kept['threads'] != _threads(runner):
+            return f'it was begun with {kept["threads"]} CPU thread(s) and goes on with {_threads(runner)}'
         if kept['seed'] != loop.key[0]:
             return f'it was begun with the seed {kept["seed"]} and goes on with {loop.key[0]}'
         if kept['gradients'] and get_world_size() > 1:
@@ -149,6 +153,12 @@ class ResumeHook(Hook):
         if not draws_alike(loop.dataloader.dataset):
             return 'what its transforms make of an image depends on the images before it'
         return ''
+
+
+def _threads(runner: Runner) -> int | None:
+    """Returns the number of threads by which sums on the CPU are split, and so rounded; None on a GPU."""
+    parameter = next(runner.model.parameters(), None)
+    return torch.get_num_threads() if parameter is None or parameter.device.type == 'cpu' else None
 
 
 def _stepped(runner: Runner) -> tuple[list, dict]:

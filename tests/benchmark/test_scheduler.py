@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -136,6 +137,9 @@ def test_a_run_whose_server_died_is_started_again_without_it(project, monkeypatc
         def poll(self):
             return self.returncode
 
+        def send_signal(self, signum):
+            pass
+
     monkeypatch.setattr(local, 'start_process', Died)
     said = finish(suite, LocalExecutor(1, worker=STUB))
     assert states(suite) == {'toy/none/seed0': 'finished'} and 'failed' not in said
@@ -160,6 +164,37 @@ def test_interrupted_it_stops_at_once_and_holds_its_folder_until_then(project, s
     assert not training(suite)
     assert 'Traceback' not in Path('drive.log').read_text()
     assert states(suite) == {'toy/none/seed0': 'cut off'}
+
+
+@pytest.mark.parametrize('preload', [True, False])
+def test_a_run_that_has_only_just_been_started_is_stopped_at_once(project, monkeypatch, preload):
+    """A fork leads no group of its own yet."""
+    suite = project.suite(configs=dict(toy=dict(config='toy.py')), presets=['none'])
+    monkeypatch.setenv('PYTHONPATH', str(REPOSITORY))
+    [run] = read_suite(suite).runs
+    run.folder.mkdir(parents=True)
+    executor = LocalExecutor(1, worker=STUB, preload=preload)
+    for _ in range(3):  # the first may wait for the server
+        executor.start(run, 1)
+        [job] = executor._working
+        executor.stop()
+        assert job.process.returncode == -signal.SIGKILL
+    assert (run.folder / 'run.log').read_text() == ''
+
+
+@pytest.mark.parametrize(
+    ('total', 'available', 'parallel', 'threads'), [(64, 64, 8, 1), (64, 7, 2, 1), (7, 7, 2, 4), (2, 1, 1, 8)]
+)
+def test_threads_follow_from_the_machine_and_not_from_what_is_free(
+    monkeypatch, total, available, parallel, threads
+):
+    memory = SimpleNamespace(total=total * 2**30, available=available * 2**30)
+    monkeypatch.setattr(local, 'cores', lambda: 8)
+    monkeypatch.setattr(local, 'visible_gpus', list)
+    monkeypatch.setattr(local.psutil, 'virtual_memory', lambda: memory)
+    executor = LocalExecutor()
+    assert (executor.parallel, executor.threads) == (parallel, threads)
+    assert LocalExecutor(2).threads == 4
 
 
 def test_a_failed_run_is_recorded_the_others_go_on_and_it_is_tried_again(project):

@@ -51,7 +51,7 @@ class Workspace:
         kept = {
             key: value for key, value in os.environ.items() if key not in ('ATTENTION', 'RANK', 'WORLD_SIZE')
         }
-        return dict(kept, OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='', PYTHON=sys.executable, **variables)
+        return dict(kept, OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='', PYTHON=sys.executable) | variables
 
     def run(self, tool, *args, **variables: str) -> subprocess.CompletedProcess:
         """Runs a tool by its name in tools/ or by its path, and returns when it has ended."""

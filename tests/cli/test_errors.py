@@ -51,6 +51,30 @@ def test_a_full_disk_and_ctrl_c_say_how_to_go_on(capsys):
     )
     assert leave(disk_full(), capsys) == (1, 'error: the disk is full: free space\n')
     assert leave(KeyboardInterrupt(), capsys, **advice) == (130, 'interrupted: run it again\n')
+    assert leave(SystemExit(143), capsys, **advice) == (143, 'terminated: run it again\n')
+    try:
+        try:
+            raise KeyboardInterrupt
+        except:  # noqa: E722  as in mmengine's Config.pretty_text
+            raise SyntaxError('failed to format the config') from None
+    except SyntaxError as taken_for:
+        assert leave(taken_for, capsys, **advice) == (130, 'interrupted: run it again\n')
+
+
+@pytest.mark.parametrize(
+    ('encoding', 'closed'), [('ascii', ''), ('latin-1', ''), ('utf-8', '>&-'), ('utf-8', '2>&-')]
+)
+def test_every_text_can_be_printed(encoding, closed):
+    code = (
+        "from attn_plugins.cli.errors import friendly_errors\nwith friendly_errors():\n    print('−1.5 … 漢')"
+    )
+    result = subprocess.run(
+        ['bash', '-c', f'exec "$0" -c "$1" {closed}', sys.executable, code],
+        env=dict(os.environ, PYTHONIOENCODING=encoding, PYTHONPATH=str(ROOT)),
+        capture_output=True,
+    )
+    assert (result.returncode, result.stderr) == (0, b'')
+    assert closed == '>&-' or b'1.5' in result.stdout
 
 
 def test_torchs_own_writer_on_a_full_disk(capsys):

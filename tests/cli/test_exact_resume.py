@@ -59,10 +59,9 @@ def test_two_processes(folder):
 def train(workspace: Workspace):
     """Trains two epochs, or what is left of them; returns what was said of a break."""
 
-    def run(*words: str, config=CLASSIFICATION, options=('randomness.seed=0',)) -> str:
-        result = workspace.run(
-            'train.py', config, *words, '--cfg-options', *SHORT, 'train_cfg.max_epochs=2', *options
-        )
+    def run(*words: str, config=CLASSIFICATION, options=('randomness.seed=0',), **variables: str) -> str:
+        options = ('--cfg-options', *SHORT, 'train_cfg.max_epochs=2', *options)
+        result = workspace.run('train.py', config, *words, *options, **variables)
         assert result.returncode == 0, result.stderr
         lines = [line for line in result.stdout.splitlines() if 'break' in line]
         return '\n'.join(line.partition(' - ')[2] for line in lines)
@@ -136,6 +135,14 @@ def test_other_settings_are_marked(train, cut, options, said):
     train()
     cut()
     assert said in train('--resume', options=options)
+
+
+def test_another_number_of_threads_is_marked(train, cut):
+    """It splits sums otherwise, which then round otherwise."""
+    train()
+    cut()
+    said = train('--resume', OMP_NUM_THREADS='2')
+    assert 'not as if there had been no break: it was begun with 1 CPU thread(s) and goes on with 2' in said
 
 
 def test_a_training_without_a_seed_goes_on_with_the_one_that_it_drew(train, cut):

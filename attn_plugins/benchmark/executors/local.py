@@ -46,7 +46,8 @@ class LocalExecutor(Executor):
     """One process per GPU; without a GPU one per core, as far as memory allows.
 
     Two runs of one thread each do more than one run of two threads. A run of more processes than there are slots takes
-    them all.
+    them all. A run's threads follow from what the machine has, whatever is free of it: a training that is resumed with
+    other threads rounds otherwise.
 
     Args:
         jobs: Runs at the same time. By default as many as fit.
@@ -58,11 +59,13 @@ class LocalExecutor(Executor):
         self.gpus = visible_gpus()
         self.devices = len(self.gpus) or cores()
         self.most = len(self.gpus) or None
-        fit = max(1, min(cores(), psutil.virtual_memory().available // BYTES_PER_RUN))
+        memory = psutil.virtual_memory()
+        most, fit = (max(1, min(cores(), size // BYTES_PER_RUN)) for size in (memory.total, memory.available))
         # A slot is a GPU, or on a CPU a share of the cores.
         self._slots = self.gpus or [f'share {i}' for i in range(jobs or fit)]
+        self._shares = len(self.gpus) or jobs or most
         self.parallel = min(jobs or len(self._slots), len(self._slots))
-        self.threads = max(1, cores() // len(self._slots))
+        self.threads = max(1, cores() // self._shares)
         self.jobs, self.worker, self.preload = jobs, worker, preload
         self._free = list(self._slots)
         self._working: list[Job] = []
@@ -78,7 +81,7 @@ class LocalExecutor(Executor):
 
     def start(self, run: Run, processes: int) -> None:
         taken = [self._free.pop(0) for _ in range(min(processes, len(self._slots)))]
-        threads = str(max(1, cores() * len(taken) // len(self._slots) // processes))
+        threads = str(max(1, cores() * len(taken) // self._shares // processes))
         # What a launcher around the suite has set is not of the run.
         outside = {key: value for key, value in os.environ.items() if not key.startswith(LAUNCHERS)}
         env = dict(outside, OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads, PYTHONPATH=_python_path())
@@ -139,8 +142,11 @@ def _begin(start: Callable[..., Process], args: list[str], env: dict[str, str], 
 
 def _end_group(process: Process) -> None:
     """Kill a process and those that it has started."""
-    with suppress(ProcessLookupError):  # it ended by itself
+    try:
         os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:  # it ended by itself, or has only just been forked and leads no group yet
+        with suppress(ProcessLookupError):
+            process.send_signal(signal.SIGKILL)
 
 
 def _python_path() -> str:

@@ -228,7 +228,8 @@ def unfinished(suite: Suite, states: Sequence[RunState]) -> Iterator[Section]:
 def origin(suite: Suite, states: Sequence[RunState]) -> Iterator[Section]:
     """Make the table of what the results were made with; more than one machine or commit means that they differ."""
     found = made_with(states)
-    again = f'not on record (an older version); it is run by python tools/benchmark.py run {suite.path}'
+    why = 'not on record (an older version)' if any(state.made_with for state in states) else 'none yet'
+    again = f'{why}; it is run by python tools/benchmark.py run {suite.path}'
     commands = read_commands(suite.folder) or [again]
     threads = [f', {_number(number, "thread")} each' for number in found['threads'] if number]
     processes = ' or '.join(_number(number, 'process') for number in found['processes'])

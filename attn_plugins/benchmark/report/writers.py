@@ -5,7 +5,9 @@ import io
 import re
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
+from rich.table import Column
 from rich.table import Table as ScreenTable
 from rich.text import Text
 
@@ -60,7 +62,7 @@ def show(report: Report, console: Console) -> None:
 
 
 def _show_table(section: Section, console: Console) -> None:
-    """Show a table; a row whose first number is missing is dimmed."""
+    """Show a table; a row whose first number is missing is dimmed. Where words would be cut, rows are lists."""
     shown = ScreenTable(
         title=Text(section.title + (f' ({section.about})' if section.about else '')),
         title_justify='left',
@@ -68,15 +70,46 @@ def _show_table(section: Section, console: Console) -> None:
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
-    for name, is_text in zip(section.table.header, section.table.is_text, strict=True):
-        shown.add_column(Text(name), justify='left' if is_text else 'right')
-    for row in section.table.rows:
+    table = section.table
+    for column, is_text in enumerate(table.is_text):
+        words = ' '.join(
+            [table.header[column], *(f'{row[column].text} {row[column].detail}' for row in table.rows)]
+        )
+        shown.add_column(
+            Text(table.header[column]),
+            justify='left' if is_text else 'right',
+            min_width=max(map(cell_len, words.split())),
+        )
+    for row in table.rows:
         texts = ('\n'.join(filter(None, (cell.text, cell.detail))) for cell in row)
         shown.add_row(
             *(Text(text, 'red' if cell.is_bad else '') for text, cell in zip(texts, row, strict=True)),
             style='dim' if row[1].order is None else None,
         )
-    console.print(shown)
+    # With a space after each column and two at the ends; rich itself would cut words.
+    if sum(column.min_width + 1 for column in shown.columns) + 2 > console.width:
+        _show_lists(section, console)
+    else:
+        console.print(shown)
+
+
+def _show_lists(section: Section, console: Console) -> None:
+    """Show each row of a table as its name, and below it a line for each other cell: its column, text and detail."""
+    about = f' ({section.about})' if section.about else ''
+    console.print(f'\n{section.title}{about}', style='bold', markup=False, highlight=False)
+    for row in section.table.rows:
+        lines = ScreenTable(
+            *(Column(overflow='fold'), Column(overflow='fold')),
+            title=Text(row[0].text),
+            title_justify='left',
+            show_header=False,
+            box=None,
+            padding=(0, 1),
+        )
+        for name, cell in list(zip(section.table.header, row, strict=True))[1:]:
+            text = cell.text + (f' ({cell.detail})' if cell.detail else '')
+            lines.add_row(Text(name, 'dim'), Text(text, 'red' if cell.is_bad else ''))
+        console.print(lines)
 
 
 def markdown(report: Report) -> str:

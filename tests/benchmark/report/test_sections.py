@@ -57,6 +57,23 @@ def test_that_no_curve_was_still_rising_is_said(project, last, is_flat):
     assert ('still improving' in page) is not is_flat
 
 
+def test_a_report_of_a_suite_that_never_ran_says_so(project):
+    suite = read_suite(project.suite())
+    text = write_report(suite, read_results(suite))['md'].read_text()
+    assert '| Command | none yet; it is run by python tools/benchmark.py run ' in text
+
+
+@pytest.mark.parametrize('width', [40, 60, 80, 100, 200])
+def test_no_number_or_word_is_cut_on_a_narrow_screen(suite, width):
+    console = Console(record=True, width=width, file=io.StringIO())
+    print_report(suite, read_results(suite), console)
+    text = console.export_text()
+    assert '…' not in text
+    words = ' '.join(text.split())
+    assert all(number in words for number in ('2.000', '50.0', '900'))
+    assert max(map(len, text.splitlines())) <= width
+
+
 def test_a_new_section_reaches_every_writer(suite, monkeypatch):
     monkeypatch.setattr(sections, 'OF_A_COMPARISON', [*sections.OF_A_COMPARISON, sharpness])
     states, console = read_results(suite), Console(record=True, width=200)
