@@ -29,7 +29,7 @@ from attn_plugins.benchmark.report.side_by_side import (
 
 VERDICT = (
     'No verdict is given across suites: no comparison of theirs was declared beforehand, and what differs between them '
-    'beside their presets (settings, code, machine) is named below.'
+    'beside their presets stands under "Settings that differ" and "Made with".'
 )
 LEGEND = (
     'Suites side by side: differences are of the seeds that both have; they are paired where runs of one seed also '
