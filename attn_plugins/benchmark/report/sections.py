@@ -36,7 +36,8 @@ BEST_LEGEND = (
     'checkpoint. It is on the validation data and chosen by them, so it is no score of a test.'
 )
 DIFFERENCES_LEGEND = (
-    'Differences are paired: scores of the same config, test and seed. p (t): paired t test. p (sign flips): the share '
+    'Differences are paired: scores of the same config, test and seed. Intervals are of each comparison alone, not '
+    'corrected for how many there are. p (t): paired t test. p (sign flips): the share '
     'of sign flips whose mean is as far from zero. p (Holm): of the t test over all comparisons of the suite together, '
     'in which the smallest distance between two scores counts as a further error. A verdict needs five seeds: better '
     'or worse where p (Holm) is below 0.05; equal within a margin, which the suite must declare, where two one-sided '
@@ -207,7 +208,7 @@ def _flat(comparison: Comparison) -> str:
     if not comparison.metric or not curves:
         return ''
     rising = {was_improving(metric_values(curve['validation'], comparison.metric)) for curve in curves}
-    return '; none of them was still rising at its end' if rising == {False} else ''
+    return '; no line was still rising at its end' if rising == {False} else ''
 
 
 def unfinished(suite: Suite, states: Sequence[RunState]) -> Iterator[Section]:

@@ -67,7 +67,7 @@ def verdict(comparisons: Sequence[Comparison]) -> str:
 
 
 def _sides(pairs: Sequence[Pair]) -> str:
-    """Say of pairs of some seeds in how many comparisons which is the lower: 'ca, iebn below none in 3 of 3'."""
+    """Say of pairs of some seeds in how many comparisons which is the lower: 'ca below none in 3 of 3 comparisons'."""
     means: dict[tuple[str, str], list[float]] = {}
     for pair in pairs:
         if pair.difference and pair.difference.n > 1:
@@ -77,7 +77,7 @@ def _sides(pairs: Sequence[Pair]) -> str:
     for (first, second), values in several.items():
         below, above = sum(value < 0 for value in values), sum(value > 0 for value in values)
         side, number = ('below', below) if below >= above else ('above', above)
-        firsts.setdefault(f'{side} {second} in {number} of {len(values)}', []).append(first)
+        firsts.setdefault(f'{side} {second} in {number} of {len(values)} comparisons', []).append(first)
     return '; '.join(f'{", ".join(names)} {words}' for words, names in firsts.items())
 
 

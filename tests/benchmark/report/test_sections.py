@@ -53,7 +53,7 @@ def test_that_no_curve_was_still_rising_is_said(project, last, is_flat):
         validation = [[step, {'accuracy/top1': score}] for step, score in enumerate(scores)]
         project.put_result(run, scores[-1], curve=dict(loss=[[0, 1.0], [5, 0.5]], validation=validation))
     page = write_report(suite, read_results(suite))['html'].read_text()
-    assert ('a line per run; none of them was still rising at its end.' in page) is is_flat
+    assert ('a line per run; no line was still rising at its end.' in page) is is_flat
     assert ('still improving' in page) is not is_flat
 
 

@@ -44,7 +44,8 @@ def test_what_has_no_verdict_is_said_by_the_side_of_its_means(project):
     two = {name: dict(config='toy.py') for name in ('a', 'b')}
     text = said(project, few, range(3), configs=two)
     assert text.endswith(
-        ' By their means, which decide nothing: ca above none in 2 of 2; se below none in 2 of 2.'
+        ' By their means, which decide nothing: ca above none in 2 of 2 comparisons; '
+        'se below none in 2 of 2 comparisons.'
     )
     alone = {key: score for key, score in few.items() if key[1] < 1}
     assert 'By their means' not in said(project, alone, [0], configs=two)
