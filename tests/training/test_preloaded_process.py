@@ -176,8 +176,11 @@ def test_a_changed_library_a_server_that_dies_and_an_owner_that_dies(tmp_path):
         timeout=300,
     )
     assert owner.returncode == -signal.SIGKILL, owner.stderr
-    said = (tmp_path / 'out.txt').read_text().splitlines()
-    assert said[:2] == ['preloaded True', 'again True'] and said[3] == 'changed False'
+    text = (tmp_path / 'out.txt').read_text()
+    # Once, beside much other work, there was a line more, of a library or of Python: it is no concern of this test.
+    words = ('preloaded ', 'again ', 'changed ', 'started without ')
+    said = [line for line in text.splitlines() if line.startswith(words)]
+    assert said[:2] == ['preloaded True', 'again True'] and said[3] == 'changed False', text
     assert said[2].startswith('started without the preloaded libraries') and said[2].endswith(
         f'{tmp_path}/copy/attn_plugins/training/fingerprint.py has changed'
     )
