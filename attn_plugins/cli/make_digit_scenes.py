@@ -1,9 +1,11 @@
 """Writes DigitScenes, the embedded data set: real handwritten digits in generated scenes, in four layouts."""
 
 import argparse
+import signal
+import sys
 from pathlib import Path
 
-from attn_plugins.cli.errors import friendly_errors
+from attn_plugins.cli.errors import TERMINATED, friendly_errors
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -30,6 +32,7 @@ def main(argv: list[str] | None = None) -> None:
     with friendly_errors(args.debug, advice=lambda: 'run the same command again: it starts anew'):
         from attn_plugins.datasets.digit_scenes import write_digit_scenes
 
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
         written = write_digit_scenes(args.root, args.seed, args.train, args.val, args.size)
         print(
             f'{args.root}: {args.train} scenes to train on, {args.val} to validate'
