@@ -24,11 +24,12 @@ def friendly_errors(debug: bool = False, advice: Callable[[], str] | None = None
 
     Args:
         debug (bool): Lets every exception through, with its traceback.
-        advice (Callable[[], str], optional): What to do after a full disk or Ctrl-C, asked for when it happens:
-            'run the same command again: it resumes from epoch 3'.
+        advice (Callable[[], str], optional): What to do after a full disk, Ctrl-C or SIGTERM, asked for when it
+            happens: 'run the same command again: it resumes from epoch 3'.
 
     Raises:
-        SystemExit: 1 after an error, 130 after Ctrl-C, 141 when what reads the output (`| head`) has seen enough.
+        SystemExit: 1 after an error, 130 after Ctrl-C, 143 where a tool ends itself so at SIGTERM, 141 when what
+            reads the output (`| head`) has seen enough.
     """
     _make_writable()
     if debug:

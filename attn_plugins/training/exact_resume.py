@@ -143,7 +143,7 @@ class ResumeHook(Hook):
         if kept['processes'] != get_world_size():
             return f'it was begun by {kept["processes"]} processes and goes on with {get_world_size()}'
         if kept.get('threads') and _threads(runner) and kept['threads'] != _threads(runner):
-            return f'it was begun with {kept["threads"]} CPU thread(s) and goes on with {_threads(runner)}'
+            return f'its number of CPU threads was {kept["threads"]} and is {_threads(runner)}'
         if kept['seed'] != loop.key[0]:
             return f'it was begun with the seed {kept["seed"]} and goes on with {loop.key[0]}'
         if kept['gradients'] and get_world_size() > 1:

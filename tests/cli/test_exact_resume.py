@@ -142,7 +142,7 @@ def test_another_number_of_threads_is_marked(train, cut):
     train()
     cut()
     said = train('--resume', OMP_NUM_THREADS='2')
-    assert 'not as if there had been no break: it was begun with 1 CPU thread(s) and goes on with 2' in said
+    assert 'not as if there had been no break: its number of CPU threads was 1 and is 2' in said
 
 
 def test_a_training_without_a_seed_goes_on_with_the_one_that_it_drew(train, cut):

@@ -14,7 +14,7 @@ def word_cell(text: str, detail: str = '', is_bad: bool = False) -> Cell:
 
 def number_cell(value: float | None, text: str = '{:.2f}', detail: str = '') -> Cell:
     """Write a number in a format; a dash for None."""
-    return NOTHING if value is None else Cell(_minus(text.format(value)), value, detail)
+    return NOTHING if value is None else Cell(minus(text.format(value)), value, detail)
 
 
 def million_cell(count: int | None, digits: int) -> Cell:
@@ -52,8 +52,9 @@ def p_cell(p: float | None, detail: str = '') -> Cell:
 
 def signed(value: float) -> str:
     """Write a difference with its sign."""
-    return _minus(f'{value:+.2f}')
+    return minus(f'{value:+.2f}')
 
 
-def _minus(number: str) -> str:
+def minus(number: str) -> str:
+    """Write a number with a minus sign where it has a hyphen."""
     return number.replace('-', '−')

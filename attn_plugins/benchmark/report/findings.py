@@ -3,7 +3,7 @@
 from attn_plugins.benchmark.decision import LEAST_SEEDS, NO_VERDICT, Verdict
 from attn_plugins.benchmark.metrics import Metric
 from attn_plugins.benchmark.report.caveats import NOT_ON_RECORD
-from attn_plugins.benchmark.report.cells import signed
+from attn_plugins.benchmark.report.cells import minus, signed
 from attn_plugins.benchmark.report.compare import EXPLORATORY, Comparison, Pair, PresetResult
 from attn_plugins.benchmark.statistics import PairedDifference
 from attn_plugins.benchmark.suite_presets import BASELINE
@@ -150,7 +150,7 @@ def _share(share: float) -> str:
         return f'less than {100 * LEAST_SHARE:g} %'
     percent = 100 * share
     text = f'{percent:+,.0f} %' if abs(percent) >= 10 else f'{percent:+.2g} %'
-    return text.replace('-', '−')
+    return minus(text)
 
 
 def _seeds(n: int) -> str:
